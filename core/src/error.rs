@@ -1,0 +1,116 @@
+//! The error type of everything but the blob.
+
+use core::fmt;
+
+/// Why a call was refused. A call that returns an error has written nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// A buffer's length does not fit the network and the batch.
+    BufferLength {
+        /// The argument at fault, as it is spelled in the signature.
+        what: &'static str,
+        /// Elements the call needs.
+        expected: usize,
+        /// Elements the caller passed.
+        got: usize,
+    },
+    /// A working buffer is too short; a longer one would do.
+    BufferTooShort {
+        /// The argument at fault, as it is spelled in the signature.
+        what: &'static str,
+        /// The least number of elements the call needs.
+        needed: usize,
+        /// Elements the caller passed.
+        got: usize,
+    },
+    /// Samples have another number of values than the network has inputs.
+    InputWidth {
+        /// Inputs of the network.
+        expected: usize,
+        /// Values in a sample.
+        got: usize,
+    },
+    /// An index names a sample that is not there.
+    SampleOutOfRange {
+        /// The index.
+        sample: usize,
+        /// Samples in the set.
+        samples: usize,
+    },
+    /// A label names a class the network does not have.
+    LabelOutOfRange {
+        /// Which label of the batch.
+        index: usize,
+        /// The label found.
+        label: usize,
+        /// The number of classes; labels run from 0 to `classes - 1`.
+        classes: usize,
+    },
+    /// A batch without samples.
+    EmptyBatch,
+    /// The loss is NaN or infinite, so its gradient would ruin the parameters. They are as they were.
+    LossNotFinite,
+    /// A number that must be 1 or more is 0.
+    ZeroSize {
+        /// The argument at fault.
+        what: &'static str,
+    },
+    /// A setting is outside its range.
+    Setting {
+        /// The setting at fault.
+        what: &'static str,
+        /// What it must be.
+        expected: &'static str,
+    },
+    /// A layer's inputs are not the outputs of the layer before it.
+    LayersDoNotMeet {
+        /// The layer, counted from 0.
+        layer: usize,
+        /// Outputs of the layer before.
+        before: usize,
+        /// Inputs of this one.
+        inputs: usize,
+    },
+    /// The parameters are more than this machine can address.
+    NetworkTooLarge,
+    /// More layers than a run-time network holds.
+    TooManyLayers {
+        /// The most it holds.
+        most: usize,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::BufferLength { what, expected, got } => {
+                write!(f, "`{what}` has {got} elements, expected {expected}")
+            }
+            Self::BufferTooShort { what, needed, got } => {
+                write!(f, "`{what}` has {got} elements, expected at least {needed}")
+            }
+            Self::InputWidth { expected, got } => {
+                write!(f, "a sample has {got} values, the network has {expected} inputs")
+            }
+            Self::SampleOutOfRange { sample, samples } => {
+                write!(f, "sample {sample} is not among the {samples} samples")
+            }
+            Self::LabelOutOfRange { index, label, classes } => {
+                write!(f, "label {label} (number {index}) is not below the {classes} classes")
+            }
+            Self::EmptyBatch => write!(f, "the batch has no sample"),
+            Self::LossNotFinite => write!(f, "the loss is not a finite number"),
+            Self::ZeroSize { what } => write!(f, "`{what}` is 0, expected at least 1"),
+            Self::Setting { what, expected } => write!(f, "`{what}` must be {expected}"),
+            Self::LayersDoNotMeet { layer, before, inputs } => write!(
+                f,
+                "layer {layer} has {inputs} inputs, but the layer before it has {before} outputs"
+            ),
+            Self::NetworkTooLarge => write!(f, "the network is too large for this machine"),
+            Self::TooManyLayers { most } => write!(f, "more than {most} layers"),
+        }
+    }
+}
+
+impl core::error::Error for Error {}

@@ -1,0 +1,160 @@
+//! One step of Adam for a piece of the parameters.
+//!
+//! `m = β₁m + (1-β₁)g`, `v = β₂v + (1-β₂)g²`, `w = w - α·m / (√v·ρ + ε)` with `α = rate/(1-β₁ᵗ)` and
+//! `ρ = 1/√(1-β₂ᵗ)`: Kingma and Ba, "Adam", arXiv:1412.6980, algorithm 1, arranged as PyTorch does it.
+//!
+//! Moments below 2⁻¹⁰⁰ become 0: on their way down they would turn subnormal, which slows every operation
+//! on them, and beside any sensible ε they have no effect.
+
+use wide::f32x16;
+
+use super::lanes::{padded, put};
+use crate::math;
+
+/// Moments of smaller magnitude are set to zero: 2⁻¹⁰⁰.
+const SMALLEST_MOMENT: f32 = f32::from_bits((127 - 100) << 23);
+
+/// What one step of Adam multiplies with; the same for all parameters.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamCoefficients {
+    /// `β₁`, the share of the first moment that stays.
+    pub beta1: f32,
+    /// `1 - β₁`.
+    pub beta1_rest: f32,
+    /// `β₂`, the share of the second moment that stays.
+    pub beta2: f32,
+    /// `1 - β₂`.
+    pub beta2_rest: f32,
+    /// `rate / (1 - β₁ᵗ)`.
+    pub step: f32,
+    /// `1 / √(1 - β₂ᵗ)`.
+    pub root_correction: f32,
+    /// `ε`, added outside the root.
+    pub epsilon: f32,
+}
+
+/// Updates `params` and both moments, `m` and `v`, by one step.
+///
+/// # Panics
+///
+/// If the slices differ in length.
+#[inline]
+pub fn adam(
+    params: &mut [f32],
+    gradient: &[f32],
+    m: &mut [f32],
+    v: &mut [f32],
+    c: &AdamCoefficients,
+) {
+    check(params, gradient, m, v);
+    let (w_chunks, w_tail) = params.as_chunks_mut::<16>();
+    let (g_chunks, g_tail) = gradient.as_chunks::<16>();
+    let (m_chunks, m_tail) = m.as_chunks_mut::<16>();
+    let (v_chunks, v_tail) = v.as_chunks_mut::<16>();
+    for (((w, g), m), v) in w_chunks.iter_mut().zip(g_chunks).zip(m_chunks).zip(v_chunks) {
+        let step = step(f32x16::new(*w), f32x16::new(*g), f32x16::new(*m), f32x16::new(*v), c);
+        [*w, *m, *v] = step.map(f32x16::to_array);
+    }
+    if !w_tail.is_empty() {
+        let step = step(padded(w_tail), padded(g_tail), padded(m_tail), padded(v_tail), c);
+        let [w, m, v] = step.map(f32x16::to_array);
+        put(w_tail, w);
+        put(m_tail, m);
+        put(v_tail, v);
+    }
+}
+
+#[inline(always)]
+fn step(w: f32x16, g: f32x16, m: f32x16, v: f32x16, c: &AdamCoefficients) -> [f32x16; 3] {
+    let splat = f32x16::splat;
+    let smallest = splat(SMALLEST_MOMENT);
+    let m = splat(c.beta1) * m + splat(c.beta1_rest) * g;
+    let v = splat(c.beta2) * v + splat(c.beta2_rest) * g * g;
+    let m = m.abs().simd_lt(smallest).select(f32x16::ZERO, m);
+    let v = v.simd_lt(smallest).select(f32x16::ZERO, v);
+    let root = v.sqrt() * splat(c.root_correction) + splat(c.epsilon);
+    [w - splat(c.step) * (m / root), m, v]
+}
+
+/// What [`adam`] must give, one value at a time.
+///
+/// # Panics
+///
+/// If the slices differ in length.
+pub fn adam_scalar(
+    params: &mut [f32],
+    gradient: &[f32],
+    m: &mut [f32],
+    v: &mut [f32],
+    c: &AdamCoefficients,
+) {
+    check(params, gradient, m, v);
+    for (((w, g), m), v) in params.iter_mut().zip(gradient).zip(m).zip(v) {
+        *m = c.beta1 * *m + c.beta1_rest * g;
+        *v = c.beta2 * *v + c.beta2_rest * g * g;
+        if m.abs() < SMALLEST_MOMENT {
+            *m = 0.0;
+        }
+        if *v < SMALLEST_MOMENT {
+            *v = 0.0;
+        }
+        *w -= c.step * (*m / (math::sqrt(*v) * c.root_correction + c.epsilon));
+    }
+}
+
+#[inline]
+fn check(params: &[f32], gradient: &[f32], m: &[f32], v: &[f32]) {
+    let n = params.len();
+    assert!(
+        gradient.len() == n && m.len() == n && v.len() == n,
+        "adam: params, gradient, m and v differ in length"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COEFFICIENTS: AdamCoefficients = AdamCoefficients {
+        beta1: 0.9,
+        beta1_rest: 0.1,
+        beta2: 0.999,
+        beta2_rest: 0.001,
+        step: 0.01,
+        root_correction: 31.6,
+        epsilon: 1e-8,
+    };
+
+    #[test]
+    fn adam_equals_scalar_bit_for_bit_at_every_length() {
+        let mut parts = [[0.0; 67]; 4];
+        for (seed, part) in parts.iter_mut().enumerate() {
+            picomlp_fixtures::fill(part, seed as u64);
+        }
+        let [params, mut gradient, m, v] = parts;
+        let v = v.map(f32::abs);
+        gradient[5] = 0.0;
+        gradient[7] = 1e-30;
+        for n in 0..=67 {
+            let (mut w1, mut m1, mut v1) = (params, m, v);
+            let (mut w2, mut m2, mut v2) = (params, m, v);
+            let g = &gradient[..n];
+            adam(&mut w1[..n], g, &mut m1[..n], &mut v1[..n], &COEFFICIENTS);
+            adam_scalar(&mut w2[..n], g, &mut m2[..n], &mut v2[..n], &COEFFICIENTS);
+            let bits = |values: [f32; 67]| values.map(f32::to_bits);
+            assert_eq!(bits(w1), bits(w2), "params, length {n}");
+            assert_eq!(bits(m1), bits(m2), "m, length {n}");
+            assert_eq!(bits(v1), bits(v2), "v, length {n}");
+        }
+    }
+
+    #[test]
+    fn moments_that_would_become_subnormal_become_zero() {
+        let (mut w, mut m, mut v) = ([1.0], [1.1 * SMALLEST_MOMENT], [SMALLEST_MOMENT]);
+        adam(&mut w, &[0.0], &mut m, &mut v, &COEFFICIENTS);
+        assert_eq!((w, m, v), ([1.0], [0.0], [0.0]));
+        let (mut w, mut m, mut v) = ([1.0], [-1.2 * SMALLEST_MOMENT], [1.1 * SMALLEST_MOMENT]);
+        adam(&mut w, &[0.0], &mut m, &mut v, &COEFFICIENTS);
+        assert!(m[0] < 0.0 && v[0] > 0.0);
+    }
+}

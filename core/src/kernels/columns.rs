@@ -1,0 +1,158 @@
+//! Neighbouring outputs that are summed side by side in registers, and the cutting of a row into them.
+
+use wide::{f32x8, f32x16};
+
+/// Accumulators for `WIDTH` neighbouring outputs.
+///
+/// Each lane is a sum of its own, so a row may be cut into blocks of any widths without changing a bit.
+pub(crate) trait Columns: Copy {
+    /// Outputs in the block.
+    const WIDTH: usize;
+
+    /// `+0.0` in every lane.
+    fn zero() -> Self;
+
+    /// The first `WIDTH` values of `from`; missing ones are `+0.0`.
+    fn load(from: &[f32]) -> Self;
+
+    /// Writes the lanes to the start of `to`.
+    fn store(self, to: &mut [f32]);
+
+    /// `lane += x · w` for each lane: one multiplication and one addition, each rounded.
+    fn add_scaled(&mut self, x: f32, w: &[f32]);
+}
+
+/// Does something to each block of columns of a row.
+pub(crate) trait ForEachBlock {
+    /// Works on the columns `at..at + C::WIDTH`.
+    fn block<C: Columns>(&mut self, at: usize);
+}
+
+/// Vectors in the widest block: accumulators that fit the register file beside the factors.
+/// 8 of 32 `zmm`, 8 of 16 `ymm` (two a vector), 8 of 16 `xmm` or `v` registers (four a vector).
+const WIDEST: usize = if cfg!(target_feature = "avx512f") {
+    8
+} else if cfg!(target_feature = "avx") {
+    4
+} else {
+    2
+};
+
+/// Cuts a row of `width` outputs into blocks, widest first.
+#[inline]
+pub(crate) fn for_each_block(width: usize, work: &mut impl ForEachBlock) {
+    let mut at = 0;
+    while width - at >= 16 * WIDEST {
+        work.block::<[f32x16; WIDEST]>(at);
+        at += 16 * WIDEST;
+    }
+    while width - at >= 32 {
+        work.block::<[f32x16; 2]>(at);
+        at += 32;
+    }
+    if width - at >= 16 {
+        work.block::<[f32x16; 1]>(at);
+        at += 16;
+    }
+    if width - at >= 8 {
+        work.block::<f32x8>(at);
+        at += 8;
+    }
+    match width - at {
+        1 => work.block::<[f32; 1]>(at),
+        2 => work.block::<[f32; 2]>(at),
+        3 => work.block::<[f32; 3]>(at),
+        4 => work.block::<[f32; 4]>(at),
+        5 => work.block::<[f32; 5]>(at),
+        6 => work.block::<[f32; 6]>(at),
+        7 => work.block::<[f32; 7]>(at),
+        _ => {}
+    }
+}
+
+impl<const V: usize> Columns for [f32x16; V] {
+    const WIDTH: usize = 16 * V;
+
+    #[inline(always)]
+    fn zero() -> Self {
+        [f32x16::ZERO; V]
+    }
+
+    #[inline(always)]
+    fn load(from: &[f32]) -> Self {
+        let mut lanes = Self::zero();
+        for (lane, chunk) in lanes.iter_mut().zip(from.as_chunks::<16>().0) {
+            *lane = f32x16::new(*chunk);
+        }
+        lanes
+    }
+
+    #[inline(always)]
+    fn store(self, to: &mut [f32]) {
+        for (lane, chunk) in self.iter().zip(to.as_chunks_mut::<16>().0) {
+            *chunk = lane.to_array();
+        }
+    }
+
+    #[inline(always)]
+    fn add_scaled(&mut self, x: f32, w: &[f32]) {
+        let x = f32x16::splat(x);
+        for (lane, chunk) in self.iter_mut().zip(w.as_chunks::<16>().0) {
+            *lane += x * f32x16::new(*chunk);
+        }
+    }
+}
+
+impl Columns for f32x8 {
+    const WIDTH: usize = 8;
+
+    #[inline(always)]
+    fn zero() -> Self {
+        Self::ZERO
+    }
+
+    #[inline(always)]
+    fn load(from: &[f32]) -> Self {
+        from.first_chunk::<8>().map_or(Self::ZERO, |chunk| Self::new(*chunk))
+    }
+
+    #[inline(always)]
+    fn store(self, to: &mut [f32]) {
+        if let Some(chunk) = to.first_chunk_mut::<8>() {
+            *chunk = self.to_array();
+        }
+    }
+
+    #[inline(always)]
+    fn add_scaled(&mut self, x: f32, w: &[f32]) {
+        *self += Self::splat(x) * Self::load(w);
+    }
+}
+
+impl<const N: usize> Columns for [f32; N] {
+    const WIDTH: usize = N;
+
+    #[inline(always)]
+    fn zero() -> Self {
+        [0.0; N]
+    }
+
+    #[inline(always)]
+    fn load(from: &[f32]) -> Self {
+        from.first_chunk::<N>().copied().unwrap_or([0.0; N])
+    }
+
+    #[inline(always)]
+    fn store(self, to: &mut [f32]) {
+        if let Some(chunk) = to.first_chunk_mut::<N>() {
+            *chunk = self;
+        }
+    }
+
+    #[inline(always)]
+    fn add_scaled(&mut self, x: f32, w: &[f32]) {
+        for (lane, w) in self.iter_mut().zip(w) {
+            *lane += x * w;
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! The gradient at a dense layer's inputs: `d_x[i] = Σₒ d_y[o]·W[i][o]`, summed over `o` in ascending order.
+//!
+//! Lanes are inputs, so 16 rows of weights are transposed into `work` once for the batch and then serve
+//! every sample, four samples at a time, so that one load feeds four sums.
+
+use wide::f32x16;
+
+/// Rows of weights that are transposed together.
+const ROWS: usize = 16;
+
+/// Samples summed side by side.
+const SAMPLES: usize = 4;
+
+/// Length of the `work` slice of [`dense_input_gradient`], in `f32`s.
+#[must_use]
+pub const fn input_gradient_work(outputs: usize, batch: usize) -> usize {
+    // A lone sample does not pay for a transposition.
+    if batch > 1 { ROWS * outputs } else { 0 }
+}
+
+/// Computes `d_x[s][i] = Σₒ d_y[s][o]·W[i][o]`.
+///
+/// # Shapes
+///
+/// `d_y: [batch][OUT]`, `weights: [IN][OUT]`, `d_x: [batch][IN]`, overwritten. `work` is overwritten, its
+/// length is [`input_gradient_work`]`(OUT, batch)` or more.
+///
+/// # Panics
+///
+/// If a slice's length does not fit those shapes.
+#[inline]
+pub fn dense_input_gradient(
+    batch: usize,
+    d_y: &[f32],
+    weights: &[f32],
+    d_x: &mut [f32],
+    work: &mut [f32],
+) {
+    let Some((inputs, outputs)) = check(batch, d_y, weights, d_x) else { return };
+    assert!(
+        work.len() >= input_gradient_work(outputs, batch),
+        "dense_input_gradient: work is too short"
+    );
+    if batch == 1 {
+        lone_sample(d_y, weights, d_x);
+        return;
+    }
+    let (columns, _) = work.as_chunks_mut::<ROWS>();
+    let Some(columns) = columns.get_mut(..outputs) else { return };
+    for first in (0..inputs).step_by(ROWS) {
+        let rows = ROWS.min(inputs - first);
+        for (r, row) in weights.chunks_exact(outputs).skip(first).take(rows).enumerate() {
+            for (column, w) in columns.iter_mut().zip(row) {
+                if let Some(to) = column.get_mut(r) {
+                    *to = *w;
+                }
+            }
+        }
+        let mut d_x_rows = d_x.chunks_exact_mut(inputs);
+        let mut groups = d_y.chunks_exact(SAMPLES * outputs);
+        for group in &mut groups {
+            let sums = sums::<SAMPLES>(group, outputs, columns);
+            for (sums, row) in sums.iter().zip(&mut d_x_rows) {
+                put(sums, row, first, rows);
+            }
+        }
+        for (sample, row) in groups.remainder().chunks_exact(outputs).zip(&mut d_x_rows) {
+            let [sums] = sums::<1>(sample, outputs, columns);
+            put(&sums, row, first, rows);
+        }
+    }
+}
+
+/// `N` samples against 16 transposed rows of weights.
+#[inline(always)]
+fn sums<const N: usize>(d_y: &[f32], outputs: usize, columns: &[[f32; ROWS]]) -> [f32x16; N] {
+    let mut sums = [f32x16::ZERO; N];
+    for (o, column) in columns.iter().enumerate() {
+        let column = f32x16::new(*column);
+        for (s, sum) in sums.iter_mut().enumerate() {
+            if let Some(&d_y) = d_y.get(s * outputs + o) {
+                *sum += f32x16::splat(d_y) * column;
+            }
+        }
+    }
+    sums
+}
+
+#[inline(always)]
+fn put(sums: &f32x16, row: &mut [f32], first: usize, rows: usize) {
+    let sums = sums.to_array();
+    match row.get_mut(first..first + ROWS) {
+        Some(whole) => whole.copy_from_slice(&sums),
+        None => {
+            let rest = row.get_mut(first..first + rows).unwrap_or_default();
+            for (to, sum) in rest.iter_mut().zip(sums) {
+                *to = sum;
+            }
+        }
+    }
+}
+
+/// One sample: the rows of weights as they lie, four sums at a time to hide the latency of an addition.
+#[inline]
+fn lone_sample(d_y: &[f32], weights: &[f32], d_x: &mut [f32]) {
+    let outputs = d_y.len();
+    let mut groups = weights.chunks_exact(4 * outputs);
+    let (fours, rest) = d_x.as_chunks_mut::<4>();
+    for (rows, d_x) in (&mut groups).zip(fours) {
+        let mut sums = [0.0; 4];
+        let (ab, cd) = rows.split_at(2 * outputs);
+        let ((a, b), (c, d)) = (ab.split_at(outputs), cd.split_at(outputs));
+        for ((((d_y, a), b), c), d) in d_y.iter().zip(a).zip(b).zip(c).zip(d) {
+            for (sum, w) in sums.iter_mut().zip([a, b, c, d]) {
+                *sum += d_y * w;
+            }
+        }
+        *d_x = sums;
+    }
+    for (row, d_x) in groups.remainder().chunks_exact(outputs).zip(rest) {
+        let mut sum = 0.0;
+        for (d_y, w) in d_y.iter().zip(row) {
+            sum += d_y * w;
+        }
+        *d_x = sum;
+    }
+}
+
+/// What [`dense_input_gradient`] must give, one product at a time.
+///
+/// # Panics
+///
+/// If a slice's length does not fit the shapes of [`dense_input_gradient`].
+pub fn dense_input_gradient_scalar(batch: usize, d_y: &[f32], weights: &[f32], d_x: &mut [f32]) {
+    let Some((inputs, outputs)) = check(batch, d_y, weights, d_x) else { return };
+    for s in 0..batch {
+        for i in 0..inputs {
+            let mut sum = 0.0;
+            for o in 0..outputs {
+                sum += d_y[s * outputs + o] * weights[i * outputs + o];
+            }
+            d_x[s * inputs + i] = sum;
+        }
+    }
+}
+
+/// `(IN, OUT)`, or nothing if there is nothing to do.
+#[inline]
+fn check(batch: usize, d_y: &[f32], weights: &[f32], d_x: &[f32]) -> Option<(usize, usize)> {
+    let outputs = d_y.len().checked_div(batch)?;
+    let inputs = weights.len().checked_div(outputs)?;
+    assert!(
+        d_y.len() == batch * outputs
+            && weights.len() == inputs * outputs
+            && d_x.len() == batch * inputs,
+        "dense_input_gradient: d_y, weights and d_x are not [batch][OUT], [IN][OUT], [batch][IN]"
+    );
+    Some((inputs, outputs))
+}

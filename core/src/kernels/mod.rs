@@ -1,0 +1,43 @@
+//! Numeric kernels: slices in, slices out, no knowledge of layers or networks.
+//!
+//! Every kernel `<op>` stands beside `<op>_scalar`, the same arithmetic one value at a time. Both obey the
+//! numeric contract of `docs/numerics.md`, so they agree bit for bit on every target:
+//!
+//! * multiply and add are separate operations, each rounded;
+//! * a sum runs in ascending index order, one term at a time, from a start that is never `-0.0`;
+//! * a term whose input is zero is not added, which cannot change a bit while the weights are finite.
+//!
+//! SIMD lanes hold independent outputs ([`columns`]). Zeros are found 64 inputs at a time, as bit masks
+//! ([`element`]), and the masks of 64 samples turn into those of 64 inputs by one bit transposition
+//! ([`bits`]), so that nothing is ever sorted, listed or copied.
+
+pub(crate) mod adam;
+mod batch;
+mod bits;
+mod columns;
+mod dense_forward;
+mod dense_input_gradient;
+mod dense_update;
+mod element;
+mod exp;
+mod lanes;
+mod relu;
+mod sgd;
+mod softmax;
+
+pub use adam::{AdamCoefficients, adam, adam_scalar};
+pub use batch::{Batch, IntoBatch};
+pub use bits::{transpose64, transpose64_scalar};
+pub use dense_forward::{dense_forward, dense_forward_scalar};
+pub use dense_input_gradient::{
+    dense_input_gradient, dense_input_gradient_scalar, input_gradient_work,
+};
+pub use dense_update::{GradientSink, dense_update, dense_update_scalar, update_work};
+pub use element::{Element, PIXEL_SCALE};
+pub use exp::{exp, exp_scalar};
+pub use relu::{relu, relu_gradient, relu_gradient_scalar, relu_scalar};
+pub use sgd::{sgd, sgd_scalar};
+pub use softmax::{softmax_cross_entropy, softmax_cross_entropy_scalar};
+
+/// Inputs whose zeros are found at once: the bits of one mask.
+pub(crate) const TILE: usize = 64;

@@ -1,0 +1,146 @@
+//! Softmax cross-entropy of a batch and its gradient, in place of the logits.
+//!
+//! `loss = ln Σⱼ exp(zⱼ - max) - (z[label] - max)`, `∂loss/∂zⱼ = softmax(z)ⱼ - [j = label]`. The largest logit
+//! is taken out first, so no `exp` overflows and the sum is at least 1; Blanchard, Higham and Higham, "Accurately
+//! computing the log-sum-exp and softmax functions", IMA J. Numer. Anal. 41(4), 2021, algorithm 4.1.
+//!
+//! Exponentials are taken over 16 samples' logits at once, so that no lane is idle whatever the class count.
+
+use super::exp::{exp, exp_scalar};
+use crate::math;
+
+/// Samples whose exponentials are taken together: whole vectors for every number of classes.
+const GROUP: usize = 16;
+
+/// Replaces the logits by `scale` times the gradient of each sample's loss; returns the sum of the losses.
+///
+/// # Shapes and units
+///
+/// `logits: [batch][classes]` with `batch = labels.len()`. Losses in nats, added in ascending sample order.
+///
+/// # Panics
+///
+/// If `logits` does not fit `labels`. A label past the last class adds the largest logit's loss.
+#[inline]
+pub fn softmax_cross_entropy(logits: &mut [f32], labels: &[u8], scale: f32) -> f32 {
+    run(logits, labels, scale, exp)
+}
+
+/// What [`softmax_cross_entropy`] must give, one exponential at a time.
+///
+/// # Panics
+///
+/// As [`softmax_cross_entropy`].
+pub fn softmax_cross_entropy_scalar(logits: &mut [f32], labels: &[u8], scale: f32) -> f32 {
+    run(logits, labels, scale, exp_scalar)
+}
+
+#[inline(always)]
+fn run(logits: &mut [f32], labels: &[u8], scale: f32, exp: impl Fn(&mut [f32])) -> f32 {
+    let Some(classes) = logits.len().checked_div(labels.len()) else { return 0.0 };
+    assert!(
+        classes > 0 && logits.len() == labels.len() * classes,
+        "softmax_cross_entropy: logits are not [batch][classes]"
+    );
+    let mut total = 0.0;
+    for (logits, labels) in logits.chunks_mut(GROUP * classes).zip(labels.chunks(GROUP)) {
+        let mut of_label = [0.0; GROUP];
+        for ((z, &label), of_label) in
+            logits.chunks_exact_mut(classes).zip(labels).zip(&mut of_label)
+        {
+            let max = z.iter().copied().fold(f32::NEG_INFINITY, larger);
+            for z in z.iter_mut() {
+                *z -= max;
+            }
+            *of_label = z.get(usize::from(label)).copied().unwrap_or_default();
+        }
+        exp(logits);
+        for ((e, &label), of_label) in logits.chunks_exact_mut(classes).zip(labels).zip(of_label) {
+            let mut sum = 0.0;
+            for e in e.iter() {
+                sum += e;
+            }
+            total += math::ln(sum) - of_label;
+            let share = 1.0 / sum;
+            for e in e.iter_mut() {
+                *e *= share;
+            }
+            if let Some(e) = e.get_mut(usize::from(label)) {
+                *e -= 1.0;
+            }
+            for e in e.iter_mut() {
+                *e *= scale;
+            }
+        }
+    }
+    total
+}
+
+/// The larger one, and NaN if either is NaN.
+#[inline(always)]
+fn larger(a: f32, b: f32) -> f32 {
+    if a >= b || a.is_nan() { a } else { b }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn softmax_cross_entropy_equals_scalar_bit_for_bit_for_all_batches_and_classes() {
+        for classes in [1, 2, 7, 10, 17] {
+            for batch in 0..=35 {
+                let mut logits = [0.0; 17 * 35];
+                let logits = &mut logits[..classes * batch];
+                picomlp_fixtures::fill(logits, classes as u64);
+                logits.iter_mut().for_each(|z| *z *= 20.0);
+                let labels: [u8; 35] = core::array::from_fn(|i| (i % classes) as u8);
+                let mut other = [0.0; 17 * 35];
+                let other = &mut other[..classes * batch];
+                other.copy_from_slice(logits);
+                let loss = softmax_cross_entropy(logits, &labels[..batch], 0.25);
+                let expected = softmax_cross_entropy_scalar(other, &labels[..batch], 0.25);
+                assert_eq!(loss.to_bits(), expected.to_bits(), "{classes} classes, {batch}");
+                assert!(logits.iter().zip(other).all(|(a, b)| a.to_bits() == b.to_bits()));
+            }
+        }
+    }
+
+    /// Every step rounds once; the loss is a few ulps of its largest term away from the f64 value.
+    #[test]
+    fn loss_and_gradient_agree_with_f64() {
+        let logits = [2.5f32, -1.0, 0.3, 7.0];
+        let exact: [f64; 4] = logits.map(|z| libm::exp(f64::from(z)));
+        let sum: f64 = exact.iter().sum();
+        for label in 0..4u8 {
+            let mut gradient = logits;
+            let loss = softmax_cross_entropy(&mut gradient, &[label], 1.0);
+            let expected = libm::log(sum) - f64::from(logits[usize::from(label)]);
+            let unit = f64::from(f32::EPSILON);
+            assert!((f64::from(loss) - expected).abs() <= 4.0 * unit * expected.max(1.0));
+            for (class, (g, e)) in gradient.iter().zip(exact).enumerate() {
+                let expected = e / sum - f64::from(u8::from(class == usize::from(label)));
+                assert!((f64::from(*g) - expected).abs() <= 4.0 * unit);
+            }
+        }
+    }
+
+    #[test]
+    fn logits_of_ten_thousand_give_finite_losses() {
+        let mut logits = [1e4, -1e4, 0.0];
+        assert_eq!(softmax_cross_entropy(&mut logits, &[0], 1.0), 0.0);
+        assert_eq!(logits, [0.0, 0.0, 0.0]);
+        let mut logits = [1e4, -1e4, 0.0];
+        assert_eq!(softmax_cross_entropy(&mut logits, &[1], 1.0), 2e4);
+        assert_eq!(logits, [1.0, -1.0, 0.0]);
+    }
+
+    #[test]
+    fn a_nan_logit_gives_a_nan_loss() {
+        for place in 0..3 {
+            let mut logits = [1.0, 2.0, 3.0];
+            logits[place] = f32::NAN;
+            assert!(softmax_cross_entropy(&mut logits, &[0], 1.0).is_nan(), "place {place}");
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! A network whose layers and sizes are known only at run time.
+
+use heapless::Vec;
+
+use super::{AnyLayer, Ends, Layer, Memory, chain};
+use crate::Error;
+use crate::init::Init;
+use crate::kernels::{Batch, Element, GradientSink};
+
+/// The most layers that a run-time network, or a blob, may have.
+pub const MAX_LAYERS: usize = 64;
+
+/// Layers one after the other, first to last.
+pub type LayerList = Vec<AnyLayer, MAX_LAYERS>;
+
+/// A network put together at run time. It computes the bits of a [`Chain`](super::Chain) of the same sizes.
+///
+/// ```
+/// use picomlp::{Layer, Mlp, Sequential};
+///
+/// let net = Sequential::mlp(&[784, 128, 10])?;
+/// assert_eq!(net.params(), Mlp::<784, 128, 10>::PARAMS);
+/// # Ok::<(), picomlp::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sequential {
+    layers: LayerList,
+}
+
+impl Sequential {
+    /// These layers, first to last.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ZeroSize`] without a layer or for a layer without inputs or outputs,
+    /// [`Error::LayersDoNotMeet`] if a layer's inputs are not the outputs of the one before,
+    /// [`Error::NetworkTooLarge`] if this machine cannot even count the parameters.
+    pub fn new(layers: LayerList) -> Result<Self, Error> {
+        if layers.is_empty() {
+            return Err(Error::ZeroSize { what: "layers" });
+        }
+        let mut before = None;
+        let mut params = 0usize;
+        for (i, layer) in layers.iter().enumerate() {
+            let inputs = layer.inputs();
+            if inputs == 0 || layer.outputs() == 0 {
+                return Err(Error::ZeroSize { what: "layer width" });
+            }
+            if let Some(before) = before
+                && before != inputs
+            {
+                return Err(Error::LayersDoNotMeet { layer: i, before, inputs });
+            }
+            before = Some(layer.outputs());
+            params = layer
+                .checked_params()
+                .and_then(|count| params.checked_add(count))
+                .ok_or(Error::NetworkTooLarge)?;
+        }
+        // Bytes are counted in usize as well.
+        params.checked_mul(4).ok_or(Error::NetworkTooLarge)?;
+        Ok(Self { layers })
+    }
+
+    /// Dense layers between these widths, a ReLU after each but the last.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`new`](Self::new) (fewer than two widths make no layer), [`Error::TooManyLayers`].
+    pub fn mlp(widths: &[usize]) -> Result<Self, Error> {
+        let mut layers = LayerList::new();
+        let mut pairs = widths.windows(2).peekable();
+        while let Some(pair) = pairs.next() {
+            if let [inputs, outputs] = *pair {
+                AnyLayer::dense(inputs, outputs).describe(&mut layers)?;
+                if pairs.peek().is_some() {
+                    AnyLayer::relu(outputs).describe(&mut layers)?;
+                }
+            }
+        }
+        Self::new(layers)
+    }
+
+    /// The layers, first to last.
+    #[must_use]
+    pub fn layers(&self) -> &[AnyLayer] {
+        &self.layers
+    }
+}
+
+impl Layer for Sequential {
+    fn inputs(&self) -> usize {
+        self.layers().inputs()
+    }
+
+    fn outputs(&self) -> usize {
+        self.layers().outputs()
+    }
+
+    fn params(&self) -> usize {
+        self.layers().params()
+    }
+
+    fn between(&self) -> usize {
+        self.layers().between()
+    }
+
+    fn in_place(&self) -> bool {
+        self.layers().in_place()
+    }
+
+    fn gradient_width(&self, at_inputs: bool) -> usize {
+        self.layers().gradient_width(at_inputs)
+    }
+
+    fn describe(&self, layers: &mut LayerList) -> Result<(), Error> {
+        self.layers().describe(layers)
+    }
+
+    fn init_pass(&self, params: &mut [f32], init: Init, seed: u64, index: &mut u64) {
+        self.layers().init_pass(params, init, seed, index);
+    }
+
+    fn forward_pass<T: Element>(
+        &self,
+        params: &[f32],
+        x: Batch<'_, T>,
+        y: &mut [f32],
+        between: &mut [f32],
+    ) -> Result<(), Error> {
+        self.layers().forward_pass(params, x, y, between)
+    }
+
+    fn apply(&self, y: &mut [f32]) {
+        self.layers().apply(y);
+    }
+
+    fn backward_pass<T: Element>(
+        &self,
+        at: usize,
+        sink: &mut impl GradientSink,
+        io: Ends<'_, T>,
+        memory: Memory<'_>,
+    ) -> Result<(), Error> {
+        self.layers().backward_pass(at, sink, io, memory)
+    }
+}
+
+/// The layers of a run-time network: all but the last, then the last, as [`Chain`](super::Chain) does it.
+/// No layers at all would be the identity; [`Sequential::new`] refuses them.
+impl Layer for [AnyLayer] {
+    fn inputs(&self) -> usize {
+        self.first().map_or(0, Layer::inputs)
+    }
+
+    fn outputs(&self) -> usize {
+        self.last().map_or(0, Layer::outputs)
+    }
+
+    fn params(&self) -> usize {
+        self.iter().map(Layer::params).sum()
+    }
+
+    fn between(&self) -> usize {
+        match self.split_last() {
+            Some((last, [])) => last.between(),
+            Some((last, before)) => chain::between(before, last),
+            None => 0,
+        }
+    }
+
+    fn in_place(&self) -> bool {
+        self.iter().all(Layer::in_place)
+    }
+
+    fn gradient_width(&self, at_inputs: bool) -> usize {
+        let widths = self.iter().enumerate();
+        widths.map(|(i, layer)| layer.gradient_width(at_inputs || i > 0)).max().unwrap_or(0)
+    }
+
+    fn describe(&self, layers: &mut LayerList) -> Result<(), Error> {
+        self.iter().try_for_each(|layer| layer.describe(layers))
+    }
+
+    fn init_pass(&self, params: &mut [f32], init: Init, seed: u64, index: &mut u64) {
+        match self.split_last() {
+            Some((last, [])) => last.init_pass(params, init, seed, index),
+            Some((last, before)) => chain::init_pass(before, last, params, init, seed, index),
+            None => {}
+        }
+    }
+
+    fn forward_pass<T: Element>(
+        &self,
+        params: &[f32],
+        x: Batch<'_, T>,
+        y: &mut [f32],
+        between: &mut [f32],
+    ) -> Result<(), Error> {
+        match self.split_last() {
+            Some((last, [])) => last.forward_pass(params, x, y, between),
+            Some((last, before)) => chain::forward_pass(before, last, params, x, y, between),
+            None => Ok(()),
+        }
+    }
+
+    fn apply(&self, y: &mut [f32]) {
+        self.iter().for_each(|layer| layer.apply(y));
+    }
+
+    fn backward_pass<T: Element>(
+        &self,
+        at: usize,
+        sink: &mut impl GradientSink,
+        io: Ends<'_, T>,
+        memory: Memory<'_>,
+    ) -> Result<(), Error> {
+        match self.split_last() {
+            Some((last, [])) => last.backward_pass(at, sink, io, memory),
+            Some((last, before)) => chain::backward_pass(before, last, at, sink, io, memory),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Every function that is more than an addition, a multiplication or a division: the one place that defines them.
+//!
+//! `exp` is our own, since it must have a SIMD twin with the same bits; the rest is `libm`. None depends on
+//! the target. Their errors, in units in the last place of the exact result, are tested against f64.
+
+/// What `exp` computes with; its SIMD twin in `kernels` uses the same numbers in the same order.
+///
+/// `eˣ = 2ⁿ·eʳ` with `n = round(x/ln 2)` and `r = x - n·ln 2`, `ln 2` in two parts so that `n·LN_2_HIGH` is
+/// exact; `eʳ = 1 + r + r²·P(r)`. Source of the split and the polynomial: Moshier, Cephes, `expf.c`.
+pub(crate) mod exp_constants {
+    pub(crate) const LOG2_E: f32 = core::f32::consts::LOG2_E;
+    /// 1.5·2²³: adding it rounds to an integer, which then stands in the low bits.
+    pub(crate) const ROUND: f32 = 12_582_912.0;
+    pub(crate) const LN_2_HIGH: f32 = 0.693_359_4; // 355/512
+    pub(crate) const LN_2_LOW: f32 = -2.121_944_4e-4;
+    /// Highest power first.
+    pub(crate) const POLYNOMIAL: [f32; 6] =
+        [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_66, 0.5];
+    /// `ln 2⁻¹²⁶`, rounded up: below it the result would be subnormal, and is 0.
+    pub(crate) const LOWEST: f32 = -87.336_54;
+    /// The largest number whose exponential is finite.
+    pub(crate) const HIGHEST: f32 = 88.722_83;
+}
+
+/// `eˣ`, within 2 units in the last place; 0 where it would be subnormal (below -87.3).
+#[inline]
+#[must_use]
+pub fn exp(x: f32) -> f32 {
+    use exp_constants as c;
+    if x < c::LOWEST {
+        return 0.0;
+    }
+    if x > c::HIGHEST {
+        return f32::INFINITY;
+    }
+    let shifted = x * c::LOG2_E + c::ROUND;
+    let n = shifted - c::ROUND;
+    let r = x - n * c::LN_2_HIGH - n * c::LN_2_LOW;
+    let mut p = c::POLYNOMIAL[0];
+    for coefficient in c::POLYNOMIAL.iter().skip(1) {
+        p = p * r + coefficient;
+    }
+    let p = p * (r * r) + r + 1.0;
+    let n = (shifted.to_bits() as i32).wrapping_sub(c::ROUND.to_bits() as i32);
+    // In two steps, since 2¹²⁸ is no f32 but `p·2¹²⁸` may be one.
+    let half = n >> 1;
+    let power = |n: i32| f32::from_bits(((n.wrapping_add(127)) as u32) << 23);
+    p * power(half) * power(n.wrapping_sub(half))
+}
+
+/// Natural logarithm (`libm::logf`), within 1 unit in the last place.
+#[inline]
+#[must_use]
+pub fn ln(x: f32) -> f32 {
+    libm::logf(x)
+}
+
+/// Square root, correctly rounded as IEEE 754 asks.
+#[inline]
+#[must_use]
+pub fn sqrt(x: f32) -> f32 {
+    libm::sqrtf(x)
+}
+
+/// Square root in f64, correctly rounded.
+#[inline]
+#[must_use]
+pub fn sqrt_f64(x: f64) -> f64 {
+    libm::sqrt(x)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Distance of `got` from `exact` in units in the last place of `exact` as an f32.
+    fn ulps(got: f32, exact: f64) -> f64 {
+        let near = exact as f32;
+        let ulp = f64::from(f32::from_bits(near.to_bits() + 1)) - f64::from(near);
+        (f64::from(got) - exact).abs() / ulp
+    }
+
+    #[test]
+    fn exp_stays_within_2_ulps() {
+        let mut worst = (0.0, 0.0);
+        let mut x = -87.3f32;
+        while x < 88.7 {
+            let error = ulps(exp(x), libm::exp(f64::from(x)));
+            if error > worst.0 {
+                worst = (error, x);
+            }
+            x += 0.000_37;
+        }
+        assert!(worst.0 <= 2.0, "{} ulps at {}", worst.0, worst.1);
+        assert_eq!(exp(0.0), 1.0);
+    }
+
+    #[test]
+    fn exp_ends_in_zero_and_infinity() {
+        assert_eq!(exp(-87.4), 0.0);
+        assert_eq!(exp(f32::NEG_INFINITY), 0.0);
+        assert_eq!(exp(-2e4), 0.0);
+        assert!(exp(88.72).is_finite());
+        assert_eq!(exp(88.73), f32::INFINITY);
+        assert!(exp(f32::NAN).is_nan());
+    }
+
+    #[test]
+    fn ln_stays_within_1_ulp() {
+        let mut x = 1e-3f32;
+        while x < 1e4 {
+            let error = ulps(ln(x).abs(), libm::log(f64::from(x)).abs());
+            assert!(error <= 1.0, "{error} ulps at {x}");
+            x *= 1.000_1;
+        }
+    }
+
+    #[test]
+    fn sqrt_is_correctly_rounded() {
+        let mut x = 1e-30f32;
+        while x < 1e30 {
+            assert_eq!(sqrt(x), libm::sqrt(f64::from(x)) as f32, "x = {x}");
+            x *= 1.013;
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Adam.
+
+use super::{Optimizer, check_positive, check_share};
+use crate::Error;
+use crate::kernels::{AdamCoefficients, GradientSink, adam};
+use crate::math;
+use crate::network::check_len;
+
+/// Adam with bias correction, ε outside the root: PyTorch's definition and default settings.
+///
+/// State: the first moments of all parameters, then the second moments, `[2][params]`, zeros to begin with.
+///
+/// # Source
+///
+/// Kingma and Ba, "Adam: a method for stochastic optimization", arXiv:1412.6980, algorithm 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Adam {
+    /// The learning rate.
+    pub learning_rate: f32,
+    /// `β₁`, the share of the first moment that stays at each step. In f64, so that `1 - β` keeps its digits.
+    pub beta1: f64,
+    /// `β₂`, the share of the second moment that stays at each step.
+    pub beta2: f64,
+    /// `ε`, added to the root of the second moment.
+    pub epsilon: f32,
+    steps: u64,
+    /// `β₁` and `β₂` to the power of `steps`.
+    powers: [f64; 2],
+}
+
+impl Adam {
+    /// `f32`s of state for each parameter: two moments.
+    pub const STATE_PER_PARAM: usize = 2;
+
+    /// Adam with this learning rate, `β₁ = 0.9`, `β₂ = 0.999`, `ε = 1e-8`.
+    #[must_use]
+    pub const fn new(learning_rate: f32) -> Self {
+        Self { learning_rate, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, steps: 0, powers: [1.0; 2] }
+    }
+
+    /// `f32`s of state for a network of `params` parameters.
+    #[must_use]
+    pub const fn state_len(params: usize) -> usize {
+        Self::STATE_PER_PARAM * params
+    }
+
+    /// Steps taken so far.
+    #[must_use]
+    pub const fn steps(&self) -> u64 {
+        self.steps
+    }
+}
+
+impl Optimizer for Adam {
+    const STATE_PER_PARAM: usize = Self::STATE_PER_PARAM;
+
+    type Step<'a> = AdamStep<'a>;
+
+    fn check(&self) -> Result<(), Error> {
+        check_positive("learning_rate", self.learning_rate)?;
+        check_share("beta1", self.beta1)?;
+        check_share("beta2", self.beta2)?;
+        check_positive("epsilon", self.epsilon)
+    }
+
+    #[inline]
+    fn step<'a>(
+        &'a mut self,
+        params: &'a mut [f32],
+        state: &'a mut [f32],
+    ) -> Result<AdamStep<'a>, Error> {
+        check_len("state", state, Self::state_len(params.len()))?;
+        let (m, v) = state.split_at_mut(params.len());
+        let coefficients = AdamCoefficients {
+            beta1: self.beta1 as f32,
+            beta1_rest: (1.0 - self.beta1) as f32,
+            beta2: self.beta2 as f32,
+            beta2_rest: (1.0 - self.beta2) as f32,
+            step: 0.0,
+            root_correction: 0.0,
+            epsilon: self.epsilon,
+        };
+        Ok(AdamStep { adam: self, params, m, v, coefficients })
+    }
+}
+
+/// One step of [`Adam`].
+#[derive(Debug)]
+pub struct AdamStep<'a> {
+    adam: &'a mut Adam,
+    params: &'a mut [f32],
+    m: &'a mut [f32],
+    v: &'a mut [f32],
+    coefficients: AdamCoefficients,
+}
+
+impl AdamStep<'_> {
+    #[inline(always)]
+    fn update(&mut self, at: usize, gradient: &[f32]) {
+        let range = at..at + gradient.len();
+        if let (Some(params), Some(m), Some(v)) = (
+            self.params.get_mut(range.clone()),
+            self.m.get_mut(range.clone()),
+            self.v.get_mut(range),
+        ) {
+            adam(params, gradient, m, v, &self.coefficients);
+        }
+    }
+}
+
+impl GradientSink for AdamStep<'_> {
+    #[inline]
+    fn params(&self) -> &[f32] {
+        self.params
+    }
+
+    /// Counts the step and corrects the bias for it.
+    fn begin(&mut self) {
+        let adam = &mut *self.adam;
+        adam.steps += 1;
+        let [power1, power2] = &mut adam.powers;
+        *power1 *= adam.beta1;
+        *power2 *= adam.beta2;
+        self.coefficients.step = (f64::from(adam.learning_rate) / (1.0 - *power1)) as f32;
+        self.coefficients.root_correction = (1.0 / math::sqrt_f64(1.0 - *power2)) as f32;
+    }
+
+    #[inline]
+    fn take(&mut self, at: usize, gradient: &[f32]) {
+        self.update(at, gradient);
+    }
+
+    #[inline]
+    fn take_zeros(&mut self, at: usize, len: usize) {
+        let zeros = [0.0; 64];
+        let mut done = 0;
+        while done < len {
+            let piece = (len - done).min(zeros.len());
+            self.update(at + done, zeros.get(..piece).unwrap_or_default());
+            done += piece;
+        }
+    }
+}

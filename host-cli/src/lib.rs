@@ -1,0 +1,1 @@
+//! picomlp on the desktop.

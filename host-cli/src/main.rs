@@ -1,0 +1,2 @@
+//! picomlp
+fn main() {}
