@@ -5,6 +5,10 @@
 #[cfg(target_endian = "big")]
 compile_error!("picomlp's blobs are used in place and are little-endian");
 
+#[cfg(test)]
+extern crate std;
+
+pub mod blob;
 mod error;
 pub mod fingerprint;
 mod init;
@@ -16,10 +20,11 @@ pub mod optim;
 pub mod rng;
 mod trainer;
 
+pub use blob::Model;
 pub use error::Error;
 pub use init::Init;
 pub use kernels::{Batch, Element, IntoBatch};
 pub use layers::{AnyLayer, Chain, Dense, FixedLayer, Layer, Mlp, Relu, Sequential};
-pub use network::Network;
+pub use network::{Network, argmax};
 pub use optim::{Adam, Optimizer, Sgd};
 pub use trainer::Trainer;

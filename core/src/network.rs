@@ -140,6 +140,18 @@ impl GradientSink for Keep<'_> {
     }
 }
 
+/// The index of the largest value, the first of them if there are several; 0 if there is none.
+#[must_use]
+pub fn argmax(values: &[f32]) -> usize {
+    let mut best = (0, f32::NEG_INFINITY);
+    for (i, &value) in values.iter().enumerate() {
+        if value > best.1 {
+            best = (i, value);
+        }
+    }
+    best.0
+}
+
 /// Whether every label names a class.
 pub(crate) fn check_labels(labels: &[u8], classes: usize) -> Result<(), Error> {
     match labels.iter().position(|&label| usize::from(label) >= classes) {

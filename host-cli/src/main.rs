@@ -1,2 +1,52 @@
-//! picomlp
-fn main() {}
+//! `picomlp`: trains, evaluates and inspects small networks.
+
+use std::io::{ErrorKind, Write, stdout};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use picomlp_cli::commands;
+
+/// Train small multi-layer perceptrons and look at them.
+///
+/// Results go to standard output, progress and notes to standard error. Exit code 0: done, 1: failed, 2: wrong usage.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Train(commands::train::Args),
+    Eval(commands::eval::Args),
+    Predict(commands::predict::Args),
+    Inspect(commands::inspect::Args),
+    Draw(commands::draw::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let out = &mut stdout().lock();
+    let result = match &cli.command {
+        Command::Train(args) => commands::train::run(args, out),
+        Command::Eval(args) => commands::eval::run(args, out),
+        Command::Predict(args) => commands::predict::run(args, out),
+        Command::Inspect(args) => commands::inspect::run(args, out),
+        Command::Draw(args) => commands::draw::run(args, out),
+    };
+    match result.and_then(|()| Ok(out.flush()?)) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads the output has seen enough: `picomlp eval … | head`.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("picomlp: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.root_cause().downcast_ref::<std::io::Error>();
+    io.is_some_and(|io| io.kind() == ErrorKind::BrokenPipe)
+}

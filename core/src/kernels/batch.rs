@@ -23,7 +23,7 @@ impl<'a, T: Element> Batch<'a, T> {
         if width == 0 {
             return Err(Error::ZeroSize { what: "width" });
         }
-        if data.len() % width != 0 {
+        if !data.len().is_multiple_of(width) {
             let expected = data.len().next_multiple_of(width);
             return Err(Error::BufferLength { what: "data", expected, got: data.len() });
         }

@@ -103,3 +103,73 @@ fn check<T: Element>(x: Batch<'_, T>, weights: &[f32], bias: &[f32], y: &[f32]) 
     assert!(weights.len() == x.width() * bias.len(), "dense_forward: weights are not [IN][OUT]");
     assert!(y.len() == x.len() * bias.len(), "dense_forward: y is not [batch][OUT]");
 }
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+
+    use super::*;
+    use crate::kernels::testing::{Case, assert_same_bits, cases};
+
+    fn compare<T: Element>(data: &[T], case: &Case) {
+        let Case { batch, inputs, outputs } = *case;
+        let x = Batch::rows(data, inputs).unwrap();
+        let (weights, bias) = (case.values(inputs * outputs, 1), case.values(outputs, 2));
+        let (mut y, mut expected) = (vec![9.0; batch * outputs], vec![9.0; batch * outputs]);
+        dense_forward(x, &weights, &bias, &mut y);
+        dense_forward_scalar(x, &weights, &bias, &mut expected);
+        assert_same_bits(&y, &expected, case);
+    }
+
+    #[test]
+    fn dense_forward_equals_scalar_bit_for_bit_at_every_size() {
+        for case in cases() {
+            compare(&case.pixels(), &case);
+            compare(&case.inputs(), &case);
+        }
+    }
+
+    #[test]
+    fn picked_samples_give_what_they_give_alone() {
+        let case = Case { batch: 5, inputs: 70, outputs: 10 };
+        let (pixels, weights, bias) = (case.pixels(), case.values(700, 1), case.values(10, 2));
+        let (mut all, mut picked) = (vec![0.0; 50], vec![0.0; 20]);
+        dense_forward(Batch::rows(&pixels, 70).unwrap(), &weights, &bias, &mut all);
+        let order = [3, 1];
+        dense_forward(Batch::gather(&pixels, 70, &order).unwrap(), &weights, &bias, &mut picked);
+        assert_eq!(picked[..10], all[30..40]);
+        assert_eq!(picked[10..], all[10..20]);
+    }
+
+    #[test]
+    fn a_negative_zero_bias_gives_a_positive_zero_sum() {
+        let mut y = [1.0];
+        dense_forward(Batch::rows(&[0u8; 3], 3).unwrap(), &[1.0; 3], &[-0.0], &mut y);
+        assert_eq!(y[0].to_bits(), 0);
+    }
+
+    /// `|ŷ - y| ≤ γₙ·Σ|terms|` with `γₙ = nu/(1 - nu)` and `u = 2⁻²⁴`: one rounding for each product and each sum
+    /// makes n = 784 + 1 (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., section 3.1).
+    #[test]
+    fn dense_forward_stays_within_the_rounding_bound() {
+        let case = Case { batch: 3, inputs: 784, outputs: 10 };
+        let (x, weights, bias) = (case.inputs(), case.values(7840, 1), case.values(10, 2));
+        let mut y = vec![0.0; 30];
+        dense_forward(Batch::rows(&x, 784).unwrap(), &weights, &bias, &mut y);
+        let nu = 785.0 * 2f64.powi(-24);
+        for (s, x) in x.chunks(784).enumerate() {
+            for o in 0..10 {
+                let terms = || {
+                    x.iter()
+                        .enumerate()
+                        .map(|(i, x)| f64::from(*x) * f64::from(weights[i * 10 + o]))
+                };
+                let exact = f64::from(bias[o]) + terms().sum::<f64>();
+                let magnitude = f64::from(bias[o]).abs() + terms().map(f64::abs).sum::<f64>();
+                let bound = nu / (1.0 - nu) * magnitude;
+                let error = (f64::from(y[s * 10 + o]) - exact).abs();
+                assert!(error <= bound && bound < 1e-2, "error {error:e}, bound {bound:e}");
+            }
+        }
+    }
+}

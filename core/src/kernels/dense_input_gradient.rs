@@ -157,3 +157,25 @@ fn check(batch: usize, d_y: &[f32], weights: &[f32], d_x: &[f32]) -> Option<(usi
     );
     Some((inputs, outputs))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+
+    use super::*;
+    use crate::kernels::testing::{Case, assert_same_bits, cases};
+
+    #[test]
+    fn dense_input_gradient_equals_scalar_bit_for_bit_at_every_size() {
+        for case in cases() {
+            let Case { batch, inputs, outputs } = case;
+            let (d_y, weights) =
+                (case.values(batch * outputs, 1), case.values(inputs * outputs, 2));
+            let (mut d_x, mut expected) = (vec![9.0; batch * inputs], vec![9.0; batch * inputs]);
+            let mut work = vec![f32::NAN; input_gradient_work(outputs, batch)];
+            dense_input_gradient(batch, &d_y, &weights, &mut d_x, &mut work);
+            dense_input_gradient_scalar(batch, &d_y, &weights, &mut expected);
+            assert_same_bits(&d_x, &expected, &case);
+        }
+    }
+}

@@ -209,3 +209,67 @@ pub fn dense_update_scalar<T: Element>(
         sink.take(at + x.width() * outputs + o, &[sum]);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::kernels::testing::{Case, assert_same_bits, cases};
+
+    /// Remembers the gradient and how often each part of it came.
+    struct Recorder {
+        gradient: Vec<f32>,
+        times: Vec<u32>,
+    }
+
+    impl Recorder {
+        fn new(len: usize) -> Self {
+            Self { gradient: vec![f32::NAN; len], times: vec![0; len] }
+        }
+    }
+
+    impl GradientSink for Recorder {
+        fn params(&self) -> &[f32] {
+            &[]
+        }
+
+        fn take(&mut self, at: usize, gradient: &[f32]) {
+            self.gradient[at..at + gradient.len()].copy_from_slice(gradient);
+            self.times[at..at + gradient.len()].iter_mut().for_each(|times| *times += 1);
+        }
+
+        fn take_zeros(&mut self, at: usize, len: usize) {
+            self.take(at, &vec![0.0; len]);
+        }
+    }
+
+    fn compare<T: Element>(data: &[T], case: &Case) {
+        let Case { batch, inputs, outputs } = *case;
+        let x = Batch::rows(data, inputs).unwrap();
+        let d_y = case.values(batch * outputs, 3);
+        let params = inputs * outputs + outputs;
+        let (mut simd, mut scalar) = (Recorder::new(7 + params), Recorder::new(7 + params));
+        dense_update(x, &d_y, 7, &mut simd, &mut vec![f32::NAN; update_work(batch)]);
+        dense_update_scalar(x, &d_y, 7, &mut scalar);
+        assert_same_bits(&simd.gradient[7..], &scalar.gradient[7..], case);
+        assert!(simd.times[7..].iter().all(|&times| times == 1), "{case:?}: not once each");
+    }
+
+    #[test]
+    fn dense_update_equals_scalar_bit_for_bit_at_every_size() {
+        for case in cases() {
+            compare(&case.pixels(), &case);
+            compare(&case.inputs(), &case);
+        }
+    }
+
+    #[test]
+    fn an_input_that_is_zero_in_every_sample_has_a_gradient_of_positive_zero() {
+        let x = Batch::rows(&[0u8, 1, 0, 2], 2).unwrap();
+        let mut sink = Recorder::new(6);
+        dense_update(x, &[-1.0, 0.0, -1.0, -0.0], 0, &mut sink, &mut [0.0; update_work(2)]);
+        assert_eq!(sink.gradient[..2].iter().map(|g| g.to_bits()).collect::<Vec<_>>(), [0, 0]);
+    }
+}

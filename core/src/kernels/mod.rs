@@ -24,6 +24,8 @@ mod lanes;
 mod relu;
 mod sgd;
 mod softmax;
+#[cfg(test)]
+mod testing;
 
 pub use adam::{AdamCoefficients, adam, adam_scalar};
 pub use batch::{Batch, IntoBatch};
@@ -37,7 +39,7 @@ pub use element::{Element, PIXEL_SCALE};
 pub use exp::{exp, exp_scalar};
 pub use relu::{relu, relu_gradient, relu_gradient_scalar, relu_scalar};
 pub use sgd::{sgd, sgd_scalar};
-pub use softmax::{softmax_cross_entropy, softmax_cross_entropy_scalar};
+pub use softmax::{softmax, softmax_cross_entropy, softmax_cross_entropy_scalar};
 
 /// Inputs whose zeros are found at once: the bits of one mask.
 pub(crate) const TILE: usize = 64;

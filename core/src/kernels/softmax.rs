@@ -26,6 +26,14 @@ pub fn softmax_cross_entropy(logits: &mut [f32], labels: &[u8], scale: f32) -> f
     run(logits, labels, scale, exp)
 }
 
+/// Replaces the logits of one sample by the probabilities of its classes.
+#[inline]
+pub fn softmax(logits: &mut [f32]) {
+    subtract_max(logits);
+    exp(logits);
+    normalise(logits);
+}
+
 /// What [`softmax_cross_entropy`] must give, one exponential at a time.
 ///
 /// # Panics
@@ -48,23 +56,12 @@ fn run(logits: &mut [f32], labels: &[u8], scale: f32, exp: impl Fn(&mut [f32])) 
         for ((z, &label), of_label) in
             logits.chunks_exact_mut(classes).zip(labels).zip(&mut of_label)
         {
-            let max = z.iter().copied().fold(f32::NEG_INFINITY, larger);
-            for z in z.iter_mut() {
-                *z -= max;
-            }
+            subtract_max(z);
             *of_label = z.get(usize::from(label)).copied().unwrap_or_default();
         }
         exp(logits);
         for ((e, &label), of_label) in logits.chunks_exact_mut(classes).zip(labels).zip(of_label) {
-            let mut sum = 0.0;
-            for e in e.iter() {
-                sum += e;
-            }
-            total += math::ln(sum) - of_label;
-            let share = 1.0 / sum;
-            for e in e.iter_mut() {
-                *e *= share;
-            }
+            total += math::ln(normalise(e)) - of_label;
             if let Some(e) = e.get_mut(usize::from(label)) {
                 *e -= 1.0;
             }
@@ -74,6 +71,29 @@ fn run(logits: &mut [f32], labels: &[u8], scale: f32, exp: impl Fn(&mut [f32])) 
         }
     }
     total
+}
+
+/// Takes the largest logit out of one sample's.
+#[inline(always)]
+fn subtract_max(z: &mut [f32]) {
+    let max = z.iter().copied().fold(f32::NEG_INFINITY, larger);
+    for z in z {
+        *z -= max;
+    }
+}
+
+/// Makes one sample's exponentials add up to 1; returns what they added up to.
+#[inline(always)]
+fn normalise(e: &mut [f32]) -> f32 {
+    let mut sum = 0.0;
+    for e in e.iter() {
+        sum += e;
+    }
+    let share = 1.0 / sum;
+    for e in e {
+        *e *= share;
+    }
+    sum
 }
 
 /// The larger one, and NaN if either is NaN.

@@ -1,0 +1,22 @@
+//! The weight blob, `.pmlp`: written once, then read in place from flash or a file.
+//!
+//! `docs/blob-format.md` has the format byte by byte; [`format`](self) numbers stand in one file here, [`Blob`]
+//! reads, [`Contents`] writes, [`Model`] runs.
+
+mod aligned;
+mod contents;
+mod error;
+mod format;
+mod model;
+mod provenance;
+mod read;
+mod self_test;
+
+pub use aligned::Aligned;
+pub use contents::Contents;
+pub use error::BlobError;
+pub use format::{MAGIC, VERSION};
+pub use model::{FromBlob, Model};
+pub use provenance::{OptimizerKind, Provenance};
+pub use read::{Blob, InputShape};
+pub use self_test::{SelfTest, SelfTestFailure};

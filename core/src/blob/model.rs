@@ -1,0 +1,167 @@
+//! A network with its parameters in a blob, used in place.
+
+use super::{Blob, BlobError, SelfTestFailure};
+use crate::Error;
+use crate::kernels::{IntoBatch, softmax};
+use crate::layers::{FixedLayer, Layer, LayerList, Sequential};
+use crate::network::{Network, argmax, check_len, check_room};
+
+/// A network that can be checked against, or made from, a blob's layer table.
+pub trait FromBlob: Layer + Sized {
+    /// The network, if the blob holds one of its kind.
+    ///
+    /// # Errors
+    ///
+    /// [`BlobError::Architecture`] with the first layer that differs.
+    fn from_blob(blob: &Blob<'_>) -> Result<Self, BlobError>;
+}
+
+impl<N: FixedLayer> FromBlob for N {
+    fn from_blob(blob: &Blob<'_>) -> Result<Self, BlobError> {
+        let net = Self::default();
+        let mut layers = LayerList::new();
+        net.describe(&mut layers).map_err(|_| BlobError::TooLarge)?;
+        for layer in 0..layers.len().max(blob.layer_count()) {
+            let expected = layers.get(layer).copied();
+            let got = if layer < blob.layer_count() { Some(blob.layer(layer)?) } else { None };
+            if expected != got {
+                return Err(BlobError::Architecture { layer, expected, got });
+            }
+        }
+        Ok(net)
+    }
+}
+
+impl FromBlob for Sequential {
+    fn from_blob(blob: &Blob<'_>) -> Result<Self, BlobError> {
+        blob.network()
+    }
+}
+
+/// A network and its parameters where they lie: in flash, in a file's bytes.
+///
+/// ```
+/// use picomlp::blob::{Aligned, Contents};
+/// use picomlp::{Init, Mlp, Model, Network};
+///
+/// type Net = Mlp<4, 3, 2>;
+/// let mut params = [0.0; Net::PARAMS];
+/// Net::default().init(&mut params, Init::He, 1)?;
+/// let mut flash = Aligned([0xff; 512]);
+/// Contents::new(&Net::default(), &params).write(&mut flash.0)?;
+///
+/// let model = Model::<Net>::from_blob(&*flash)?;
+/// let mut scratch = [0.0; Net::INFER_SCRATCH];
+/// let class = model.classify(&[255u8, 0, 0, 9], &mut scratch)?;
+/// assert!(class < 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Model<'a, N> {
+    net: N,
+    params: &'a [f32],
+    blob: Blob<'a>,
+}
+
+impl<'a, N: FromBlob> Model<'a, N> {
+    /// Checks the bytes and reads them in place.
+    ///
+    /// With a network type whose sizes are fixed, the blob must hold just that; with [`Sequential`], it says what
+    /// it holds.
+    ///
+    /// # Errors
+    ///
+    /// Any of [`BlobError`], saying which check failed.
+    pub fn from_blob(bytes: &'a [u8]) -> Result<Self, BlobError> {
+        let blob = Blob::parse(bytes)?;
+        Ok(Self { net: N::from_blob(&blob)?, params: blob.params()?, blob })
+    }
+}
+
+impl<'a, N: Layer> Model<'a, N> {
+    /// The network.
+    #[must_use]
+    pub fn net(&self) -> &N {
+        &self.net
+    }
+
+    /// Its parameters, in place.
+    #[must_use]
+    pub fn params(&self) -> &'a [f32] {
+        self.params
+    }
+
+    /// The blob, for what else it says.
+    #[must_use]
+    pub fn blob(&self) -> &Blob<'a> {
+        &self.blob
+    }
+
+    /// The class with the largest logit, the first of them if there are several.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BufferTooShort`] if `scratch` is shorter than [`infer_scratch`](Layer::infer_scratch)`(1)`, and
+    /// those of [`Network::forward`]; more than one sample is [`Error::BufferLength`].
+    pub fn classify<'x>(&self, x: impl IntoBatch<'x>, scratch: &mut [f32]) -> Result<usize, Error> {
+        Ok(argmax(self.logits(x, scratch)?))
+    }
+
+    /// The probability of each class: the softmax of the logits.
+    ///
+    /// # Shapes
+    ///
+    /// `probabilities: [outputs]`, overwritten.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`classify`](Self::classify), and [`Error::BufferLength`] naming `probabilities`.
+    pub fn probabilities<'x>(
+        &self,
+        x: impl IntoBatch<'x>,
+        probabilities: &mut [f32],
+        scratch: &mut [f32],
+    ) -> Result<(), Error> {
+        check_len("probabilities", probabilities, self.net.outputs())?;
+        let logits = self.logits(x, scratch)?;
+        for (p, z) in probabilities.iter_mut().zip(logits) {
+            *p = *z;
+        }
+        softmax(probabilities);
+        Ok(())
+    }
+
+    /// The logits of one sample, `[outputs]`, in the scratch.
+    fn logits<'s, 'x>(
+        &self,
+        x: impl IntoBatch<'x>,
+        scratch: &'s mut [f32],
+    ) -> Result<&'s [f32], Error> {
+        let needed = self.net.infer_scratch(1);
+        check_room("scratch", scratch, needed)?;
+        let too_short = Error::BufferTooShort { what: "scratch", needed, got: scratch.len() };
+        let (logits, between) =
+            scratch.split_at_mut_checked(self.net.outputs()).ok_or(too_short)?;
+        self.net.forward(self.params, x, logits, between)?;
+        Ok(logits)
+    }
+
+    /// Runs the blob's own test vectors; returns the first difference from the expected bits.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`classify`](Self::classify).
+    pub fn self_test(&self, scratch: &mut [f32]) -> Result<Option<SelfTestFailure>, Error> {
+        let Some(test) = self.blob.self_test() else { return Ok(None) };
+        for (vector, (pixels, expected)) in test.vectors().enumerate() {
+            let logits = self.logits(pixels, scratch)?;
+            for (output, (logit, expected)) in logits.iter().zip(expected).enumerate() {
+                let got = logit.to_bits();
+                if got != expected {
+                    return Ok(Some(SelfTestFailure { vector, output, expected, got }));
+                }
+            }
+        }
+        Ok(None)
+    }
+}

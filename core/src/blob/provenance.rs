@@ -1,0 +1,96 @@
+//! Where a model comes from.
+
+use super::format::{u32_at, u64_at};
+
+/// How a model was made: enough to make it again, and to know what it was measured at.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Provenance<'a> {
+    /// The seed of initial weights and shuffling.
+    pub seed: u64,
+    /// Optimizer steps taken.
+    pub steps: u64,
+    /// FNV-1a of the training data.
+    pub data_fingerprint: u64,
+    /// The optimizer.
+    pub optimizer: OptimizerKind,
+    /// The learning rate at the end.
+    pub learning_rate: f32,
+    /// Samples in a batch.
+    pub batch_size: u32,
+    /// Epochs, whole or begun.
+    pub epochs: u32,
+    /// Samples trained on.
+    pub train_samples: u32,
+    /// Samples tested on.
+    pub test_samples: u32,
+    /// Share of the test samples that were classified rightly.
+    pub test_accuracy: f32,
+    /// The command that repeats the run, in words for a shell.
+    pub command: &'a str,
+}
+
+/// Which optimizer trained a model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OptimizerKind {
+    /// Not known to this version.
+    #[default]
+    Unknown,
+    /// [`Sgd`](crate::Sgd).
+    Sgd,
+    /// [`Adam`](crate::Adam).
+    Adam,
+}
+
+/// Bytes before the command.
+pub(super) const FIXED: usize = 56;
+
+impl<'a> Provenance<'a> {
+    pub(super) fn to_bytes(self) -> [u8; FIXED] {
+        let mut bytes = [0; FIXED];
+        let optimizer: u32 = match self.optimizer {
+            OptimizerKind::Unknown => 0,
+            OptimizerKind::Sgd => 1,
+            OptimizerKind::Adam => 2,
+        };
+        let words = [self.seed, self.steps, self.data_fingerprint];
+        let halves = [
+            optimizer,
+            self.learning_rate.to_bits(),
+            self.batch_size,
+            self.epochs,
+            self.train_samples,
+            self.test_samples,
+            self.test_accuracy.to_bits(),
+            0,
+        ];
+        let words = words.into_iter().flat_map(u64::to_le_bytes);
+        let halves = halves.into_iter().flat_map(u32::to_le_bytes);
+        for (to, byte) in bytes.iter_mut().zip(words.chain(halves)) {
+            *to = byte;
+        }
+        bytes
+    }
+
+    /// Nothing if the section is too short or its text is not UTF-8.
+    pub(super) fn from_bytes(bytes: &'a [u8]) -> Option<Self> {
+        let (fixed, command) = bytes.split_at_checked(FIXED)?;
+        Some(Self {
+            seed: u64_at(fixed, 0),
+            steps: u64_at(fixed, 8),
+            data_fingerprint: u64_at(fixed, 16),
+            optimizer: match u32_at(fixed, 24) {
+                1 => OptimizerKind::Sgd,
+                2 => OptimizerKind::Adam,
+                _ => OptimizerKind::Unknown,
+            },
+            learning_rate: f32::from_bits(u32_at(fixed, 28)),
+            batch_size: u32_at(fixed, 32),
+            epochs: u32_at(fixed, 36),
+            train_samples: u32_at(fixed, 40),
+            test_samples: u32_at(fixed, 44),
+            test_accuracy: f32::from_bits(u32_at(fixed, 48)),
+            command: core::str::from_utf8(command).ok()?,
+        })
+    }
+}

@@ -1,0 +1,264 @@
+//! Reads a blob where it lies.
+
+use core::ops::Range;
+
+use bytemuck::{PodCastError, try_cast_slice};
+
+use super::format::{
+    CRC, HEADER, MAGIC, ROW, SECTION_ALIGN, VERSION, at, layer_kind, section, u16_at, u32_at,
+    u64_at,
+};
+use super::{BlobError, Provenance, SelfTest};
+use crate::kernels::PIXEL_SCALE;
+use crate::layers::{AnyLayer, Layer, LayerList, Sequential};
+
+/// A blob whose header, checksums and tables have been found sound. Borrows the bytes; copies nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Blob<'a> {
+    bytes: &'a [u8],
+    layers: usize,
+    sections: usize,
+}
+
+/// How a picture becomes the network's inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InputShape {
+    /// Rows of pixels.
+    pub rows: usize,
+    /// Pixels in a row.
+    pub cols: usize,
+}
+
+impl<'a> Blob<'a> {
+    /// Checks everything that can be checked without a network: see [`BlobError`] for what that is.
+    ///
+    /// `bytes` may go on after the blob, as a flash partition does; [`len`](Self::len) says where it ends.
+    ///
+    /// # Errors
+    ///
+    /// Any of [`BlobError`] but `Architecture` and `NoRoom`.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, BlobError> {
+        let all = |byte| !bytes.is_empty() && bytes.iter().take(HEADER).all(|&b| b == byte);
+        if all(0xff) {
+            return Err(BlobError::Erased);
+        }
+        if all(0) {
+            return Err(BlobError::Zeroed);
+        }
+        let Some((header, _)) = bytes.split_at_checked(HEADER) else {
+            return Err(BlobError::NoHeader { got: bytes.len() });
+        };
+        let magic = header.first_chunk::<8>().copied().unwrap_or_default();
+        if magic != MAGIC {
+            return Err(BlobError::Magic { got: magic });
+        }
+        let expected = u32_at(header, at::HEADER_CRC);
+        let got = CRC.checksum(header.get(..at::HEADER_CRC).unwrap_or_default());
+        if expected != got {
+            return Err(BlobError::HeaderCrc { expected, got });
+        }
+        let version = u16_at(header, at::VERSION);
+        if version > VERSION {
+            return Err(BlobError::Version { got: version });
+        }
+        let expected = u32_at(header, at::TOTAL_LEN) as usize;
+        let Some(payload) = bytes.get(HEADER..expected) else {
+            return match expected {
+                0..HEADER => Err(BlobError::Malformed { what: "its length is below the header's" }),
+                _ => Err(BlobError::Truncated { expected, got: bytes.len() }),
+            };
+        };
+        let bytes = bytes.get(..expected).unwrap_or_default();
+        let expected = u32_at(header, at::PAYLOAD_CRC);
+        let got = CRC.checksum(payload);
+        if expected != got {
+            return Err(BlobError::PayloadCrc { expected, got });
+        }
+        let layers = usize::from(u16_at(header, at::LAYERS));
+        let sections = usize::from(u16_at(header, at::SECTIONS));
+        let blob = Self { bytes, layers, sections };
+        blob.check_tables()?;
+        Ok(blob)
+    }
+
+    fn check_tables(&self) -> Result<(), BlobError> {
+        let malformed = |what| Err(BlobError::Malformed { what });
+        if self.tables_end() > self.bytes.len() {
+            return malformed("its tables reach past its end");
+        }
+        for i in 0..self.sections {
+            let (_, range) = self.section_row(i);
+            let Range { start, end } = range.unwrap_or(0..0);
+            if start < self.tables_end() || end > self.bytes.len() || start > end {
+                return malformed("a section lies outside it");
+            }
+            if !start.is_multiple_of(SECTION_ALIGN) {
+                return malformed("a section does not begin at a multiple of 16");
+            }
+        }
+        let net = self.network()?;
+        if let Some(params) = self.section(section::PARAMS)
+            && Some(params.len()) != net.params().checked_mul(4)
+        {
+            return malformed("its parameters are not those of its layers");
+        }
+        if let Some(input) = self.section(section::INPUT) {
+            let shape = [u32_at(input, 0), u32_at(input, 4)].map(|n| n as usize);
+            if input.len() != ROW || shape[0].checked_mul(shape[1]) != Some(net.inputs()) {
+                return malformed("its picture's shape is not that of its inputs");
+            }
+            if u32_at(input, 8) != PIXEL_SCALE.to_bits() || u32_at(input, 12) != 0 {
+                return malformed("it asks for another normalisation of pixels than /255");
+            }
+        }
+        if let Some(classes) = self.section(section::CLASSES) {
+            let names = core::str::from_utf8(classes).unwrap_or_default();
+            if names.split('\0').count() != net.outputs() {
+                return malformed("its class names are not as many as its outputs");
+            }
+        }
+        if let Some(provenance) = self.section(section::PROVENANCE)
+            && Provenance::from_bytes(provenance).is_none()
+        {
+            return malformed("its provenance cannot be read");
+        }
+        if let Some(test) = self.section(section::SELF_TEST)
+            && SelfTest::new(test, net.inputs(), net.outputs()).is_none()
+        {
+            return malformed("its self-test does not fit its layers");
+        }
+        Ok(())
+    }
+
+    /// The network that the layer table describes.
+    ///
+    /// # Errors
+    ///
+    /// [`BlobError::Malformed`] if its layers do not make one, or are of a kind that this version does not know.
+    pub fn network(&self) -> Result<Sequential, BlobError> {
+        let mut layers = LayerList::new();
+        for i in 0..self.layers {
+            let layer = self.layer(i)?;
+            layer
+                .describe(&mut layers)
+                .map_err(|_| BlobError::Malformed { what: "it has too many layers" })?;
+        }
+        Sequential::new(layers)
+            .map_err(|_| BlobError::Malformed { what: "its layers do not fit together" })
+    }
+
+    /// Row `i` of the layer table.
+    pub(super) fn layer(&self, i: usize) -> Result<AnyLayer, BlobError> {
+        let row = HEADER + ROW * i;
+        let [kind, inputs, outputs] = [0, 4, 8].map(|field| u32_at(self.bytes, row + field));
+        match kind {
+            layer_kind::DENSE => Ok(AnyLayer::dense(inputs as usize, outputs as usize)),
+            layer_kind::RELU if inputs == outputs => Ok(AnyLayer::relu(inputs as usize)),
+            layer_kind::RELU => Err(BlobError::Malformed { what: "a relu changes its width" }),
+            _ => Err(BlobError::Malformed { what: "it has a layer of an unknown kind" }),
+        }
+    }
+
+    /// Layers in the table.
+    #[must_use]
+    pub fn layer_count(&self) -> usize {
+        self.layers
+    }
+
+    /// Bytes in the blob.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Never: a blob has a header at least.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The format version it was written in.
+    #[must_use]
+    pub fn version(&self) -> u16 {
+        u16_at(self.bytes, at::VERSION)
+    }
+
+    /// The checksums of header and payload, both found right.
+    #[must_use]
+    pub fn checksums(&self) -> [u32; 2] {
+        [at::HEADER_CRC, at::PAYLOAD_CRC].map(|field| u32_at(self.bytes, field))
+    }
+
+    /// [`fingerprint`](crate::fingerprint::fingerprint) of the parameters, as the header has it.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        u64_at(self.bytes, at::FINGERPRINT)
+    }
+
+    /// FNV-1a of the layer table, as the header has it.
+    #[must_use]
+    pub fn architecture_fingerprint(&self) -> u64 {
+        u64_at(self.bytes, at::ARCHITECTURE)
+    }
+
+    /// The f32 parameters in place.
+    ///
+    /// # Errors
+    ///
+    /// [`BlobError::NoSection`] if the blob has none, [`BlobError::Misaligned`].
+    pub fn params(&self) -> Result<&'a [f32], BlobError> {
+        let what = "f32 parameters";
+        let bytes = self.section(section::PARAMS).ok_or(BlobError::NoSection { what })?;
+        try_cast_slice(bytes).map_err(|error| match error {
+            PodCastError::TargetAlignmentGreaterAndInputNotAligned => {
+                BlobError::Misaligned { needed: align_of::<f32>() }
+            }
+            _ => BlobError::Malformed { what: "its parameters are not whole floats" },
+        })
+    }
+
+    /// The shape of the pictures it reads, if it says.
+    #[must_use]
+    pub fn input_shape(&self) -> Option<InputShape> {
+        let input = self.section(section::INPUT)?;
+        Some(InputShape { rows: u32_at(input, 0) as usize, cols: u32_at(input, 4) as usize })
+    }
+
+    /// The names of the classes, in order, if it has them.
+    pub fn class_names(&self) -> impl Iterator<Item = &'a str> + Clone + use<'a> {
+        let names = self.section(section::CLASSES).map(core::str::from_utf8);
+        names.into_iter().flatten().flat_map(|names| names.split('\0'))
+    }
+
+    /// Where the model comes from, if it says.
+    #[must_use]
+    pub fn provenance(&self) -> Option<Provenance<'a>> {
+        Provenance::from_bytes(self.section(section::PROVENANCE)?)
+    }
+
+    /// The self-test vectors, if it has some.
+    #[must_use]
+    pub fn self_test(&self) -> Option<SelfTest<'a>> {
+        let net = self.network().ok()?;
+        SelfTest::new(self.section(section::SELF_TEST)?, net.inputs(), net.outputs())
+    }
+
+    fn tables_end(&self) -> usize {
+        HEADER + ROW * (self.layers + self.sections)
+    }
+
+    /// The first section of this kind. Kinds that nobody asks for are passed over.
+    fn section(&self, kind: u32) -> Option<&'a [u8]> {
+        let rows = (0..self.sections).map(|i| self.section_row(i));
+        let (_, range) = rows.into_iter().find(|(of, _)| *of == kind)?;
+        self.bytes.get(range?)
+    }
+
+    /// Row `i` of the section table: kind, and the bytes unless they pass the end of the address space.
+    fn section_row(&self, i: usize) -> (u32, Option<Range<usize>>) {
+        let row = HEADER + ROW * (self.layers + i);
+        let [kind, start, len] = [0, 4, 8].map(|field| u32_at(self.bytes, row + field));
+        let range = start.checked_add(len).map(|end| start as usize..end as usize);
+        (kind, range)
+    }
+}

@@ -1,0 +1,62 @@
+//! Sizes and values on which every dense kernel is compared with its scalar twin.
+
+use std::vec;
+use std::vec::Vec;
+
+/// One size of a dense layer and a batch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Case {
+    pub(super) batch: usize,
+    pub(super) inputs: usize,
+    pub(super) outputs: usize,
+}
+
+/// Every number of outputs and of inputs up to 67, every batch up to 5 and around 64 and 128, and MNIST's sizes.
+pub(super) fn cases() -> Vec<Case> {
+    let outputs = (1..=67).map(|outputs| Case { batch: 1 + outputs % 5, inputs: 9, outputs });
+    let inputs = (1..=67).map(|inputs| Case { batch: 1 + inputs % 5, inputs, outputs: 11 });
+    let batches = [63, 64, 65, 127, 128, 129, 200];
+    let batches = batches.map(|batch| Case { batch, inputs: 70, outputs: 18 });
+    let wide = [100, 127, 128, 129, 200, 257, 300];
+    let wide = wide.map(|outputs| Case { batch: 3, inputs: 130, outputs });
+    let mnist = [(1, 784, 128), (7, 784, 128), (1, 128, 10), (66, 128, 10), (2, 784, 10)];
+    let mnist = mnist.map(|(batch, inputs, outputs)| Case { batch, inputs, outputs });
+    outputs.chain(inputs).chain(batches).chain(wide).chain(mnist).collect()
+}
+
+impl Case {
+    /// Values in [-1, 1), the same in every run.
+    pub(super) fn values(&self, len: usize, seed: u64) -> Vec<f32> {
+        let mut values = vec![0.0; len];
+        picomlp_fixtures::fill(&mut values, seed + 10 * self.inputs as u64);
+        values
+    }
+
+    /// A batch of pixels, most of them zero, one sample without any zero.
+    pub(super) fn pixels(&self) -> Vec<u8> {
+        let mut pixels = vec![0; self.batch * self.inputs];
+        picomlp_fixtures::sparse_pixels(&mut pixels, self.outputs as u64, 200);
+        pixels[..self.inputs].iter_mut().for_each(|pixel| *pixel |= 1);
+        pixels
+    }
+
+    /// A batch of f32 inputs, half of them zeros of either sign.
+    pub(super) fn inputs(&self) -> Vec<f32> {
+        let mut values = self.values(self.batch * self.inputs, 99);
+        for value in &mut values {
+            if *value < 0.0 {
+                *value = if *value < -0.5 { -0.0 } else { 0.0 };
+            }
+        }
+        values
+    }
+}
+
+/// Equal bit for bit, or the first place where they are not.
+pub(super) fn assert_same_bits(got: &[f32], expected: &[f32], case: &Case) {
+    assert_eq!(got.len(), expected.len(), "{case:?}");
+    for (i, (got, expected)) in got.iter().zip(expected).enumerate() {
+        let bits = (got.to_bits(), expected.to_bits());
+        assert!(bits.0 == bits.1, "{case:?}, element {i}: {got:e} is not {expected:e}");
+    }
+}

@@ -1,0 +1,100 @@
+//! `picomlp eval`: how well a model does on a test set.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use picomlp::Layer;
+use serde_json::json;
+
+use crate::data::Source;
+use crate::model_file::check_fit;
+use crate::text::{grouped, percent};
+use crate::{Evaluation, ModelFile, evaluate};
+
+/// Measure a model on the test set: accuracy, loss, and which classes it takes for which.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The model, as `train` writes it.
+    model: PathBuf,
+    /// `synthetic`, or a folder with MNIST's test images and labels.
+    #[arg(long, default_value_t, value_name = "DIR")]
+    data: Source,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Evaluates and reports on `out`.
+///
+/// # Errors
+///
+/// If model or data cannot be read, or do not fit each other.
+pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
+    let file = ModelFile::read(&args.model)?;
+    let model = file.model()?;
+    let data = args.data.load_test(model.net().outputs())?;
+    check_fit(&model, file.path(), &data)?;
+    let order: Vec<u32> = (0..).take(data.len()).collect();
+    let result = evaluate(model.net(), model.params(), &data, &order)
+        .with_context(|| file.path().display().to_string())?;
+    if args.json {
+        let line = json!({
+            "event": "eval",
+            "model": file.path().display().to_string(),
+            "data": args.data.to_string(),
+            "test_accuracy": result.accuracy(),
+            "test_loss": result.loss,
+            "samples": result.samples,
+            "confusion": result.confusion,
+            "fingerprint": format!("{:016x}", model.blob().fingerprint()),
+        });
+        writeln!(out, "{line}")?;
+        return Ok(());
+    }
+    write_result(out, &result)?;
+    let names: Vec<&str> = model.blob().class_names().collect();
+    write_confusion(out, &result, &names)
+}
+
+/// The lines that `train` ends with, too.
+pub(crate) fn write_result(out: &mut impl Write, result: &Evaluation) -> Result<()> {
+    writeln!(
+        out,
+        "test accuracy  {} ({} of {}), loss {:.4}",
+        percent(result.accuracy()),
+        grouped(result.correct),
+        grouped(result.samples),
+        result.loss
+    )?;
+    Ok(())
+}
+
+fn write_confusion(out: &mut impl Write, result: &Evaluation, names: &[&str]) -> Result<()> {
+    let numbers: Vec<String> = (0..result.confusion.len()).map(|class| class.to_string()).collect();
+    let name = |class: usize| names.get(class).copied().unwrap_or(&numbers[class]);
+    let counts = result.confusion.iter().flatten().map(|count| count.to_string().len());
+    let labels = (0..numbers.len()).map(|class| name(class).chars().count());
+    let width = counts.chain(labels).max().unwrap_or(1) + 2;
+    writeln!(out, "\nconfusion      columns: the class found; rows: the true class")?;
+    write!(out, "{:>width$}", "")?;
+    for class in 0..numbers.len() {
+        write!(out, "{:>width$}", name(class))?;
+    }
+    writeln!(out, "{:>10}", "found")?;
+    for (class, row) in result.confusion.iter().enumerate() {
+        write!(out, "{:>width$}", name(class))?;
+        for count in row {
+            match count {
+                0 => write!(out, "{:>width$}", ".")?,
+                _ => write!(out, "{count:>width$}")?,
+            }
+        }
+        let samples: usize = row.iter().sum();
+        match samples {
+            0 => writeln!(out, "{:>10}", "-")?,
+            _ => writeln!(out, "{:>10}", percent(row[class] as f64 / samples as f64))?,
+        }
+    }
+    Ok(())
+}

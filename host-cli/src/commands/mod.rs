@@ -1,0 +1,7 @@
+//! The subcommands, one module each: `Args`, and `run` from the arguments to the output.
+
+pub mod draw;
+pub mod eval;
+pub mod inspect;
+pub mod predict;
+pub mod train;

@@ -1,0 +1,229 @@
+//! The flags of `train`, and the command that repeats a run.
+
+use core::fmt;
+use core::str::FromStr;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use picomlp::Init;
+
+use crate::data::Source;
+use crate::text::{program, shell_word};
+
+/// Train a network and write it as a model file.
+///
+/// Without flags: 784-128-10 on digits that the program draws itself. The same seed and settings give the same model,
+/// bit for bit, on any machine.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// `synthetic`, or a folder with MNIST's four IDX files, plain or gzipped.
+    #[arg(long, default_value_t, value_name = "DIR")]
+    pub(super) data: Source,
+    /// Widths of the hidden layers, separated by commas; '' for none.
+    #[arg(long, default_value_t, value_name = "WIDTHS")]
+    pub(super) hidden: Hidden,
+    /// Passes over the training set.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) epochs: u32,
+    /// Samples in one step; a last, smaller batch is trained on as well.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(super) batch_size: u32,
+    /// What turns gradients into steps.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) optimizer: OptimizerName,
+    /// Learning rate [default: 0.001 for adam, 0.1 for sgd].
+    #[arg(long, value_parser = learning_rate, value_name = "RATE")]
+    pub(super) lr: Option<f32>,
+    /// Determines initial weights, shuffling and validation split.
+    #[arg(long, default_value_t = 1)]
+    pub(super) seed: u64,
+    /// Share of the training set that is held out for validation.
+    #[arg(long, default_value_t = 0.1, value_parser = share, value_name = "SHARE")]
+    pub(super) val_split: f64,
+    /// Take the samples in the order of the file in every epoch.
+    #[arg(long)]
+    pub(super) no_shuffle: bool,
+    /// Stop after so many steps.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..), value_name = "N")]
+    pub(super) max_steps: Option<u64>,
+    /// How the weights begin.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) init: InitName,
+    /// The model file to write.
+    #[arg(long, short, default_value = "model.pmlp", value_name = "FILE")]
+    pub(super) out: PathBuf,
+    /// Print one JSON object a line instead of text: one `start`, one `epoch` each, one `done`.
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Print the result alone.
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+}
+
+impl Args {
+    pub(super) fn learning_rate(&self) -> f32 {
+        self.lr.unwrap_or(match self.optimizer {
+            OptimizerName::Sgd => 0.1,
+            OptimizerName::Adam => 1e-3,
+        })
+    }
+
+    /// The command that repeats the run: every setting that plays a part, in words for a shell.
+    pub(super) fn command(&self) -> String {
+        let name = |value: &dyn fmt::Display| shell_word(&value.to_string()).into_owned();
+        let mut command = format!(
+            "{} train --data {} --hidden {} --epochs {} --batch-size {} --optimizer {} --lr {} --seed {} \
+             --val-split {} --init {}",
+            program(),
+            name(&self.data),
+            name(&self.hidden),
+            self.epochs,
+            self.batch_size,
+            self.optimizer,
+            self.learning_rate(),
+            self.seed,
+            self.val_split,
+            self.init,
+        );
+        if self.no_shuffle {
+            command.push_str(" --no-shuffle");
+        }
+        if let Some(steps) = self.max_steps {
+            command.push_str(&format!(" --max-steps {steps}"));
+        }
+        command.push_str(&format!(" --out {}", name(&self.out.display())));
+        command
+    }
+}
+
+/// Widths of the hidden layers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Hidden(pub(super) Vec<usize>);
+
+impl Default for Hidden {
+    fn default() -> Self {
+        Self(vec![128])
+    }
+}
+
+impl FromStr for Hidden {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.trim().is_empty() {
+            return Ok(Self(Vec::new()));
+        }
+        let width = |word: &str| match word.trim().parse() {
+            Ok(0) => Err("a layer of width 0 has no outputs; leave it out, or give '' for none".to_owned()),
+            Ok(width) => Ok(width),
+            Err(_) => Err(format!("'{word}' is no width: expected whole numbers with commas, as in 200,100")),
+        };
+        text.split(',').map(width).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl fmt::Display for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words: Vec<String> = self.0.iter().map(usize::to_string).collect();
+        f.write_str(&words.join(","))
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum OptimizerName {
+    Sgd,
+    #[default]
+    Adam,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum InitName {
+    #[default]
+    He,
+    Xavier,
+}
+
+impl From<InitName> for Init {
+    fn from(name: InitName) -> Self {
+        match name {
+            InitName::He => Self::He,
+            InitName::Xavier => Self::Xavier,
+        }
+    }
+}
+
+impl fmt::Display for OptimizerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sgd => "sgd",
+            Self::Adam => "adam",
+        })
+    }
+}
+
+impl fmt::Display for InitName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::He => "he",
+            Self::Xavier => "xavier",
+        })
+    }
+}
+
+fn learning_rate(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
+        _ => Err("expected a finite number above 0".to_owned()),
+    }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if (0.0..1.0).contains(&share) => Ok(share),
+        _ => Err("expected a share of 1: at least 0 and below 1".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn parse(line: &str) -> Result<Args, String> {
+        let words = std::iter::once("train").chain(line.split_whitespace());
+        // A shell would turn '' into an empty word.
+        let words = words.map(|word| if word == "''" { "" } else { word });
+        Line::try_parse_from(words).map(|line| line.args).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn hidden_takes_any_widths_and_none() {
+        assert_eq!(parse("--hidden 200,100").unwrap().hidden, Hidden(vec![200, 100]));
+        assert_eq!(parse("--hidden ''").unwrap().hidden, Hidden(vec![]));
+        assert_eq!(parse("").unwrap().hidden, Hidden(vec![128]));
+    }
+
+    #[test]
+    fn the_learning_rate_depends_on_the_optimizer_unless_given() {
+        assert_eq!(parse("").unwrap().learning_rate(), 1e-3);
+        assert_eq!(parse("--optimizer sgd").unwrap().learning_rate(), 0.1);
+        assert_eq!(parse("--optimizer sgd --lr 0.5").unwrap().learning_rate(), 0.5);
+    }
+
+    #[test]
+    fn the_command_repeats_every_setting() {
+        let line = "--data some/dir --hidden '' --epochs 3 --batch-size 7 --optimizer sgd --lr 0.25 --seed 9 \
+                    --val-split 0 --init xavier --no-shuffle --max-steps 5 --out a.pmlp";
+        let args = parse(line).unwrap();
+        assert_eq!(args.command().split_once(" train ").unwrap().1, line);
+        let again = parse(args.command().split_once(" train ").unwrap().1).unwrap();
+        assert_eq!(again.command(), args.command());
+    }
+}

@@ -1,0 +1,69 @@
+//! The trained model as a file.
+
+use anyhow::{Context, Result};
+use picomlp::blob::{Contents, InputShape, OptimizerKind, Provenance};
+use picomlp::fingerprint::fingerprint;
+use picomlp::{Layer, Network, Sequential};
+
+use super::args::{Args, OptimizerName};
+use super::session::{Plan, Stopped};
+use crate::data::Split;
+use crate::{Evaluation, output};
+
+/// Test pictures that travel in the model as self-test vectors.
+const SELF_TESTS: usize = 4;
+
+/// What was written.
+pub(super) struct Exported {
+    pub(super) fingerprint: u64,
+    pub(super) bytes: usize,
+}
+
+/// Writes `args.out`: parameters, input shape, class names, provenance, self-test vectors.
+pub(super) fn write(
+    args: &Args,
+    net: &Sequential,
+    params: &[f32],
+    data: &Split,
+    plan: &Plan,
+    ended: &Stopped,
+    test: &Evaluation,
+) -> Result<Exported> {
+    let names: Vec<String> = (0..net.outputs()).map(|class| class.to_string()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let vectors = SELF_TESTS.min(data.test.len());
+    let inputs = &data.test.images[..vectors * net.inputs()];
+    let mut logits = vec![0.0; vectors * net.outputs()];
+    net.forward(params, inputs, &mut logits, &mut vec![0.0; net.infer_scratch(vectors)])?;
+    let command = args.command();
+    let count = |samples: usize| u32::try_from(samples).unwrap_or(u32::MAX);
+    let contents = Contents {
+        input: Some(InputShape { rows: data.test.rows, cols: data.test.cols }),
+        class_names: &names,
+        provenance: Some(Provenance {
+            seed: args.seed,
+            steps: ended.steps,
+            data_fingerprint: data.train.fingerprint(),
+            optimizer: match args.optimizer {
+                OptimizerName::Sgd => OptimizerKind::Sgd,
+                OptimizerName::Adam => OptimizerKind::Adam,
+            },
+            learning_rate: args.learning_rate(),
+            batch_size: args.batch_size,
+            epochs: ended.epochs,
+            train_samples: count(plan.train.len()),
+            test_samples: count(test.samples),
+            test_accuracy: test.accuracy() as f32,
+            command: &command,
+        }),
+        self_test_inputs: inputs,
+        self_test_logits: &logits,
+        ..Contents::new(net, params)
+    };
+    let mut bytes = Vec::with_capacity(contents.byte_len()?);
+    contents
+        .write_pieces(|piece| bytes.extend_from_slice(piece))
+        .with_context(|| format!("cannot write {}", args.out.display()))?;
+    output::write_file(&args.out, &bytes)?;
+    Ok(Exported { fingerprint: fingerprint(params), bytes: bytes.len() })
+}

@@ -1,0 +1,113 @@
+//! `picomlp train`: from data to a model file.
+//!
+//! [`args`] says what may be asked for, [`session`] trains, [`report`] tells of it, [`export`] writes the model.
+
+mod args;
+mod export;
+mod report;
+mod session;
+
+use std::io::Write;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail, ensure};
+use picomlp::{Adam, Layer, Network, Optimizer, Sequential, Sgd, Trainer};
+
+pub use args::Args;
+use args::OptimizerName;
+use report::Report;
+use session::{Plan, Stopped, train};
+
+use crate::data::Dataset;
+use crate::{evaluate, output};
+
+/// Trains, and writes the model.
+///
+/// # Errors
+///
+/// If the data cannot be read, the settings do not fit it, the output cannot be written (known before training
+/// begins), or the loss stops being a finite number.
+pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
+    let began = Instant::now();
+    output::check_writable(&args.out)?;
+    let data = args.data.load()?;
+    let net = Sequential::mlp(&widths(args, &data.train)).context("--hidden")?;
+    let plan = Plan::new(args, &data.train)?;
+    let mut params = buffer(net.params(), "parameters")?;
+    net.init(&mut params, args.init.into(), args.seed)?;
+    let mut scratch = buffer(net.train_scratch(plan.batch_size), "a batch")?;
+
+    let mut report = Report::new(args, out);
+    report.start(&net, &data, &plan)?;
+    let rate = args.learning_rate();
+    let ending = match args.optimizer {
+        OptimizerName::Sgd => {
+            fit(&net, Sgd::new(rate), &mut params, &mut scratch, &data.train, &plan, &mut report)?
+        }
+        OptimizerName::Adam => {
+            fit(&net, Adam::new(rate), &mut params, &mut scratch, &data.train, &plan, &mut report)?
+        }
+    };
+    let out_path = args.out.display();
+    if let Some(at) = ending.diverged
+        && ending.epochs == 0
+    {
+        bail!(
+            "the loss became NaN or infinite at step {} (epoch {}); no epoch was finished, so nothing was written \
+             to {out_path}: try a smaller --lr",
+            at.step,
+            at.epoch
+        );
+    }
+    let order: Vec<u32> = (0..).take(data.test.len()).collect();
+    let test = evaluate(&net, &params, &data.test, &order)?;
+    let model = export::write(args, &net, &params, &data, &plan, &ending, &test)?;
+    if let Some(at) = ending.diverged {
+        bail!(
+            "the loss became NaN or infinite at step {} (epoch {}); {out_path} holds the model as it was at the end \
+             of epoch {}: try a smaller --lr",
+            at.step,
+            at.epoch,
+            ending.epochs
+        );
+    }
+    report.done(&test, &model, &ending, began.elapsed())
+}
+
+/// Inputs, hidden layers, classes.
+fn widths(args: &Args, train: &Dataset) -> Vec<usize> {
+    let ends = (train.pixels(), train.classes);
+    [ends.0].into_iter().chain(args.hidden.0.iter().copied()).chain([ends.1]).collect()
+}
+
+/// Zeros, or an error where the machine has no room for them.
+fn buffer(len: usize, what: &str) -> Result<Vec<f32>> {
+    let mut values = Vec::new();
+    let bytes = len.saturating_mul(4);
+    values
+        .try_reserve_exact(len)
+        .with_context(|| format!("no memory for {what} ({bytes} bytes): choose a smaller --hidden"))?;
+    values.resize(len, 0.0);
+    Ok(values)
+}
+
+/// Trains with either optimizer. Where the loss ceased to be finite, `params` are those of the last good epoch.
+fn fit<O: Optimizer>(
+    net: &Sequential,
+    optimizer: O,
+    params: &mut [f32],
+    scratch: &mut [f32],
+    data: &Dataset,
+    plan: &Plan,
+    report: &mut Report<'_, impl Write>,
+) -> Result<Stopped> {
+    let mut state = buffer(O::STATE_PER_PARAM * net.params(), "the optimizer's state")?;
+    let mut good = params.to_vec();
+    let trainer = Trainer::new(net.clone(), optimizer, params, &mut state, scratch)?;
+    let ending = train(trainer, data, plan, &mut good, report)?;
+    if ending.diverged.is_some() {
+        params.copy_from_slice(&good);
+    }
+    ensure!(params.iter().all(|value| value.is_finite()), "a parameter is not a finite number");
+    Ok(ending)
+}

@@ -1,0 +1,149 @@
+//! The loop over epochs and batches.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use picomlp::rng::{Purpose, Stream, permute, shuffle};
+use picomlp::{Batch, Error, Optimizer, Sequential, Trainer};
+
+use super::args::Args;
+use super::report::{Epoch, Report};
+use crate::data::Dataset;
+use crate::evaluate;
+
+/// What is trained on, in which order, how long.
+pub(super) struct Plan {
+    /// Samples to train on, ascending.
+    pub(super) train: Vec<u32>,
+    /// Samples held out, ascending.
+    pub(super) validation: Vec<u32>,
+    pub(super) batch_size: usize,
+    pub(super) epochs: u32,
+    max_steps: u64,
+    seed: u64,
+    shuffles: bool,
+}
+
+impl Plan {
+    /// Holds out a random share of the training set; which samples, the seed says.
+    pub(super) fn new(args: &Args, data: &Dataset) -> Result<Self> {
+        let held_out = (data.len() as f64 * args.val_split).round() as usize;
+        ensure!(
+            held_out < data.len(),
+            "--val-split {} of {} training samples leaves none to train on",
+            args.val_split,
+            data.len()
+        );
+        let mut order = vec![0; data.len()];
+        permute(&mut order, &mut Stream::new(args.seed, Purpose::Split, 0));
+        let mut train = order.split_off(held_out);
+        let mut validation = order;
+        train.sort_unstable();
+        validation.sort_unstable();
+        let batch_size = (args.batch_size as usize).min(train.len());
+        let max_steps = args.max_steps.unwrap_or(u64::MAX);
+        let (epochs, seed, shuffles) = (args.epochs, args.seed, !args.no_shuffle);
+        Ok(Self { train, validation, batch_size, epochs, max_steps, seed, shuffles })
+    }
+
+    fn steps_in_epoch(&self) -> u64 {
+        self.train.len().div_ceil(self.batch_size) as u64
+    }
+
+    /// Samples that the whole run goes over.
+    pub(super) fn samples(&self) -> u64 {
+        let whole = u64::from(self.epochs) * self.train.len() as u64;
+        whole.min(self.max_steps.saturating_mul(self.batch_size as u64))
+    }
+
+    /// The samples of an epoch in their order, into `order`.
+    fn order(&self, epoch: u32, order: &mut [u32]) {
+        if self.shuffles {
+            shuffle(order, self.seed, u64::from(epoch));
+            for place in order {
+                *place = self.train[*place as usize];
+            }
+        } else {
+            order.copy_from_slice(&self.train);
+        }
+    }
+}
+
+/// How the training ended.
+pub(super) struct Stopped {
+    /// Steps taken.
+    pub(super) steps: u64,
+    /// Epochs whose end was reached (by `--max-steps`, too) with a finite loss.
+    pub(super) epochs: u32,
+    /// Time in training passes alone.
+    pub(super) training: Duration,
+    /// Where the loss ceased to be a finite number, if it did.
+    pub(super) diverged: Option<Place>,
+}
+
+/// A step and its epoch, both counted from 1.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) step: u64,
+    pub(super) epoch: u32,
+}
+
+/// Runs all epochs. `good` receives the parameters at the end of each; if the loss ceases to be finite, it holds the
+/// last that gave a finite one.
+pub(super) fn train<O: Optimizer>(
+    mut trainer: Trainer<'_, Sequential, O>,
+    data: &Dataset,
+    plan: &Plan,
+    good: &mut [f32],
+    report: &mut Report<'_, impl Write>,
+) -> Result<Stopped> {
+    let mut order = vec![0; plan.train.len()];
+    let mut labels = Vec::with_capacity(plan.batch_size);
+    let mut ended = Stopped { steps: 0, epochs: 0, training: Duration::ZERO, diverged: None };
+    for epoch in 1..=plan.epochs {
+        let began = Instant::now();
+        plan.order(epoch, &mut order);
+        let (mut loss_sum, mut samples) = (0.0, 0usize);
+        for batch in order.chunks(plan.batch_size) {
+            if ended.steps == plan.max_steps {
+                break;
+            }
+            labels.clear();
+            labels.extend(batch.iter().map(|&sample| data.labels[sample as usize]));
+            let x = Batch::gather(&data.images, data.pixels(), batch)?;
+            match trainer.step(x, &labels) {
+                Ok(loss) => loss_sum += f64::from(loss) * batch.len() as f64,
+                Err(Error::LossNotFinite) => {
+                    ended.training += began.elapsed();
+                    ended.diverged = Some(Place { step: ended.steps + 1, epoch });
+                    return Ok(ended);
+                }
+                Err(error) => return Err(error.into()),
+            }
+            ended.steps += 1;
+            samples += batch.len();
+            report.step(batch.len(), epoch, loss_sum / samples as f64);
+        }
+        let seconds = began.elapsed();
+        ended.training += seconds;
+        if !trainer.params().iter().all(|value| value.is_finite()) {
+            ended.diverged = Some(Place { step: ended.steps, epoch });
+            return Ok(ended);
+        }
+        ended.epochs = epoch;
+        good.copy_from_slice(trainer.params());
+        let validation = if plan.validation.is_empty() {
+            None
+        } else {
+            Some(evaluate(trainer.net(), trainer.params(), data, &plan.validation)?)
+        };
+        let train_loss = loss_sum / samples as f64;
+        report.epoch(&Epoch { epoch, train_loss, validation, samples, seconds })?;
+        if ended.steps == plan.max_steps {
+            break;
+        }
+    }
+    debug_assert!(ended.steps <= plan.steps_in_epoch() * u64::from(plan.epochs));
+    Ok(ended)
+}

@@ -1,0 +1,93 @@
+//! Files that appear whole or not at all.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use tempfile::NamedTempFile;
+
+/// Writes a file: to a temporary name beside it, synced, then renamed. On an error nothing is left behind.
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut file = temporary(path)?;
+    let shown = path.display();
+    file.write_all(bytes).with_context(|| format!("cannot write {shown}"))?;
+    file.as_file().sync_all().with_context(|| format!("cannot write {shown}"))?;
+    file.persist(path).map_err(|error| error.error).with_context(|| format!("cannot write {shown}"))?;
+    Ok(())
+}
+
+/// Whether [`write_file`] could write there, tried out, so that nobody trains for an hour in vain.
+pub(crate) fn check_writable(path: &Path) -> Result<()> {
+    temporary(path).map(drop)
+}
+
+fn temporary(path: &Path) -> Result<NamedTempFile> {
+    let shown = path.display();
+    if path.is_dir() {
+        bail!("cannot write {shown}: it is a folder, a file name is needed");
+    }
+    let Some(name) = path.file_name() else { bail!("cannot write {shown}: it names no file") };
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    let mut prefix = std::ffi::OsString::from(".");
+    prefix.push(name);
+    builder.prefix(&prefix);
+    let file = builder.tempfile_in(folder).with_context(|| {
+        format!("cannot write {shown}: no file can be made in {}", folder.display())
+    })?;
+    // A temporary file is private to its owner; what it becomes should be as any other file.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = fs::metadata(path).map_or(0o644, |existing| existing.permissions().mode());
+        let permissions = fs::Permissions::from_mode(mode & 0o777);
+        file.as_file()
+            .set_permissions(permissions)
+            .with_context(|| format!("cannot write {shown}"))?;
+    }
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn write_file_replaces_the_old_file_and_leaves_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.bin");
+        write_file(&path, b"old").unwrap();
+        write_file(&path, b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(names(folder.path()), ["a.bin"]);
+    }
+
+    #[test]
+    fn check_writable_leaves_nothing_behind_and_keeps_what_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.bin");
+        check_writable(&path).unwrap();
+        assert!(names(folder.path()).is_empty());
+        fs::write(&path, b"old").unwrap();
+        check_writable(&path).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+    }
+
+    #[test]
+    fn a_path_that_cannot_be_written_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = check_writable(&folder.path().join("none/a.bin")).unwrap_err();
+        assert!(format!("{error:#}").contains("none/a.bin: no file can be made in"), "{error:#}");
+        let error = check_writable(folder.path()).unwrap_err();
+        assert!(format!("{error:#}").contains("it is a folder"), "{error:#}");
+    }
+}
