@@ -29,8 +29,9 @@ impl ModelFile {
         let mut file = File::open(path).with_context(|| format!("cannot read {shown}"))?;
         let metadata = file.metadata().with_context(|| format!("cannot read {shown}"))?;
         ensure!(!metadata.is_dir(), "cannot read {shown}: it is a folder, a model file is needed");
-        let len = u32::try_from(metadata.len())
-            .with_context(|| format!("{shown}: {} bytes are too many for a model", metadata.len()))?;
+        let len = u32::try_from(metadata.len()).with_context(|| {
+            format!("{shown}: {} bytes are too many for a model", metadata.len())
+        })?;
         let len = len as usize;
         let mut words = vec![0u64; len.div_ceil(8)];
         let bytes = bytemuck::cast_slice_mut(&mut words);
@@ -57,7 +58,8 @@ impl ModelFile {
     /// If it is not a sound blob, naming the file and the check that failed, or goes on after its end.
     pub fn model(&self) -> Result<Model<'_, Sequential>> {
         let shown = self.path.display();
-        let model = Model::<Sequential>::from_blob(self.bytes()).with_context(|| shown.to_string())?;
+        let model =
+            Model::<Sequential>::from_blob(self.bytes()).with_context(|| shown.to_string())?;
         let blob: &Blob<'_> = model.blob();
         if blob.len() != self.len {
             bail!(

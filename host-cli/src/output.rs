@@ -13,7 +13,9 @@ pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
     let shown = path.display();
     file.write_all(bytes).with_context(|| format!("cannot write {shown}"))?;
     file.as_file().sync_all().with_context(|| format!("cannot write {shown}"))?;
-    file.persist(path).map_err(|error| error.error).with_context(|| format!("cannot write {shown}"))?;
+    file.persist(path)
+        .map_err(|error| error.error)
+        .with_context(|| format!("cannot write {shown}"))?;
     Ok(())
 }
 

@@ -19,10 +19,13 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(
                 style
-                    .with_key("per_sec", |state: &indicatif::ProgressState, out: &mut dyn core::fmt::Write| {
-                        // A bar that cannot be drawn is no reason to stop training.
-                        let _ = write!(out, "{:.0} samples/s", state.per_sec());
-                    })
+                    .with_key(
+                        "per_sec",
+                        |state: &indicatif::ProgressState, out: &mut dyn core::fmt::Write| {
+                            // A bar that cannot be drawn is no reason to stop training.
+                            let _ = write!(out, "{:.0} samples/s", state.per_sec());
+                        },
+                    )
                     .progress_chars("=> "),
             );
         }

@@ -41,17 +41,16 @@ struct Forward<'a, T> {
 impl<T: Element> ForEachBlock for Forward<'_, T> {
     #[inline]
     fn block<C: Columns>(&mut self, at: usize) {
-        for first in (0..self.x.width()).step_by(TILE) {
-            let Some(rows) = self.weights.get(first * self.outputs..) else { return };
-            for (sample, y) in self.x.iter().zip(self.y.chunks_exact_mut(self.outputs)) {
-                let (Some(x), Some(y)) = (sample.get(first..), y.get_mut(at..)) else { return };
+        for (sample, y) in self.x.iter().zip(self.y.chunks_exact_mut(self.outputs)) {
+            let Some(y) = y.get_mut(at..) else { return };
+            let mut sums = C::load(y);
+            for first in (0..self.x.width()).step_by(TILE) {
+                let Some(rows) = self.weights.get(first * self.outputs..) else { return };
+                let Some(x) = sample.get(first..) else { return };
                 let mask = T::nonzero_mask(x);
-                if mask != 0 {
-                    let mut sums = C::load(y);
-                    add_rows(&mut sums, x, mask, rows, self.outputs, at);
-                    sums.store(y);
-                }
+                add_rows(&mut sums, x, mask, rows, self.outputs, at);
             }
+            sums.store(y);
         }
     }
 }

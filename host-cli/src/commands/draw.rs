@@ -30,7 +30,13 @@ pub struct Args {
 pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
     let mut image = [0; PIXELS];
     picomlp_fixtures::digits::draw(args.digit, args.seed, &mut image);
-    picture::write_png(&args.out, SIDE, SIDE, &image)?;
-    writeln!(out, "{}: a {} of {SIDE}×{SIDE} pixels, seed {}", args.out.display(), args.digit, args.seed)?;
+    picture::png::write(&args.out, SIDE, SIDE, &image)?;
+    writeln!(
+        out,
+        "{}: a {} of {SIDE}×{SIDE} pixels, seed {}",
+        args.out.display(),
+        args.digit,
+        args.seed
+    )?;
     Ok(())
 }

@@ -77,18 +77,32 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
         return Ok(());
     }
     let [header, payload] = blob.checksums();
-    writeln!(out, "model          {shown}, {} bytes, format version {}", grouped(blob.len()), blob.version())?;
+    writeln!(
+        out,
+        "model          {shown}, {} bytes, format version {}",
+        grouped(blob.len()),
+        blob.version()
+    )?;
     writeln!(out, "network        {}, {} parameters", widths(net), grouped(params))?;
     for layer in net.layers() {
         let (inputs, outputs) = (layer.inputs(), layer.outputs());
         let shape = format!("{:<6} {inputs}→{outputs}", layer.name());
         match layer.params() {
             0 => writeln!(out, "  {shape}")?,
-            count => writeln!(out, "  {shape:<20} {:>10} parameters {:>10} bytes", grouped(count), grouped(4 * count))?,
+            count => writeln!(
+                out,
+                "  {shape:<20} {:>10} parameters {:>10} bytes",
+                grouped(count),
+                grouped(4 * count)
+            )?,
         }
     }
     if let Some(shape) = blob.input_shape() {
-        writeln!(out, "input          {}×{} pixels, 0 to 255 read as 0 to 1", shape.rows, shape.cols)?;
+        writeln!(
+            out,
+            "input          {}×{} pixels, 0 to 255 read as 0 to 1",
+            shape.rows, shape.cols
+        )?;
     }
     writeln!(out, "classes        {}", blob.class_names().collect::<Vec<_>>().join(" "))?;
     writeln!(out, "memory         {:>10} bytes of flash for the weights", grouped(4 * params))?;
@@ -104,17 +118,23 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
         writeln!(
             out,
             "trained        {} steps of {optimizer} ({} epochs), learning rate {}, batch {}, seed {}",
-            grouped(p.steps as usize), p.epochs, p.learning_rate, p.batch_size, p.seed
+            grouped(p.steps as usize),
+            p.epochs,
+            p.learning_rate,
+            p.batch_size,
+            p.seed
         )?;
         writeln!(
             out,
             "data           {} training samples, fingerprint {:016x}",
-            grouped(p.train_samples as usize), p.data_fingerprint
+            grouped(p.train_samples as usize),
+            p.data_fingerprint
         )?;
         writeln!(
             out,
             "test accuracy  {} of {} samples",
-            percent(f64::from(p.test_accuracy)), grouped(p.test_samples as usize)
+            percent(f64::from(p.test_accuracy)),
+            grouped(p.test_samples as usize)
         )?;
         writeln!(out, "repeat         {}", p.command)?;
     }

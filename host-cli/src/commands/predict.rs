@@ -46,13 +46,12 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
         format!("{}: the model does not say what shape its pictures have", file.path().display())
     })?;
     for path in files(&args.pictures)? {
-        let grey = picture::read_png(&path)?;
-        let pixels = picture::normalise(&grey, shape.rows, shape.cols)
-            .with_context(|| path.display().to_string())?;
+        let pixels = picture::read_normalised(&path, shape.rows, shape.cols)?;
         let ranking = ranking(&model, &pixels)?;
         if args.json {
             let top = ranking.iter().take(TOP);
-            let top: Vec<_> = top.map(|(name, p)| json!({"class": name, "probability": p})).collect();
+            let top: Vec<_> =
+                top.map(|(name, p)| json!({"class": name, "probability": p})).collect();
             let line = json!({
                 "event": "prediction",
                 "file": path.display().to_string(),
@@ -65,10 +64,11 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
         let (name, _) = ranking.first().context("the model has no classes")?;
         writeln!(out, "{}: {name}", path.display())?;
         if !args.quiet {
-            write!(out, "{}", picture::show(&pixels, shape.rows, shape.cols))?;
+            write!(out, "{}", picture::terminal::show(&pixels, shape.rows, shape.cols))?;
         }
         let top = ranking.iter().take(TOP);
-        let top: Vec<_> = top.map(|(name, p)| format!("{name}: {}", percent(f64::from(*p)))).collect();
+        let top: Vec<_> =
+            top.map(|(name, p)| format!("{name}: {}", percent(f64::from(*p)))).collect();
         writeln!(out, "  {}", top.join("   "))?;
     }
     Ok(())

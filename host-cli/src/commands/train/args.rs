@@ -114,9 +114,14 @@ impl FromStr for Hidden {
             return Ok(Self(Vec::new()));
         }
         let width = |word: &str| match word.trim().parse() {
-            Ok(0) => Err("a layer of width 0 has no outputs; leave it out, or give '' for none".to_owned()),
+            Ok(0) => {
+                Err("a layer of width 0 has no outputs; leave it out, or give '' for none"
+                    .to_owned())
+            }
             Ok(width) => Ok(width),
-            Err(_) => Err(format!("'{word}' is no width: expected whole numbers with commas, as in 200,100")),
+            Err(_) => Err(format!(
+                "'{word}' is no width: expected whole numbers with commas, as in 200,100"
+            )),
         };
         text.split(',').map(width).collect::<Result<_, _>>().map(Self)
     }
@@ -197,7 +202,7 @@ mod tests {
     }
 
     fn parse(line: &str) -> Result<Args, String> {
-        let words = std::iter::once("train").chain(line.split_whitespace());
+        let words = core::iter::once("train").chain(line.split_whitespace());
         // A shell would turn '' into an empty word.
         let words = words.map(|word| if word == "''" { "" } else { word });
         Line::try_parse_from(words).map(|line| line.args).map_err(|error| error.to_string())

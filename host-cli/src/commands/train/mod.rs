@@ -30,7 +30,7 @@ use crate::{evaluate, output};
 pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
     let began = Instant::now();
     output::check_writable(&args.out)?;
-    let data = args.data.load()?;
+    let data = args.data.load(20_000, 10_000, 1)?;
     let net = Sequential::mlp(&widths(args, &data.train)).context("--hidden")?;
     let plan = Plan::new(args, &data.train)?;
     let mut params = buffer(net.params(), "parameters")?;
@@ -84,9 +84,9 @@ fn widths(args: &Args, train: &Dataset) -> Vec<usize> {
 fn buffer(len: usize, what: &str) -> Result<Vec<f32>> {
     let mut values = Vec::new();
     let bytes = len.saturating_mul(4);
-    values
-        .try_reserve_exact(len)
-        .with_context(|| format!("no memory for {what} ({bytes} bytes): choose a smaller --hidden"))?;
+    values.try_reserve_exact(len).with_context(|| {
+        format!("no memory for {what} ({bytes} bytes): choose a smaller --hidden")
+    })?;
     values.resize(len, 0.0);
     Ok(values)
 }

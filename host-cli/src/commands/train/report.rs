@@ -1,7 +1,7 @@
 //! What `train` tells, as text or as JSON lines.
 
+use core::time::Duration;
 use std::io::Write;
-use std::time::Duration;
 
 use anyhow::Result;
 use picomlp::{Layer, Sequential};
@@ -188,7 +188,10 @@ fn next_steps(out: &mut impl Write, model: &str, data: &Source) -> Result<()> {
     writeln!(out, "  look at the model: layers, memory, where it comes from:")?;
     writeln!(out, "    {picomlp} inspect {model}")?;
     if *data == Source::Synthetic {
-        writeln!(out, "  train on the real MNIST (a folder with its four IDX files, plain or gzipped):")?;
+        writeln!(
+            out,
+            "  train on the real MNIST (a folder with its four IDX files, plain or gzipped):"
+        )?;
         writeln!(out, "    {picomlp} train --data DIR")?;
     } else {
         writeln!(out, "  see which classes it confuses:")?;

@@ -1,0 +1,536 @@
+//! Reads one IDX file, the format that MNIST is distributed in, plain or compressed with gzip.
+//!
+//! An IDX file is a header and the elements after it. The header is a magic number (two zero bytes,
+//! a byte for the element type, a byte for the number of dimensions) and one big-endian `u32` a
+//! dimension, outermost first. Only the two forms that MNIST uses are read: images,
+//! `[count][rows][cols]` of `u8`, and labels, `[count]` of `u8`.
+//!
+//! Whether a file is compressed is decided by its first two bytes, not by its name: browsers and
+//! download scripts unpack files and keep the name, and the other way round.
+//!
+//! Source: the format is described on the MNIST page, <http://yann.lecun.com/exdb/mnist/>, "FILE
+//! FORMATS FOR THE MNIST DATABASE".
+
+use core::fmt;
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, ErrorKind, Read},
+    path::Path,
+};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use flate2::bufread::GzDecoder;
+
+/// The third byte of the magic number of files whose elements are unsigned bytes.
+const UNSIGNED_BYTE: u8 = 0x08;
+
+/// The first two bytes of every gzip file (RFC 1952, section 2.3.1).
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// Bytes reserved at most on the header's word alone, enough for MNIST's 47 MB of training images.
+///
+/// A larger file makes the buffer grow as its bytes arrive, so a header that lies costs no memory.
+const RESERVE: usize = 64 << 20;
+
+/// What an IDX file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Pictures, dimensions `[count][rows][cols]`, magic number `0x00000803`.
+    Images,
+    /// One label a picture, dimensions `[count]`, magic number `0x00000801`.
+    Labels,
+}
+
+impl Kind {
+    /// The magic number that a file of this kind begins with.
+    #[must_use]
+    pub const fn magic(self) -> u32 {
+        match self {
+            Self::Images => 0x0000_0803,
+            Self::Labels => 0x0000_0801,
+        }
+    }
+
+    /// The number of dimensions in a header of this kind.
+    #[must_use]
+    pub const fn dimensions(self) -> usize {
+        match self {
+            Self::Images => 3,
+            Self::Labels => 1,
+        }
+    }
+
+    /// Returns how many elements these dimensions hold, as a message names them.
+    fn describe(self, dims: &[usize]) -> String {
+        match (self, dims) {
+            (Self::Images, [count, rows, cols]) => format!("{count} images of {rows}x{cols}"),
+            (_, [count, ..]) => format!("{count} {self}"),
+            (_, []) => self.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Images => "images",
+            Self::Labels => "labels",
+        })
+    }
+}
+
+/// The content of an IDX file of bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Idx {
+    /// The dimensions, outermost first: `[count, rows, cols]` for images, `[count]` for labels.
+    /// None is 0.
+    pub dims: Vec<usize>,
+    /// The elements, row-major; as many as the product of `dims`.
+    pub data: Vec<u8>,
+}
+
+/// Reads the IDX file at `path`, which must hold `what`.
+///
+/// # Errors
+///
+/// Each names the file: it cannot be opened or read; it is empty, or shorter than its header; it
+/// begins with another magic number, holds another kind of data or another element type; a
+/// dimension is 0, or their product does not fit the address space; there are fewer or more bytes
+/// than the header says; the gzip data is damaged, cut short, or followed by something that is not
+/// gzip data.
+pub fn read(path: &Path, what: Kind) -> Result<Idx> {
+    let name = path.display();
+    let file = File::open(path).with_context(|| format!("cannot open {name}"))?;
+    let mut file = BufReader::with_capacity(1 << 16, file);
+    // A file of one byte is not gzip, and the header's check will say what is wrong with it.
+    let start = file.fill_buf().with_context(|| format!("cannot read {name}"))?;
+    if start.starts_with(&GZIP) {
+        parse(Members::new(file), what, &|error| damaged_gzip(error).context(format!("{name}")))
+    } else {
+        parse(file, what, &|error| anyhow!(error).context(format!("cannot read {name}")))
+    }
+    // Reading errors name the file already; the format's do not.
+    .map_err(|error| match error {
+        Fault::Reading(error) => error,
+        Fault::Format(error) => error.context(format!("{name}")),
+    })
+}
+
+/// Why [`parse`] gave up.
+enum Fault {
+    /// The bytes could not be had.
+    Reading(anyhow::Error),
+    /// The bytes are not what they should be.
+    Format(anyhow::Error),
+}
+
+impl From<anyhow::Error> for Fault {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Format(error)
+    }
+}
+
+/// Reads header and elements from `input`; `explain` turns a reading error into a sentence.
+fn parse(
+    mut input: impl Read,
+    what: Kind,
+    explain: &dyn Fn(io::Error) -> anyhow::Error,
+) -> Result<Idx, Fault> {
+    let explain = |error| Fault::Reading(explain(error));
+
+    let header_len = 4 + 4 * what.dimensions();
+    let mut header = Vec::with_capacity(header_len);
+    input.by_ref().take(header_len as u64).read_to_end(&mut header).map_err(explain)?;
+    let dims = parse_header(&header, what)?;
+
+    let expected = element_count(&dims, what)?;
+    let mut data = Vec::with_capacity(expected.min(RESERVE));
+    let got = input.by_ref().take(expected as u64).read_to_end(&mut data).map_err(explain)?;
+    let described = what.describe(&dims);
+    if got < expected {
+        return Err(Fault::Format(anyhow!(
+            "the file is too short: expected {expected} bytes for {described} after the header, \
+             got {got}"
+        )));
+    }
+    // This last read also makes a compressed file check its checksum.
+    if input.take(1).read_to_end(&mut Vec::new()).map_err(explain)? != 0 {
+        return Err(Fault::Format(anyhow!(
+            "the file is too long: expected {expected} bytes for {described} after the header, \
+             and more follow"
+        )));
+    }
+    Ok(Idx { dims, data })
+}
+
+/// Checks the magic number of a header that may be incomplete, and returns its dimensions.
+fn parse_header(header: &[u8], what: Kind) -> Result<Vec<usize>> {
+    let needed = 4 + 4 * what.dimensions();
+    ensure!(!header.is_empty(), "the file is empty, expected an IDX file of {what}");
+    let (words, _) = header.as_chunks::<4>();
+    if let Some(magic) = words.first() {
+        check_magic(*magic, what)?;
+    }
+    ensure!(
+        header.len() == needed,
+        "the file is shorter than its header: expected {needed} bytes, got {}",
+        header.len()
+    );
+    words
+        .iter()
+        .skip(1)
+        .map(|word| {
+            let dim = u32::from_be_bytes(*word);
+            usize::try_from(dim).with_context(|| format!("a dimension of {dim} is too large here"))
+        })
+        .collect()
+}
+
+/// Checks that `magic` announces unsigned bytes in as many dimensions as `what` has.
+fn check_magic(magic: [u8; 4], what: Kind) -> Result<()> {
+    let (expected, got) = (what.magic(), u32::from_be_bytes(magic));
+    if got == expected {
+        return Ok(());
+    }
+    let numbers = format!("expected the magic number 0x{expected:08x}, got 0x{got:08x}");
+    if got == Kind::Labels.magic() {
+        bail!("this is a label file, images were expected: {numbers}");
+    }
+    if got == Kind::Images.magic() {
+        bail!("this is an image file, labels were expected: {numbers}");
+    }
+    let [0, 0, element, dimensions] = magic else {
+        bail!("this is not an IDX file of {what}: {numbers}");
+    };
+    if element != UNSIGNED_BYTE {
+        let element = element_name(element);
+        bail!("the elements are {element}, unsigned bytes were expected: {numbers}");
+    }
+    bail!(
+        "the file has {dimensions} dimensions, {} were expected for {what}: {numbers}",
+        what.dimensions()
+    );
+}
+
+/// Names the element type that the third byte of a magic number stands for.
+fn element_name(code: u8) -> String {
+    match code {
+        0x09 => "signed bytes".into(),
+        0x0b => "16-bit integers".into(),
+        0x0c => "32-bit integers".into(),
+        0x0d => "32-bit floats".into(),
+        0x0e => "64-bit floats".into(),
+        _ => format!("of an unknown type (0x{code:02x})"),
+    }
+}
+
+/// Multiplies the dimensions of a header.
+fn element_count(dims: &[usize], what: Kind) -> Result<usize> {
+    let described = what.describe(dims);
+    ensure!(!dims.contains(&0), "the header has a dimension of 0: it says {described}");
+    dims.iter()
+        .try_fold(1_usize, |product, dim| product.checked_mul(*dim))
+        // `take` and `Vec` both stop at `isize::MAX` bytes.
+        .filter(|product| isize::try_from(*product).is_ok())
+        .with_context(|| {
+            format!("the header says {described}, which is more bytes than can be addressed")
+        })
+}
+
+/// Says in a sentence what is wrong with a gzip file.
+fn damaged_gzip(error: io::Error) -> anyhow::Error {
+    let what = if error.kind() == ErrorKind::UnexpectedEof {
+        "the gzip data ends too early, as after a download cut short"
+    } else {
+        "the gzip data is damaged"
+    };
+    anyhow!(error).context(what)
+}
+
+/// Unpacks the members of a gzip file, one after the other, as gzip itself does.
+///
+/// Zero bytes after the last member are padding and are passed over; anything else there is an
+/// error, where `flate2::bufread::GzDecoder` would stop without a word.
+struct Members<R> {
+    /// `None` after the last member.
+    current: Option<GzDecoder<R>>,
+}
+
+impl<R: BufRead> Members<R> {
+    fn new(input: R) -> Self {
+        Self { current: Some(GzDecoder::new(input)) }
+    }
+}
+
+impl<R: BufRead> Read for Members<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(mut member) = self.current.take() {
+            let read = member.read(buffer)?;
+            if read > 0 || buffer.is_empty() {
+                self.current = Some(member);
+                return Ok(read);
+            }
+            let mut rest = member.into_inner();
+            match rest.fill_buf()?.first() {
+                None => {}
+                Some(first) if *first == GZIP[0] => self.current = Some(GzDecoder::new(rest)),
+                Some(_) => skip_padding(rest)?,
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// Reads `rest` to its end; an error if it has a byte that is not zero.
+fn skip_padding(mut rest: impl BufRead) -> io::Result<()> {
+    loop {
+        let bytes = rest.fill_buf()?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if bytes.iter().any(|byte| *byte != 0) {
+            let message = "bytes that are not gzip data follow its end";
+            return Err(io::Error::new(ErrorKind::InvalidData, message));
+        }
+        let read = bytes.len();
+        rest.consume(read);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, io::Write, path::PathBuf};
+
+    use flate2::{Compression, write::GzEncoder};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// Two images of 2x3.
+    const IMAGES: [u8; 28] =
+        [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 255];
+    /// Two labels.
+    const LABELS: [u8; 10] = [0, 0, 8, 1, 0, 0, 0, 2, 7, 9];
+
+    fn write(bytes: &[u8]) -> (TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("some-file");
+        fs::write(&path, bytes).unwrap();
+        (folder, path)
+    }
+
+    fn read_bytes(bytes: &[u8], what: Kind) -> Result<Idx> {
+        let (_folder, path) = write(bytes);
+        read(&path, what)
+    }
+
+    /// The message for `bytes`, which must name the file.
+    fn message(bytes: &[u8], what: Kind) -> String {
+        let message = format!("{:#}", read_bytes(bytes, what).unwrap_err());
+        assert!(message.contains("some-file"), "{message}");
+        message
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    /// A pseudo-random image file large enough to be compressed in several blocks.
+    fn large() -> Vec<u8> {
+        let mut bytes = vec![0, 0, 8, 3, 0, 0, 1, 0, 0, 0, 0, 28, 0, 0, 0, 28];
+        let mut state = 1_u32;
+        bytes.extend((0..256 * 784).map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        }));
+        bytes
+    }
+
+    #[test]
+    fn read_returns_images_and_labels_plain_and_compressed() {
+        for pack in [<[u8]>::to_vec, gzip] {
+            let images = read_bytes(&pack(&IMAGES), Kind::Images).unwrap();
+            assert_eq!(images, Idx { dims: vec![2, 2, 3], data: IMAGES[16..].to_vec() });
+            let labels = read_bytes(&pack(&LABELS), Kind::Labels).unwrap();
+            assert_eq!(labels, Idx { dims: vec![2], data: vec![7, 9] });
+            let large = large();
+            assert_eq!(read_bytes(&pack(&large), Kind::Images).unwrap().data, large[16..]);
+        }
+    }
+
+    #[test]
+    fn read_keeps_one_buffer_of_the_payloads_size() {
+        let idx = read_bytes(&large(), Kind::Images).unwrap();
+        assert_eq!(idx.data.capacity(), idx.data.len());
+    }
+
+    #[test]
+    fn read_says_that_a_file_cannot_be_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = read(&folder.path().join("absent"), Kind::Images).unwrap_err();
+        let message = format!("{error:#}");
+        assert!(message.starts_with("cannot open ") && message.contains("absent"), "{message}");
+    }
+
+    #[test]
+    fn read_says_that_a_folder_is_not_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let message = format!("{:#}", read(folder.path(), Kind::Images).unwrap_err());
+        let path = folder.path().display().to_string();
+        assert!(message.contains("cannot ") && message.contains(&path), "{message}");
+    }
+
+    #[test]
+    fn read_says_that_a_file_is_empty() {
+        for bytes in [vec![], gzip(&[])] {
+            let message = message(&bytes, Kind::Labels);
+            assert!(message.ends_with("the file is empty, expected an IDX file of labels"));
+        }
+    }
+
+    #[test]
+    fn read_says_that_a_file_is_shorter_than_its_header() {
+        for len in 1..16 {
+            let expected = format!("shorter than its header: expected 16 bytes, got {len}");
+            for bytes in [IMAGES[..len].to_vec(), gzip(&IMAGES[..len])] {
+                let message = message(&bytes, Kind::Images);
+                assert!(message.ends_with(&expected), "{len}: {message}");
+            }
+        }
+        let message = message(&LABELS[..7], Kind::Labels);
+        assert!(message.ends_with("expected 8 bytes, got 7"), "{message}");
+    }
+
+    #[test]
+    fn read_says_what_is_wrong_with_a_magic_number() {
+        let rows: [(&[u8], Kind, &str); 9] = [
+            (
+                &LABELS,
+                Kind::Images,
+                "this is a label file, images were expected: \
+                 expected the magic number 0x00000803, got 0x00000801",
+            ),
+            (
+                &IMAGES,
+                Kind::Labels,
+                "this is an image file, labels were expected: \
+                 expected the magic number 0x00000801, got 0x00000803",
+            ),
+            (
+                b"\x89PNG....",
+                Kind::Images,
+                "this is not an IDX file of images: \
+                 expected the magic number 0x00000803, got 0x89504e47",
+            ),
+            (&[0, 0, 9, 3], Kind::Images, "the elements are signed bytes, unsigned bytes were"),
+            (&[0, 0, 0x0b, 3], Kind::Images, "the elements are 16-bit integers, unsigned"),
+            (&[0, 0, 0x0c, 3], Kind::Images, "the elements are 32-bit integers, unsigned"),
+            (&[0, 0, 0x0d, 3], Kind::Images, "the elements are 32-bit floats, unsigned"),
+            (&[0, 0, 0x77, 3], Kind::Images, "the elements are of an unknown type (0x77), "),
+            (
+                &[0, 0, 8, 2],
+                Kind::Images,
+                "the file has 2 dimensions, 3 were expected for images: \
+                 expected the magic number 0x00000803, got 0x00000802",
+            ),
+        ];
+        for (bytes, what, expected) in rows {
+            let message = message(bytes, what);
+            assert!(message.contains(expected), "{bytes:?}: {message}");
+        }
+        assert!(message(&[0, 0, 0x0e, 1], Kind::Labels).contains("64-bit floats"));
+    }
+
+    #[test]
+    fn read_says_that_a_dimension_is_zero() {
+        for place in [7, 11, 15] {
+            let mut bytes = IMAGES;
+            bytes[place] = 0;
+            let message = message(&bytes, Kind::Images);
+            assert!(message.contains("the header has a dimension of 0: it says "), "{message}");
+        }
+        let message = message(&[0, 0, 8, 1, 0, 0, 0, 0], Kind::Labels);
+        assert!(message.ends_with("it says 0 labels"), "{message}");
+    }
+
+    #[test]
+    fn read_says_that_the_dimensions_overflow() {
+        let mut bytes = IMAGES;
+        bytes[4..16].fill(0xff);
+        let message = message(&bytes, Kind::Images);
+        assert!(message.contains("4294967295 images of 4294967295x4294967295"), "{message}");
+        assert!(message.contains("more bytes than can be addressed"), "{message}");
+    }
+
+    #[test]
+    fn read_does_not_believe_a_header_that_claims_gigabytes() {
+        let mut bytes = IMAGES;
+        bytes[4] = 0x7f; // 2 130 706 434 images: 12 GB
+        for bytes in [bytes.to_vec(), gzip(&bytes)] {
+            let message = message(&bytes, Kind::Images);
+            assert!(message.contains("expected 12784238604 bytes"), "{message}");
+            assert!(message.ends_with("after the header, got 12"), "{message}");
+        }
+    }
+
+    #[test]
+    fn read_says_how_many_bytes_are_missing() {
+        for bytes in [IMAGES[..27].to_vec(), gzip(&IMAGES[..27])] {
+            let message = message(&bytes, Kind::Images);
+            let expected = "the file is too short: expected 12 bytes for 2 images of 2x3 \
+                            after the header, got 11";
+            assert!(message.ends_with(expected), "{message}");
+        }
+        let message = message(&LABELS[..8], Kind::Labels);
+        assert!(message.contains("expected 2 bytes for 2 labels after the header, got 0"));
+    }
+
+    #[test]
+    fn read_says_that_bytes_are_left_over() {
+        let mut bytes = IMAGES.to_vec();
+        bytes.push(0);
+        for bytes in [bytes.clone(), gzip(&bytes)] {
+            let message = message(&bytes, Kind::Images);
+            let expected = "the file is too long: expected 12 bytes for 2 images of 2x3 \
+                            after the header, and more follow";
+            assert!(message.ends_with(expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn read_says_that_gzip_data_was_cut_short_wherever_that_was() {
+        let packed = gzip(&large());
+        for len in [2, 5, 9, 10, 11, 20, 1000, packed.len() - 9, packed.len() - 8, packed.len() - 1]
+        {
+            let message = message(&packed[..len], Kind::Images);
+            assert!(message.contains("the gzip data ends too early"), "{len}: {message}");
+        }
+    }
+
+    #[test]
+    fn read_says_that_gzip_data_is_damaged() {
+        let packed = gzip(&large());
+        let end = packed.len();
+        // A byte of the checksum, of the length, of the compressed data, of the header's method.
+        for place in [end - 6, end - 2, end / 2, 2] {
+            let mut bytes = packed.clone();
+            bytes[place] ^= 0x55;
+            let message = message(&bytes, Kind::Images);
+            assert!(message.contains("the gzip data is damaged: "), "{place}: {message}");
+        }
+    }
+
+    #[test]
+    fn read_accepts_gzip_padding_and_members_and_refuses_garbage_after_them() {
+        let mut bytes = gzip(&IMAGES[..20]);
+        bytes.extend(gzip(&IMAGES[20..]));
+        assert_eq!(read_bytes(&bytes, Kind::Images).unwrap().data, IMAGES[16..]);
+        bytes.extend([0; 100_000]);
+        assert_eq!(read_bytes(&bytes, Kind::Images).unwrap().data, IMAGES[16..]);
+        bytes.push(b'x');
+        let message = message(&bytes, Kind::Images);
+        assert!(message.contains("bytes that are not gzip data follow its end"), "{message}");
+    }
+}

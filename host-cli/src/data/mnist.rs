@@ -1,0 +1,363 @@
+//! Loads MNIST's four IDX files from a folder, or another data set in the same form and of any
+//! picture size.
+
+use std::{
+    fs,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::{
+    Dataset, Split,
+    idx::{self, Idx, Kind},
+};
+
+/// The four files by their usual names, which end in `-idx3-ubyte` or `-idx1-ubyte`.
+const TRAIN_IMAGES: &str = "train-images-idx3-ubyte";
+const TRAIN_LABELS: &str = "train-labels-idx1-ubyte";
+const TEST_IMAGES: &str = "t10k-images-idx3-ubyte";
+const TEST_LABELS: &str = "t10k-labels-idx1-ubyte";
+
+/// Loads the training and the test data from the folder `dir`.
+///
+/// Each file may also have a `.` before `idx` in its name, and may end in `.gz`; if there are
+/// several, the plain file with the usual name is taken first. The number of classes is the largest
+/// training label plus 1.
+///
+/// # Errors
+///
+/// The folder does not exist, is a file, or lacks one of the four files; a file cannot be read (see
+/// [`idx::read`]); the numbers of images and labels differ; training and test pictures differ in
+/// shape; all training labels are equal; a test label is past the class count. Each names the files
+/// and numbers in question.
+pub fn load_dir(dir: &Path) -> Result<Split> {
+    let [train_images, train_labels, test_images, test_labels] =
+        find(dir, [TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS])?;
+
+    let mut train = load_pair(&train_images, &train_labels)?;
+    train.classes =
+        count_classes(&train.labels).with_context(|| format!("{}", train_labels.display()))?;
+
+    let mut test = load_pair(&test_images, &test_labels)?;
+    ensure!(
+        (train.rows, train.cols) == (test.rows, test.cols),
+        "training and test images differ in shape: {} has {}x{}, {} has {}x{}",
+        train_images.display(),
+        train.rows,
+        train.cols,
+        test_images.display(),
+        test.rows,
+        test.cols
+    );
+    test.classes = train.classes;
+    check_labels(&test.labels, test.classes, &test_labels)?;
+    Ok(Split { train, test })
+}
+
+/// Loads the test data alone from the folder `dir`, for a network that knows `classes` classes.
+///
+/// The training files need not be there. Names are as with [`load_dir`].
+///
+/// # Errors
+///
+/// Those of [`load_dir`] that concern the test files; a label is past `classes`.
+pub fn load_test(dir: &Path, classes: usize) -> Result<Dataset> {
+    let [images, labels] = find(dir, [TEST_IMAGES, TEST_LABELS])?;
+    let data = Dataset { classes, ..load_pair(&images, &labels)? };
+    check_labels(&data.labels, classes, &labels)?;
+    Ok(data)
+}
+
+/// Finds files in `dir` under any of the names that are in use for them.
+fn find<const N: usize>(dir: &Path, names: [&str; N]) -> Result<[PathBuf; N]> {
+    let shown = dir.display();
+    match fs::metadata(dir) {
+        Ok(found) if found.is_dir() => {}
+        Ok(_) => bail!("{shown} is a file, expected a folder with MNIST's IDX files"),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            bail!("the folder {shown} does not exist, expected one with MNIST's IDX files")
+        }
+        Err(error) => return Err(error).with_context(|| format!("cannot open the folder {shown}")),
+    }
+    let mut missing = Vec::new();
+    let paths = names.map(|name| {
+        let spellings = spellings(name);
+        let found = spellings.iter().map(|name| dir.join(name)).find(|path| is_there(path));
+        found.unwrap_or_else(|| {
+            missing.push(spellings.join(", "));
+            PathBuf::new()
+        })
+    });
+    ensure!(
+        missing.is_empty(),
+        "the folder {shown} lacks {} of the {N} files that are needed; looked for {}",
+        missing.len(),
+        missing.join("; and for ")
+    );
+    Ok(paths)
+}
+
+/// The names under which the file `name` is found in the wild, in order of preference.
+fn spellings(name: &str) -> [String; 4] {
+    let dotted = name.replace("-idx", ".idx");
+    [name.into(), dotted.clone(), format!("{name}.gz"), format!("{dotted}.gz")]
+}
+
+/// Tells whether there is something to open at `path`.
+///
+/// Folders do not count: some archives of MNIST unpack each file into a folder of its name. What
+/// cannot be looked at does count, so that opening it can say why.
+fn is_there(path: &Path) -> bool {
+    match fs::metadata(path) {
+        Ok(found) => !found.is_dir(),
+        Err(error) => error.kind() != ErrorKind::NotFound,
+    }
+}
+
+/// Reads images and their labels; the number of classes is left at 0.
+fn load_pair(images_path: &Path, labels_path: &Path) -> Result<Dataset> {
+    let images = idx::read(images_path, Kind::Images)?;
+    let labels = idx::read(labels_path, Kind::Labels)?;
+    let Idx { dims, data } = images;
+    let [count, rows, cols] = dims[..] else {
+        bail!("{}: expected 3 dimensions, got {}", images_path.display(), dims.len());
+    };
+    ensure!(
+        count == labels.data.len(),
+        "images and labels differ in number: {} has {count} images, {} has {} labels",
+        images_path.display(),
+        labels_path.display(),
+        labels.data.len()
+    );
+    Ok(Dataset { images: data, labels: labels.data, rows, cols, classes: 0 })
+}
+
+/// The largest label plus 1; an error if the labels name fewer than two classes.
+fn count_classes(labels: &[u8]) -> Result<usize> {
+    let (smallest, largest) =
+        labels.iter().fold((u8::MAX, 0), |(low, high), label| (low.min(*label), high.max(*label)));
+    ensure!(
+        smallest < largest,
+        "all {} training labels are {largest}, expected at least two classes",
+        labels.len()
+    );
+    Ok(usize::from(largest) + 1)
+}
+
+/// Checks that every label is below `classes`.
+fn check_labels(labels: &[u8], classes: usize, path: &Path) -> Result<()> {
+    match labels.iter().position(|label| usize::from(*label) >= classes) {
+        None => Ok(()),
+        Some(index) => bail!(
+            "{}: label {} at index {index} is past the class count, \
+             expected labels below {classes}",
+            path.display(),
+            labels[index]
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::{Compression, write::GzEncoder};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn header(dims: &[usize]) -> Vec<u8> {
+        let mut bytes = vec![0, 0, 8, dims.len() as u8];
+        bytes.extend(dims.iter().flat_map(|dim| (*dim as u32).to_be_bytes()));
+        bytes
+    }
+
+    /// An image file in which pixel `p` of image `i` is `base + i + p`.
+    fn images(count: usize, rows: usize, cols: usize, base: usize) -> Vec<u8> {
+        let mut bytes = header(&[count, rows, cols]);
+        bytes.extend((0..count).flat_map(|i| (0..rows * cols).map(move |p| (base + i + p) as u8)));
+        bytes
+    }
+
+    fn labels(labels: &[u8]) -> Vec<u8> {
+        [&header(&[labels.len()]), labels].concat()
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    /// A folder with 8x8 pictures of five classes: three to train on, two to test on.
+    fn folder() -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        put(&folder, TRAIN_IMAGES, &images(3, 8, 8, 0));
+        put(&folder, TRAIN_LABELS, &labels(&[0, 4, 2]));
+        put(&folder, TEST_IMAGES, &images(2, 8, 8, 100));
+        put(&folder, TEST_LABELS, &labels(&[1, 4]));
+        folder
+    }
+
+    fn put(folder: &TempDir, name: &str, bytes: &[u8]) {
+        fs::write(folder.path().join(name), bytes).unwrap();
+    }
+
+    fn message(folder: &TempDir) -> String {
+        format!("{:#}", load_dir(folder.path()).unwrap_err())
+    }
+
+    #[test]
+    fn load_dir_reads_pictures_of_8x8() {
+        let Split { train, test } = load_dir(folder().path()).unwrap();
+        assert_eq!((train.len(), train.rows, train.cols, train.classes), (3, 8, 8, 5));
+        assert_eq!((test.len(), test.rows, test.cols, test.classes), (2, 8, 8, 5));
+        assert_eq!(
+            (train.labels.as_slice(), test.labels.as_slice()),
+            (&[0, 4, 2][..], &[1, 4][..])
+        );
+        assert_eq!(train.image(2)[..3], [2, 3, 4]);
+        assert_eq!(test.image(1)[63], 164);
+    }
+
+    #[test]
+    fn load_dir_finds_every_spelling_of_the_names() {
+        let expected = load_dir(folder().path()).unwrap();
+        for spelling in 0..4 {
+            let folder = folder();
+            for name in [TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS] {
+                let bytes = fs::read(folder.path().join(name)).unwrap();
+                fs::remove_file(folder.path().join(name)).unwrap();
+                let bytes = if spelling < 2 { bytes } else { gzip(&bytes) };
+                put(&folder, &spellings(name)[spelling], &bytes);
+            }
+            assert_eq!(load_dir(folder.path()).unwrap(), expected, "spelling {spelling}");
+        }
+        assert_eq!(spellings(TEST_LABELS)[1], "t10k-labels.idx1-ubyte");
+    }
+
+    #[test]
+    fn load_dir_passes_over_a_folder_with_the_name_of_a_file() {
+        let folder = folder();
+        let path = folder.path().join(TEST_LABELS);
+        fs::rename(&path, folder.path().join("t10k-labels.idx1-ubyte")).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert_eq!(load_dir(folder.path()).unwrap().test.labels, [1, 4]);
+    }
+
+    #[test]
+    fn load_dir_says_that_a_folder_does_not_exist() {
+        let error = load_dir(Path::new("no/such/folder")).unwrap_err().to_string();
+        assert!(error.starts_with("the folder no/such/folder does not exist"), "{error}");
+    }
+
+    #[test]
+    fn load_dir_says_that_the_path_is_a_file() {
+        let folder = folder();
+        let path = folder.path().join(TEST_LABELS);
+        let error = load_dir(&path).unwrap_err().to_string();
+        let expected = "is a file, expected a folder with MNIST's IDX files";
+        assert_eq!(error, format!("{} {expected}", path.display()));
+    }
+
+    #[test]
+    fn load_dir_says_which_files_are_missing_and_which_names_were_tried() {
+        let folder = folder();
+        fs::remove_file(folder.path().join(TRAIN_LABELS)).unwrap();
+        let expected = "lacks 1 of the 4 files that are needed; looked for \
+                        train-labels-idx1-ubyte, train-labels.idx1-ubyte, \
+                        train-labels-idx1-ubyte.gz, train-labels.idx1-ubyte.gz";
+        assert!(message(&folder).ends_with(expected), "{}", message(&folder));
+        fs::remove_file(folder.path().join(TEST_IMAGES)).unwrap();
+        let message = message(&folder);
+        assert!(message.contains("lacks 2 of the 4 files"), "{message}");
+        assert!(message.contains("; and for t10k-images-idx3-ubyte, "), "{message}");
+        assert!(!message.contains("train-images"), "{message}");
+    }
+
+    #[test]
+    fn load_dir_names_the_file_that_is_damaged() {
+        let folder = folder();
+        put(&folder, TEST_IMAGES, &labels(&[1, 4]));
+        let message = message(&folder);
+        assert!(message.contains(TEST_IMAGES), "{message}");
+        assert!(message.contains("this is a label file, images were expected"), "{message}");
+    }
+
+    #[test]
+    fn load_dir_says_that_images_and_labels_differ_in_number() {
+        for (name, bytes) in [(TRAIN_LABELS, labels(&[0, 1])), (TEST_LABELS, labels(&[0, 1, 2]))] {
+            let folder = folder();
+            put(&folder, name, &bytes);
+            let message = message(&folder);
+            assert!(message.starts_with("images and labels differ in number: "), "{message}");
+            let images = name.replace("labels-idx1", "images-idx3");
+            assert!(message.contains(name) && message.contains(&images), "{message}");
+            let (has_images, has_labels) = if name == TRAIN_LABELS { (3, 2) } else { (2, 3) };
+            assert!(message.contains(&format!("has {has_images} images")), "{message}");
+            assert!(message.ends_with(&format!("has {has_labels} labels")), "{message}");
+        }
+    }
+
+    #[test]
+    fn load_dir_says_that_training_and_test_images_differ_in_shape() {
+        let folder = folder();
+        put(&folder, TEST_IMAGES, &images(2, 8, 7, 0));
+        let message = message(&folder);
+        assert!(message.starts_with("training and test images differ in shape: "), "{message}");
+        assert!(message.contains("train-images-idx3-ubyte has 8x8, "), "{message}");
+        assert!(message.ends_with("t10k-images-idx3-ubyte has 8x7"), "{message}");
+    }
+
+    #[test]
+    fn load_dir_refuses_an_empty_set() {
+        let folder = folder();
+        put(&folder, TEST_IMAGES, &header(&[0, 8, 8]));
+        put(&folder, TEST_LABELS, &header(&[0]));
+        let message = message(&folder);
+        assert!(message.ends_with("dimension of 0: it says 0 images of 8x8"), "{message}");
+    }
+
+    #[test]
+    fn load_dir_refuses_training_labels_of_one_class() {
+        for label in [0, 4] {
+            let folder = folder();
+            put(&folder, TRAIN_LABELS, &labels(&[label; 3]));
+            let message = message(&folder);
+            let expected =
+                format!("all 3 training labels are {label}, expected at least two classes");
+            assert!(message.contains(TRAIN_LABELS) && message.ends_with(&expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn load_dir_says_which_test_label_is_past_the_class_count() {
+        let folder = folder();
+        put(&folder, TEST_LABELS, &labels(&[4, 5]));
+        let message = message(&folder);
+        let expected = "label 5 at index 1 is past the class count, expected labels below 5";
+        assert!(message.contains(TEST_LABELS) && message.ends_with(expected), "{message}");
+    }
+
+    #[test]
+    fn load_test_needs_the_test_files_only() {
+        let folder = folder();
+        let expected = Dataset { classes: 10, ..load_dir(folder.path()).unwrap().test };
+        fs::remove_file(folder.path().join(TRAIN_IMAGES)).unwrap();
+        fs::remove_file(folder.path().join(TRAIN_LABELS)).unwrap();
+        assert_eq!(load_test(folder.path(), 10).unwrap(), expected);
+        fs::remove_file(folder.path().join(TEST_IMAGES)).unwrap();
+        let message = format!("{:#}", load_test(folder.path(), 10).unwrap_err());
+        assert!(message.contains("lacks 1 of the 2 files"), "{message}");
+    }
+
+    #[test]
+    fn load_test_says_which_label_is_past_the_class_count() {
+        let folder = folder();
+        let message = format!("{:#}", load_test(folder.path(), 4).unwrap_err());
+        let expected = "label 4 at index 1 is past the class count, expected labels below 4";
+        assert!(message.contains(TEST_LABELS) && message.ends_with(expected), "{message}");
+    }
+}
