@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 use tempfile::NamedTempFile;
 
 /// Writes a file: to a temporary name beside it, synced, then renamed. On an error nothing is left behind.
@@ -26,32 +26,24 @@ pub(crate) fn check_writable(path: &Path) -> Result<()> {
 
 fn temporary(path: &Path) -> Result<NamedTempFile> {
     let shown = path.display();
-    if path.is_dir() {
-        bail!("cannot write {shown}: it is a folder, a file name is needed");
-    }
-    let Some(name) = path.file_name() else { bail!("cannot write {shown}: it names no file") };
+    ensure!(!path.is_dir(), "cannot write {shown}: it is a folder, a file name is needed");
+    ensure!(path.file_name().is_some(), "cannot write {shown}: it names no file");
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
     let mut builder = tempfile::Builder::new();
-    let mut prefix = std::ffi::OsString::from(".");
-    prefix.push(name);
-    builder.prefix(&prefix);
-    let file = builder.tempfile_in(folder).with_context(|| {
-        format!("cannot write {shown}: no file can be made in {}", folder.display())
-    })?;
-    // A temporary file is private to its owner; what it becomes should be as any other file.
     #[cfg(unix)]
-    {
+    let readable = {
         use std::os::unix::fs::PermissionsExt;
-        let mode = fs::metadata(path).map_or(0o644, |existing| existing.permissions().mode());
-        let permissions = fs::Permissions::from_mode(mode & 0o777);
-        file.as_file()
-            .set_permissions(permissions)
-            .with_context(|| format!("cannot write {shown}"))?;
-    }
-    Ok(file)
+        // The process's umask takes away from these; tempfile's own choice is 0o600.
+        fs::Permissions::from_mode(0o666)
+    };
+    #[cfg(unix)]
+    builder.permissions(readable);
+    builder.prefix(".picomlp-").tempfile_in(folder).with_context(|| {
+        format!("cannot write {shown}: no file can be made in {}", folder.display())
+    })
 }
 
 #[cfg(test)]

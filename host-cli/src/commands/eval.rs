@@ -33,7 +33,7 @@ pub struct Args {
 pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
     let file = ModelFile::read(&args.model)?;
     let model = file.model()?;
-    let data = args.data.load_test(model.net().outputs(), 10_000, 1)?;
+    let data = args.data.load_test(model.net().outputs())?;
     check_fit(&model, file.path(), &data)?;
     let order: Vec<u32> = (0..).take(data.len()).collect();
     let result = evaluate(model.net(), model.params(), &data, &order)

@@ -2,16 +2,17 @@
 
 use std::{
     fs::File,
-    io::{BufRead, BufReader, BufWriter, Write},
+    io::{BufRead, BufReader},
     path::Path,
 };
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use image::{
     DynamicImage, ExtendedColorType, GrayImage, ImageDecoder, ImageEncoder, LumaA,
     codecs::png::{PngDecoder, PngEncoder},
 };
-use tempfile::NamedTempFile;
+
+use crate::output::write_file;
 
 /// Pixels that are decoded at most: 64 Mpixel, the resolution of a large phone camera.
 ///
@@ -98,46 +99,16 @@ pub fn write(path: &Path, width: usize, height: usize, pixels: &[u8]) -> Result<
         "cannot write {name}: a picture of {width}x{height} was announced, got {} pixels",
         pixels.len()
     );
-    write_atomically(path, |file| {
-        let encoder = PngEncoder::new(file);
-        Ok(encoder.write_image(pixels, columns, lines, ExtendedColorType::L8)?)
-    })
-    .with_context(|| format!("cannot write {name}"))
-}
-
-/// Lets `fill` write a temporary file beside `path`, and moves it there when it is complete.
-fn write_atomically(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
-    ensure!(path.file_name().is_some(), "it is not the name of a file");
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    ensure!(folder.is_dir(), "there is no folder {}", folder.display());
-    ensure!(!path.is_dir(), "it is a folder");
-    let mut temporary = create_in(folder)
-        .with_context(|| format!("cannot create a file in the folder {}", folder.display()))?;
-    let mut buffer = BufWriter::new(temporary.as_file_mut());
-    fill(&mut buffer)?;
-    buffer.into_inner().map_err(|error| anyhow!(error.into_error()))?.sync_all()?;
-    temporary.persist(path).map_err(|error| error.error)?;
-    Ok(())
-}
-
-/// Creates a temporary file that is as readable for others as a file created in the usual way.
-fn create_in(folder: &Path) -> std::io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        use std::{fs::Permissions, os::unix::fs::PermissionsExt};
-        // The process's umask takes away from these; tempfile's own choice is 0o600.
-        builder.permissions(Permissions::from_mode(0o666));
-    }
-    builder.prefix(".picomlp-").tempfile_in(folder)
+    let mut bytes = Vec::new();
+    PngEncoder::new(&mut bytes)
+        .write_image(pixels, columns, lines, ExtendedColorType::L8)
+        .with_context(|| format!("cannot write {name}"))?;
+    write_file(path, &bytes)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::PathBuf};
+    use std::{fs, io::Write, path::PathBuf};
 
     use tempfile::TempDir;
 
@@ -331,8 +302,8 @@ mod tests {
         let absent = folder.path().join("absent").join("some.png");
         for (path, expected) in [
             (occupied.as_path(), "it is a folder"),
-            (absent.as_path(), "there is no folder "),
-            (Path::new(""), "it is not the name of a file"),
+            (absent.as_path(), "no file can be made in "),
+            (Path::new(""), "it names no file"),
         ] {
             let message = format!("{:#}", write(path, 1, 1, &[0]).unwrap_err());
             let start = format!("cannot write {}: {expected}", path.display());
@@ -340,17 +311,5 @@ mod tests {
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         assert_eq!(fs::read_dir(&occupied).unwrap().count(), 0);
-    }
-
-    #[test]
-    fn write_leaves_nothing_behind_when_writing_fails_midway() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("some.png");
-        let error = write_atomically(&path, |file| {
-            file.write_all(&[0; 100_000])?;
-            bail!("the disk is full")
-        });
-        assert_eq!(error.unwrap_err().to_string(), "the disk is full");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

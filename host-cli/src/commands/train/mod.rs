@@ -30,7 +30,7 @@ use crate::{evaluate, output};
 pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
     let began = Instant::now();
     output::check_writable(&args.out)?;
-    let data = args.data.load(20_000, 10_000, 1)?;
+    let data = args.data.load()?;
     let net = Sequential::mlp(&widths(args, &data.train)).context("--hidden")?;
     let plan = Plan::new(args, &data.train)?;
     let mut params = buffer(net.params(), "parameters")?;

@@ -1,7 +1,8 @@
 //! The loop over epochs and batches.
 
+use core::time::Duration;
 use std::io::Write;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use picomlp::rng::{Purpose, Stream, permute, shuffle};
