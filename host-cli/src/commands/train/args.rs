@@ -37,7 +37,8 @@ pub struct Args {
     /// Determines initial weights, shuffling and validation split.
     #[arg(long, default_value_t = 1)]
     pub(super) seed: u64,
-    /// Share of the training set that is held out for validation.
+    /// Share of the training set that is held out for validation; the epoch that is best there is kept.
+    /// With 0, the last one is.
     #[arg(long, default_value_t = 0.1, value_parser = share, value_name = "SHARE")]
     pub(super) val_split: f64,
     /// Take the samples in the order of the file in every epoch.

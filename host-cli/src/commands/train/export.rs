@@ -6,7 +6,7 @@ use picomlp::fingerprint::fingerprint;
 use picomlp::{Layer, Network, Sequential};
 
 use super::args::{Args, OptimizerName};
-use super::session::{Plan, Stopped};
+use super::session::{Place, Plan};
 use crate::data::Split;
 use crate::{Evaluation, output};
 
@@ -26,7 +26,7 @@ pub(super) fn write(
     params: &[f32],
     data: &Split,
     plan: &Plan,
-    ended: &Stopped,
+    kept: Place,
     test: &Evaluation,
 ) -> Result<Exported> {
     let names: Vec<String> = (0..net.outputs()).map(|class| class.to_string()).collect();
@@ -42,7 +42,7 @@ pub(super) fn write(
         class_names: &names,
         provenance: Some(Provenance {
             seed: args.seed,
-            steps: ended.steps,
+            steps: kept.step,
             data_fingerprint: data.train.fingerprint(),
             optimizer: match args.optimizer {
                 OptimizerName::Sgd => OptimizerKind::Sgd,
@@ -50,7 +50,7 @@ pub(super) fn write(
             },
             learning_rate: args.learning_rate(),
             batch_size: args.batch_size,
-            epochs: ended.epochs,
+            epochs: kept.epoch,
             train_samples: count(plan.train.len()),
             test_samples: count(test.samples),
             test_accuracy: test.accuracy() as f32,

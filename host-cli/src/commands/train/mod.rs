@@ -10,7 +10,7 @@ mod session;
 use std::io::Write;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use picomlp::{Adam, Layer, Network, Optimizer, Sequential, Sgd, Trainer};
 
 pub use args::Args;
@@ -49,27 +49,14 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
         }
     };
     let out_path = args.out.display();
-    if let Some(at) = ending.diverged
-        && ending.epochs == 0
-    {
-        bail!(
-            "the loss became NaN or infinite at step {} (epoch {}); no epoch was finished, so nothing was written \
-             to {out_path}: try a smaller --lr",
-            at.step,
-            at.epoch
-        );
-    }
+    let Some(kept) = ending.kept else {
+        bail!("{}; no epoch was finished, so nothing was written to {out_path}", ending.why());
+    };
     let order: Vec<u32> = (0..).take(data.test.len()).collect();
     let test = evaluate(&net, &params, &data.test, &order)?;
-    let model = export::write(args, &net, &params, &data, &plan, &ending, &test)?;
-    if let Some(at) = ending.diverged {
-        bail!(
-            "the loss became NaN or infinite at step {} (epoch {}); {out_path} holds the model as it was at the end \
-             of epoch {}: try a smaller --lr",
-            at.step,
-            at.epoch,
-            ending.epochs
-        );
+    let model = export::write(args, &net, &params, &data, &plan, kept, &test)?;
+    if ending.diverged.is_some() {
+        bail!("{}; {out_path} holds the model of epoch {}", ending.why(), kept.epoch);
     }
     report.done(&test, &model, &ending, began.elapsed())
 }
@@ -91,7 +78,7 @@ fn buffer(len: usize, what: &str) -> Result<Vec<f32>> {
     Ok(values)
 }
 
-/// Trains with either optimizer. Where the loss ceased to be finite, `params` are those of the last good epoch.
+/// Trains with either optimizer. Afterwards `params` are those to keep, if there are some.
 fn fit<O: Optimizer>(
     net: &Sequential,
     optimizer: O,
@@ -102,12 +89,9 @@ fn fit<O: Optimizer>(
     report: &mut Report<'_, impl Write>,
 ) -> Result<Stopped> {
     let mut state = buffer(O::STATE_PER_PARAM * net.params(), "the optimizer's state")?;
-    let mut good = params.to_vec();
+    let mut kept = buffer(net.params(), "the best parameters")?;
     let trainer = Trainer::new(net.clone(), optimizer, params, &mut state, scratch)?;
-    let ending = train(trainer, data, plan, &mut good, report)?;
-    if ending.diverged.is_some() {
-        params.copy_from_slice(&good);
-    }
-    ensure!(params.iter().all(|value| value.is_finite()), "a parameter is not a finite number");
+    let ending = train(trainer, data, plan, &mut kept, report)?;
+    params.copy_from_slice(&kept);
     Ok(ending)
 }

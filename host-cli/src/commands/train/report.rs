@@ -143,6 +143,7 @@ impl<'a, W: Write> Report<'a, W> {
         }
         let (args, out) = (self.args, &mut self.out);
         let path = args.out.display().to_string();
+        let validated = args.val_split > 0.0;
         if args.json {
             let line = json!({
                 "event": "done",
@@ -150,6 +151,7 @@ impl<'a, W: Write> Report<'a, W> {
                 "test_loss": test.loss,
                 "fingerprint": format!("{:016x}", model.fingerprint),
                 "steps": ended.steps,
+                "kept_epoch": ended.kept.map(|kept| kept.epoch),
                 "training_seconds": ended.training.as_secs_f64(),
                 "seconds": elapsed.as_secs_f64(),
                 "model": path,
@@ -170,7 +172,13 @@ impl<'a, W: Write> Report<'a, W> {
             ended.training.as_secs_f64(),
             grouped(ended.steps as usize)
         )?;
-        writeln!(out, "model          {path}, {} bytes", grouped(model.bytes))?;
+        write!(out, "model          {path}, {} bytes", grouped(model.bytes))?;
+        match ended.kept {
+            Some(kept) if validated => {
+                writeln!(out, ", of epoch {}: the best in validation", kept.epoch)?
+            }
+            _ => writeln!(out)?,
+        }
         writeln!(out, "repeat         {}", args.command())?;
         if !args.quiet {
             next_steps(*out, &path, &args.data)?;

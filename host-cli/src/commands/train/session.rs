@@ -75,12 +75,26 @@ impl Plan {
 pub(super) struct Stopped {
     /// Steps taken.
     pub(super) steps: u64,
-    /// Epochs whose end was reached (by `--max-steps`, too) with a finite loss.
-    pub(super) epochs: u32,
+    /// The end of the epoch that was best in validation, or of the last one if there is no validation; nothing if
+    /// no epoch was finished (by `--max-steps`, too) with finite parameters.
+    pub(super) kept: Option<Place>,
     /// Time in training passes alone.
     pub(super) training: Duration,
     /// Where the loss ceased to be a finite number, if it did.
     pub(super) diverged: Option<Place>,
+}
+
+impl Stopped {
+    /// What stopped the training early, in words.
+    pub(super) fn why(&self) -> String {
+        match self.diverged {
+            Some(at) => format!(
+                "the loss became NaN or infinite at step {} (epoch {}): try a smaller --lr",
+                at.step, at.epoch
+            ),
+            None => "training stopped early".to_owned(),
+        }
+    }
 }
 
 /// A step and its epoch, both counted from 1.
@@ -90,18 +104,18 @@ pub(super) struct Place {
     pub(super) epoch: u32,
 }
 
-/// Runs all epochs. `good` receives the parameters at the end of each; if the loss ceases to be finite, it holds the
-/// last that gave a finite one.
+/// Runs all epochs. Afterwards `kept` holds the parameters at [`Stopped::kept`].
 pub(super) fn train<O: Optimizer>(
     mut trainer: Trainer<'_, Sequential, O>,
     data: &Dataset,
     plan: &Plan,
-    good: &mut [f32],
+    kept: &mut [f32],
     report: &mut Report<'_, impl Write>,
 ) -> Result<Stopped> {
     let mut order = vec![0; plan.train.len()];
     let mut labels = Vec::with_capacity(plan.batch_size);
-    let mut ended = Stopped { steps: 0, epochs: 0, training: Duration::ZERO, diverged: None };
+    let mut ended = Stopped { steps: 0, kept: None, training: Duration::ZERO, diverged: None };
+    let mut most_correct = 0;
     for epoch in 1..=plan.epochs {
         let began = Instant::now();
         plan.order(epoch, &mut order);
@@ -132,13 +146,18 @@ pub(super) fn train<O: Optimizer>(
             ended.diverged = Some(Place { step: ended.steps, epoch });
             return Ok(ended);
         }
-        ended.epochs = epoch;
-        good.copy_from_slice(trainer.params());
         let validation = if plan.validation.is_empty() {
             None
         } else {
             Some(evaluate(trainer.net(), trainer.params(), data, &plan.validation)?)
         };
+        // Of two equally good epochs the later one has seen more.
+        let correct = validation.as_ref().map_or(0, |validation| validation.correct);
+        if correct >= most_correct {
+            most_correct = correct;
+            kept.copy_from_slice(trainer.params());
+            ended.kept = Some(Place { step: ended.steps, epoch });
+        }
         let train_loss = loss_sum / samples as f64;
         report.epoch(&Epoch { epoch, train_loss, validation, samples, seconds })?;
         if ended.steps == plan.max_steps {

@@ -1,0 +1,110 @@
+//! `cargo xtask ci`: the list of checks.
+
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use crate::mnist;
+use crate::run::{cargo, command, show};
+
+/// What `cargo xtask ci` may be asked.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Run this check alone.
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
+    /// Name the checks and do nothing.
+    #[arg(long)]
+    list: bool,
+}
+
+/// The microcontroller target that the core must build for: a Cortex-M4 with an FPU.
+const BARE: &str = "thumbv7em-none-eabihf";
+
+struct Check {
+    name: &'static str,
+    run: fn() -> Result<()>,
+}
+
+/// Cheapest first.
+const CHECKS: &[Check] = &[
+    Check { name: "fmt", run: || show(cargo(&["fmt", "--all", "--check"], "")) },
+    Check {
+        name: "clippy",
+        run: || {
+            let args = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+            show(cargo(&args, ""))
+        },
+    },
+    Check { name: "no_std", run: no_std },
+    Check { name: "test", run: || show(cargo(&["test", "--workspace"], "")) },
+    Check {
+        name: "doc",
+        run: || {
+            let mut doc = cargo(&["doc", "--workspace", "--no-deps"], "");
+            doc.env("RUSTDOCFLAGS", "-D warnings");
+            show(doc)
+        },
+    },
+    Check { name: "test-release", run: || show(cargo(&numeric(&["--release"]), "")) },
+    Check {
+        name: "test-avx2-fma",
+        run: || show(cargo(&numeric(&[]), "-C target-feature=+avx2,+fma")),
+    },
+    Check { name: "test-native", run: || show(cargo(&numeric(&[]), "-C target-cpu=native")) },
+    Check { name: "first-run", run: mnist::first_run },
+    Check { name: "mnist", run: mnist::accuracy },
+    Check { name: "same-bits", run: mnist::same_bits },
+];
+
+/// The tests whose results must not depend on how they were compiled.
+fn numeric<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    ["test", "-p", "picomlp", "-p", "picomlp-tests"]
+        .into_iter()
+        .chain(more.iter().copied())
+        .collect()
+}
+
+/// The core builds for a bare target, and a program without an allocator links it.
+fn no_std() -> Result<()> {
+    let installed = crate::run::read(command("rustup", &["target", "list", "--installed"]))?;
+    if !installed.lines().any(|target| target == BARE) {
+        bail!("the target {BARE} is missing; install it with: rustup target add {BARE}");
+    }
+    show(cargo(&["build", "-p", "picomlp", "--release", "--target", BARE], ""))?;
+    let mut bare = cargo(&["build", "--release", "--target", BARE], "");
+    bare.current_dir(crate::run::root().join("tests/bare"));
+    show(bare)
+}
+
+/// Runs the checks and counts them.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    if args.list {
+        CHECKS.iter().for_each(|check| println!("{}", check.name));
+        return Ok(());
+    }
+    let wanted = |check: &&Check| args.only.as_ref().is_none_or(|only| only == check.name);
+    let mut results = Vec::new();
+    for check in CHECKS.iter().filter(wanted) {
+        println!("\n== {} ==", check.name);
+        let began = Instant::now();
+        let result = (check.run)();
+        if let Err(error) = &result {
+            println!("{error:#}");
+        }
+        results.push((check.name, result.is_ok(), began.elapsed().as_secs_f64()));
+    }
+    println!("\n== checks ==");
+    for (name, passed, seconds) in &results {
+        println!("{:<6} {name:<16} {seconds:>7.1} s", if *passed { "ok" } else { "FAILED" });
+    }
+    let failed = results.iter().filter(|(_, passed, _)| !passed).count();
+    println!("{} passed, {failed} failed", results.len() - failed);
+    if results.is_empty() {
+        bail!("no check of that name; `cargo xtask ci --list` names them");
+    }
+    if failed > 0 {
+        bail!("{failed} of {} checks failed", results.len());
+    }
+    Ok(())
+}
