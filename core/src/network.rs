@@ -90,19 +90,16 @@ pub(crate) fn loss_and_gradient<N: Layer + ?Sized, T: Element>(
         return Err(Error::BufferLength { what: "labels", expected: batch, got: labels.len() });
     }
     check_labels(labels, classes)?;
-    let needed = net.train_scratch(batch);
-    let (Some((logits, rest)), between_len) =
-        (scratch.split_at_mut_checked(batch * classes), batch * net.between())
-    else {
-        return Err(Error::BufferTooShort { what: "scratch", needed, got: scratch.len() });
-    };
-    let got = batch * classes + rest.len();
+    let (needed, got) = (net.train_scratch(batch), scratch.len());
     let too_short = Error::BufferTooShort { what: "scratch", needed, got };
     if got < needed {
         return Err(too_short);
     }
-    let (between, rest) = rest.split_at_mut_checked(between_len).ok_or(too_short)?;
-    let (d_between, work) = rest.split_at_mut_checked(between_len).ok_or(too_short)?;
+    // The hidden layers' values come first: in an aligned scratch their rows are then aligned for vectors.
+    let between_len = batch * net.between();
+    let (between, rest) = scratch.split_at_mut_checked(between_len).ok_or(too_short)?;
+    let (d_between, rest) = rest.split_at_mut_checked(between_len).ok_or(too_short)?;
+    let (logits, work) = rest.split_at_mut_checked(batch * classes).ok_or(too_short)?;
 
     net.forward_pass(sink.params(), x, logits, between)?;
     let share = 1.0 / batch as f32;

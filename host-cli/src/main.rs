@@ -10,7 +10,7 @@ use picomlp_cli::commands;
 ///
 /// Results go to standard output, progress and notes to standard error. Exit code 0: done, 1: failed, 2: wrong usage.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(name = "picomlp", version)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

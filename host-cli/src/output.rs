@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, is_separator};
 
 use anyhow::{Context, Result, ensure};
 use tempfile::NamedTempFile;
@@ -27,11 +27,21 @@ pub(crate) fn check_writable(path: &Path) -> Result<()> {
 fn temporary(path: &Path) -> Result<NamedTempFile> {
     let shown = path.display();
     ensure!(!path.is_dir(), "cannot write {shown}: it is a folder, a file name is needed");
-    ensure!(path.file_name().is_some(), "cannot write {shown}: it names no file");
+    // The rename at the end would replace a device such as /dev/null by a file.
+    ensure!(
+        path.is_file() || !path.exists(),
+        "cannot write {shown}: it is a device or a pipe, a file is needed"
+    );
+    // `Path` passes over a separator at the end, the rename does not.
+    ensure!(
+        path.file_name().is_some() && !path.to_string_lossy().ends_with(is_separator),
+        "cannot write {shown}: it names no file"
+    );
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
+    ensure!(folder.is_dir(), "cannot write {shown}: there is no folder {}", folder.display());
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
     let readable = {
@@ -80,7 +90,7 @@ mod tests {
     fn a_path_that_cannot_be_written_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let error = check_writable(&folder.path().join("none/a.bin")).unwrap_err();
-        assert!(format!("{error:#}").contains("none/a.bin: no file can be made in"), "{error:#}");
+        assert!(format!("{error:#}").contains("none/a.bin: there is no folder"), "{error:#}");
         let error = check_writable(folder.path()).unwrap_err();
         assert!(format!("{error:#}").contains("it is a folder"), "{error:#}");
     }

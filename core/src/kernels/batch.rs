@@ -79,6 +79,16 @@ impl<'a, T: Element> Batch<'a, T> {
         self.data.get(start..start.saturating_add(self.width)).unwrap_or_default()
     }
 
+    /// Value `i` of sample `s`, if there is one.
+    #[inline(always)]
+    pub(super) fn value(&self, s: usize, i: usize) -> Option<T> {
+        let row = match self.order {
+            Some(order) => *order.get(s)? as usize,
+            None => s,
+        };
+        self.data.get(row.wrapping_mul(self.width).wrapping_add(i)).copied()
+    }
+
     /// All samples in order.
     pub fn iter(&self) -> impl Iterator<Item = &'a [T]> + use<'a, T> {
         let batch = *self;

@@ -28,30 +28,33 @@ pub fn dense_forward<T: Element>(x: Batch<'_, T>, weights: &[f32], bias: &[f32],
             *y = b + 0.0;
         }
     }
-    for_each_block(outputs, &mut Forward { x, weights, outputs, y });
+    for first in (0..x.width()).step_by(TILE) {
+        let Some(rows) = weights.get(first * outputs..) else { return };
+        for (sample, y) in x.iter().zip(y.chunks_exact_mut(outputs)) {
+            let Some(x) = sample.get(first..) else { return };
+            let mask = T::nonzero_mask(x);
+            if mask != 0 {
+                for_each_block(outputs, &mut Forward { x, mask, rows, outputs, y });
+            }
+        }
+    }
 }
 
 struct Forward<'a, T> {
-    x: Batch<'a, T>,
-    weights: &'a [f32],
+    x: &'a [T],
+    mask: u64,
+    rows: &'a [f32],
     outputs: usize,
     y: &'a mut [f32],
 }
 
 impl<T: Element> ForEachBlock for Forward<'_, T> {
-    #[inline]
+    #[inline(always)]
     fn block<C: Columns>(&mut self, at: usize) {
-        for (sample, y) in self.x.iter().zip(self.y.chunks_exact_mut(self.outputs)) {
-            let Some(y) = y.get_mut(at..) else { return };
-            let mut sums = C::load(y);
-            for first in (0..self.x.width()).step_by(TILE) {
-                let Some(rows) = self.weights.get(first * self.outputs..) else { return };
-                let Some(x) = sample.get(first..) else { return };
-                let mask = T::nonzero_mask(x);
-                add_rows(&mut sums, x, mask, rows, self.outputs, at);
-            }
-            sums.store(y);
-        }
+        let Some(y) = self.y.get_mut(at..) else { return };
+        let mut sums = C::load(y);
+        add_rows(&mut sums, self.x, self.mask, self.rows, self.outputs, at);
+        sums.store(y);
     }
 }
 

@@ -141,7 +141,7 @@ impl<T: Element, M: Iterator<Item = u64> + Clone, S: GradientSink> ForEachBlock
                 let s = t * TILE + mask.trailing_zeros() as usize;
                 mask &= mask - 1;
                 let start = s * self.outputs + at;
-                let x = self.x.sample(s).get(self.i);
+                let x = self.x.value(s, self.i);
                 let (Some(x), Some(d_y)) = (x, self.d_y.get(start..start + C::WIDTH)) else {
                     return;
                 };

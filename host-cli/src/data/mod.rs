@@ -56,7 +56,7 @@ impl Source {
                 let data = synthetic::split(0, synthetic::TEST, synthetic::SEED).test;
                 ensure!(
                     data.classes == classes,
-                    "synthetic data has {} classes, expected {classes}",
+                    "synthetic data has {} classes, but the model tells {classes} apart",
                     data.classes
                 );
                 Ok(data)
@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn load_test_refuses_synthetic_data_for_another_class_count() {
         let error = Source::Synthetic.load_test(4).unwrap_err().to_string();
-        assert_eq!(error, "synthetic data has 10 classes, expected 4");
+        assert_eq!(error, "synthetic data has 10 classes, but the model tells 4 apart");
     }
 
     #[test]

@@ -302,7 +302,7 @@ mod tests {
         let absent = folder.path().join("absent").join("some.png");
         for (path, expected) in [
             (occupied.as_path(), "it is a folder"),
-            (absent.as_path(), "no file can be made in "),
+            (absent.as_path(), "there is no folder "),
             (Path::new(""), "it names no file"),
         ] {
             let message = format!("{:#}", write(path, 1, 1, &[0]).unwrap_err());

@@ -31,17 +31,19 @@ pub(super) struct Report<'a, W> {
     args: &'a Args,
     out: &'a mut W,
     progress: Option<Progress>,
+    validates: bool,
 }
 
 impl<'a, W: Write> Report<'a, W> {
     pub(super) fn new(args: &'a Args, out: &'a mut W) -> Self {
-        Self { args, out, progress: None }
+        Self { args, out, progress: None, validates: false }
     }
 
     pub(super) fn start(&mut self, net: &Sequential, data: &Split, plan: &Plan) -> Result<()> {
         let args = self.args;
         self.progress = Some(Progress::new(plan.samples(), args.quiet || args.json));
         let (train, validation, test) = (plan.train.len(), plan.validation.len(), data.test.len());
+        self.validates = validation > 0;
         if args.json {
             let line = json!({
                 "event": "start",
@@ -143,7 +145,6 @@ impl<'a, W: Write> Report<'a, W> {
         }
         let (args, out) = (self.args, &mut self.out);
         let path = args.out.display().to_string();
-        let validated = args.val_split > 0.0;
         if args.json {
             let line = json!({
                 "event": "done",
@@ -174,7 +175,7 @@ impl<'a, W: Write> Report<'a, W> {
         )?;
         write!(out, "model          {path}, {} bytes", grouped(model.bytes))?;
         match ended.kept {
-            Some(kept) if validated => {
+            Some(kept) if self.validates => {
                 writeln!(out, ", of epoch {}: the best in validation", kept.epoch)?
             }
             _ => writeln!(out)?,

@@ -114,6 +114,7 @@ pub(super) fn train<O: Optimizer>(
 ) -> Result<Stopped> {
     let mut order = vec![0; plan.train.len()];
     let mut labels = Vec::with_capacity(plan.batch_size);
+    let mut pixels = Vec::with_capacity(plan.batch_size * data.pixels());
     let mut ended = Stopped { steps: 0, kept: None, training: Duration::ZERO, diverged: None };
     let mut most_correct = 0;
     for epoch in 1..=plan.epochs {
@@ -126,8 +127,11 @@ pub(super) fn train<O: Optimizer>(
             }
             labels.clear();
             labels.extend(batch.iter().map(|&sample| data.labels[sample as usize]));
-            let x = Batch::gather(&data.images, data.pixels(), batch)?;
-            match trainer.step(x, &labels) {
+            // Shuffled samples lie all over the memory. Copied together, their cache misses overlap; left where they
+            // are, each would stop the kernels (784-32-10: 0.11 s an epoch instead of 0.06 s).
+            pixels.clear();
+            batch.iter().for_each(|&sample| pixels.extend_from_slice(data.image(sample as usize)));
+            match trainer.step(Batch::rows(&pixels, data.pixels())?, &labels) {
                 Ok(loss) => loss_sum += f64::from(loss) * batch.len() as f64,
                 Err(Error::LossNotFinite) => {
                     ended.training += began.elapsed();
