@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use picomlp::blob::{Blob, VERSION};
+use picomlp::blob::Blob;
 use picomlp::{Layer, Model, Sequential};
 
 use crate::data::Dataset;
@@ -63,10 +63,13 @@ impl ModelFile {
         let blob: &Blob<'_> = model.blob();
         if blob.len() != self.len {
             bail!(
-                "{shown}: the model ends after {} bytes, but the file has {} (format version {VERSION})",
+                "{shown}: the model ends after {} bytes, but the file has {}",
                 blob.len(),
                 self.len
             );
+        }
+        if let Some(at) = model.params().iter().position(|value| !value.is_finite()) {
+            bail!("{shown}: parameter {at} is {}, expected a finite number", model.params()[at]);
         }
         Ok(model)
     }

@@ -30,7 +30,7 @@ pub enum BlobError {
         /// That of the header as it is.
         got: u32,
     },
-    /// Written by a newer picomlp, in a format that this one does not know.
+    /// Written in a format that this version does not know: by a newer picomlp, if the number is higher.
     Version {
         /// The format version of the blob.
         got: u16,
@@ -119,10 +119,13 @@ impl fmt::Display for BlobError {
                 f,
                 "the model's header is damaged: its checksum says {expected:08x}, its bytes give {got:08x}"
             ),
-            Self::Version { got } => write!(
+            Self::Version { got } if got > VERSION => write!(
                 f,
                 "the model has format version {got}, this program reads up to {VERSION}: use a newer picomlp"
             ),
+            Self::Version { got } => {
+                write!(f, "the model has format version {got}, expected {VERSION}")
+            }
             Self::Truncated { expected, got } => {
                 write!(
                     f,

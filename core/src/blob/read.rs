@@ -58,7 +58,7 @@ impl<'a> Blob<'a> {
             return Err(BlobError::HeaderCrc { expected, got });
         }
         let version = u16_at(header, at::VERSION);
-        if version > VERSION {
+        if version != VERSION {
             return Err(BlobError::Version { got: version });
         }
         let expected = u32_at(header, at::TOTAL_LEN) as usize;

@@ -15,58 +15,38 @@ use crate::text::{program, shell_word};
 /// Without flags: 784-128-10 on digits that the program draws itself. The same seed and settings give the same model,
 /// bit for bit, on any machine.
 #[derive(Clone, Debug, clap::Args)]
+#[command(allow_negative_numbers = true)] // so that `--lr -1` is a wrong rate, not an unknown flag
 pub struct Args {
     /// `synthetic`, or a folder with MNIST's four IDX files, plain or gzipped.
     #[arg(long, default_value_t, value_name = "DIR")]
     pub(super) data: Source,
     /// Widths of the hidden layers, separated by commas; '' for none.
-    #[arg(long, default_value_t, allow_negative_numbers = true, value_name = "WIDTHS")]
+    #[arg(long, default_value_t, value_name = "WIDTHS")]
     pub(super) hidden: Hidden,
     /// Passes over the training set.
-    #[arg(
-        long,
-        default_value_t = 10,
-        allow_negative_numbers = true,
-        value_parser = clap::value_parser!(u32).range(1..),
-    )]
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) epochs: u32,
     /// Samples in one step; a last, smaller batch is trained on as well.
-    #[arg(
-        long,
-        default_value_t = 64,
-        allow_negative_numbers = true,
-        value_parser = clap::value_parser!(u32).range(1..=1_000_000),
-    )]
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(super) batch_size: u32,
     /// What turns gradients into steps.
     #[arg(long, value_enum, default_value_t)]
     pub(super) optimizer: OptimizerName,
     /// Learning rate [default: 0.001 for adam, 0.1 for sgd].
-    #[arg(long, allow_negative_numbers = true, value_parser = learning_rate, value_name = "RATE")]
+    #[arg(long, value_parser = learning_rate, value_name = "RATE")]
     pub(super) lr: Option<f32>,
     /// Determines initial weights, shuffling and validation split.
-    #[arg(long, default_value_t = 1, allow_negative_numbers = true)]
+    #[arg(long, default_value_t = 1)]
     pub(super) seed: u64,
     /// Share of the training set that is held out for validation; the epoch that is best there is kept.
     /// With 0, the last one is.
-    #[arg(
-        long,
-        default_value_t = 0.1,
-        allow_negative_numbers = true,
-        value_parser = share,
-        value_name = "SHARE",
-    )]
+    #[arg(long, default_value_t = 0.1, value_parser = share, value_name = "SHARE")]
     pub(super) val_split: f64,
     /// Take the samples in the order of the file in every epoch.
     #[arg(long)]
     pub(super) no_shuffle: bool,
     /// Stop after so many steps.
-    #[arg(
-        long,
-        allow_negative_numbers = true,
-        value_parser = clap::value_parser!(u64).range(1..),
-        value_name = "N",
-    )]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..), value_name = "N")]
     pub(super) max_steps: Option<u64>,
     /// How the weights begin.
     #[arg(long, value_enum, default_value_t)]

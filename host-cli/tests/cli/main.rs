@@ -1,0 +1,17 @@
+//! The command line as a user meets it: the real program, run in a folder of its own, judged by its exit code, its
+//! messages and the files it leaves.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "all of this is tests; clippy.toml allows it in functions with #[test] only"
+)]
+
+mod bad_data;
+mod bad_flags;
+mod bad_model;
+mod divergence;
+mod flows;
+mod mnist;
+mod output;
+mod pictures;
+mod util;

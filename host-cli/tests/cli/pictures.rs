@@ -1,0 +1,156 @@
+//! `draw` and `predict`.
+
+use image::{DynamicImage, GrayImage, Luma};
+
+use crate::util::{Place, crc32, json_lines, write_png};
+
+#[test]
+fn predict_shows_the_picture_the_class_and_three_probabilities() {
+    let place = Place::with_model();
+    place.ok("draw 1 --seed 4 -o one.png");
+    let shown = place.ok("predict model.pmlp one.png");
+    let lines: Vec<&str> = shown.lines().collect();
+    let class = lines[0].strip_prefix("one.png: ").unwrap();
+    assert!(["0", "1", "2", "3"].contains(&class), "{shown}");
+    assert!(lines[1].starts_with('┌') && lines[lines.len() - 2].starts_with('└'), "{shown}");
+    assert!(lines[2..lines.len() - 2].iter().all(|line| line.starts_with('│')), "{shown}");
+    assert!(shown.contains('█'), "{shown}");
+    let last = lines[lines.len() - 1];
+    assert!(last.starts_with(&format!("  {class}: ")), "{shown}");
+    assert_eq!(last.matches(" %").count(), 3, "{shown}");
+
+    let quiet = place.ok("predict model.pmlp one.png --quiet");
+    assert_eq!(quiet, format!("{}\n{last}\n", lines[0]));
+
+    let json = place.json("predict model.pmlp one.png --json").pop().unwrap();
+    assert_eq!((&json["event"], &json["file"]), (&"prediction".into(), &"one.png".into()));
+    assert_eq!(json["class"], class);
+    let top: Vec<f64> = (0..3).map(|i| json["top"][i]["probability"].as_f64().unwrap()).collect();
+    assert!(top.is_sorted_by(|a, b| a >= b) && top.iter().sum::<f64>() <= 1.000_001, "{json}");
+    assert!(json["top"].as_array().unwrap().len() == 3, "{json}");
+}
+
+#[test]
+fn predict_takes_a_folder_of_pictures_in_the_order_of_their_names() {
+    let place = Place::with_model();
+    std::fs::create_dir(place.path("some")).unwrap();
+    for name in ["c.png", "a.PNG", "b.png"] {
+        place.ok(&format!("draw 7 -o some/{name}"));
+    }
+    place.put("some/notes.txt", b"no picture");
+    place.ok("draw 2 -o z.png");
+    let lines = place.json("predict model.pmlp z.png some --json");
+    let files: Vec<_> = lines.iter().map(|line| line["file"].as_str().unwrap()).collect();
+    assert_eq!(files, ["z.png", "some/a.PNG", "some/b.png", "some/c.png"]);
+
+    std::fs::create_dir(place.path("none")).unwrap();
+    place.fails("predict model.pmlp none", &["none: no PNG file in this folder"]);
+}
+
+#[test]
+fn predict_reads_dark_on_light_and_light_on_dark_of_any_size_and_colour_alike() {
+    let place = Place::with_model();
+    let bar = |x: u32, y: u32| (40..52).contains(&x) && (20..90).contains(&y);
+    let dark = GrayImage::from_fn(100, 120, |x, y| Luma([if bar(x, y) { 0 } else { 255 }]));
+    let light = GrayImage::from_fn(100, 120, |x, y| Luma([if bar(x, y) { 255 } else { 0 }]));
+    let dark = DynamicImage::from(dark);
+    for (name, picture) in [
+        ("a.png", dark.clone()),
+        ("b.png", light.into()),
+        ("c.png", dark.to_rgb8().into()),
+        ("d.png", dark.to_rgba8().into()),
+        ("e.png", dark.to_luma16().into()),
+        ("f.png", dark.to_rgba16().into()),
+    ] {
+        picture.save(place.path(name)).unwrap();
+    }
+    let shown = place.ok("predict model.pmlp a.png b.png c.png d.png e.png f.png");
+    let mut blocks: Vec<&str> = shown.split(".png: ").skip(1).collect();
+    for block in &mut blocks {
+        // Without the next file's name.
+        *block = block.rsplit_once('%').unwrap().0;
+    }
+    assert_eq!(blocks.len(), 6, "{shown}");
+    assert!(blocks.iter().all(|block| *block == blocks[0]), "{shown}");
+}
+
+#[test]
+fn predict_names_the_picture_that_it_cannot_read() {
+    let place = Place::with_model();
+    place.ok("draw 5 -o good.png");
+    let good = place.read("good.png");
+    let blank = |name: &str, level: u8| write_png(&place.path(name), 28, &[level; 784]);
+    blank("black.png", 0);
+    blank("white.png", 255);
+    blank("grey.png", 90);
+    place.put("empty.png", b"");
+    place.put("text.png", b"I am no picture");
+    place.put("jpeg.png", b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01");
+    place.put("short.png", &good[..40]);
+    place.put("half.png", &good[..good.len() / 2]);
+    let mut damaged = good.clone();
+    damaged[good.len() / 2] ^= 0xff;
+    place.put("damaged.png", &damaged);
+    // A header that announces 10 Gpixel.
+    let mut huge = good[..33].to_vec();
+    huge[16..24].copy_from_slice(&[0, 1, 0x86, 0xa0, 0, 1, 0x86, 0xa0]);
+    let crc = crc32(&huge[12..29]);
+    huge[29..33].copy_from_slice(&crc.to_be_bytes());
+    huge.extend(&good[33..]);
+    place.put("huge.png", &huge);
+    for (name, part) in [
+        ("black", "no ink found"),
+        ("white", "no ink found"),
+        ("grey", "no ink found"),
+        ("empty", "is not a PNG file: it is empty"),
+        ("text", "is not a PNG file: its first bytes"),
+        ("jpeg", "looks like image/jpeg, only PNG is read"),
+        ("short", "the PNG is damaged or cut short"),
+        ("half", "the PNG is damaged or cut short"),
+        ("damaged", "the PNG is damaged or cut short"),
+        ("huge", "is too large: 100000x100000"),
+        ("missing", "No such file"),
+    ] {
+        let name = format!("{name}.png");
+        place.fails(&format!("predict model.pmlp {name}"), &[&name, part]);
+    }
+    // Pictures before the bad one have been reported.
+    let ran = place.run("predict model.pmlp good.png white.png good.png --json");
+    ran.assert_failed(1, "picomlp: ", &["white.png"]);
+    assert_eq!(json_lines(&ran.stdout).len(), 1, "{ran:?}");
+}
+
+#[test]
+fn predict_survives_a_picture_cut_short_or_changed_anywhere() {
+    let place = Place::with_model();
+    place.ok("draw 5 -o good.png");
+    let good = place.read("good.png");
+    for at in (0..good.len()).step_by(3) {
+        let mut changed = good.clone();
+        changed[at] ^= 0x55;
+        for bytes in [&good[..at], &changed] {
+            place.put("bad.png", bytes);
+            let ran = place.run("predict model.pmlp bad.png");
+            match ran.code {
+                0 => assert!(at > 40, "{at}: {ran:?}"),
+                _ => ran.assert_failed(1, "picomlp: ", &["bad.png"]),
+            }
+        }
+    }
+}
+
+#[test]
+fn draw_makes_the_same_picture_from_the_same_seed_only() {
+    let place = Place::new();
+    let said = place.ok("draw 7 --seed 3 -o a.png");
+    assert_eq!(said, "a.png: a 7 of 28×28 pixels, seed 3\n");
+    place.ok("draw 7 --seed 3 --out b.png");
+    place.ok("draw 7 --seed 4 --out c.png");
+    place.ok("draw 6 --seed 3 --out d.png");
+    let picture = |name| image::open(place.path(name)).unwrap().into_luma8();
+    assert_eq!(place.read("a.png"), place.read("b.png"));
+    assert_ne!(picture("a.png"), picture("c.png"));
+    assert_ne!(picture("a.png"), picture("d.png"));
+    assert_eq!(picture("a.png").dimensions(), (28, 28));
+    assert_eq!(place.names(), ["a.png", "b.png", "c.png", "d.png"]);
+}
