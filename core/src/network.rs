@@ -99,16 +99,20 @@ pub(crate) fn loss_and_gradient<N: Layer + ?Sized, T: Element>(
     let between_len = batch * net.between();
     let (between, rest) = scratch.split_at_mut_checked(between_len).ok_or(too_short)?;
     let (d_between, rest) = rest.split_at_mut_checked(between_len).ok_or(too_short)?;
-    let (logits, work) = rest.split_at_mut_checked(batch * classes).ok_or(too_short)?;
+    let (logits, rest) = rest.split_at_mut_checked(batch * classes).ok_or(too_short)?;
+    let (d_logits, work) = rest.split_at_mut_checked(batch * classes).ok_or(too_short)?;
 
     net.forward_pass(sink.params(), x, logits, between)?;
+    for (d_logit, logit) in d_logits.iter_mut().zip(logits.iter()) {
+        *d_logit = *logit;
+    }
     let share = 1.0 / batch as f32;
-    let loss = softmax_cross_entropy(logits, labels, share) * share;
+    let loss = softmax_cross_entropy(d_logits, labels, share) * share;
     if !loss.is_finite() {
         return Err(Error::LossNotFinite);
     }
     sink.begin();
-    let ends = Ends { x, y: &[], d_y: logits, d_x: None };
+    let ends = Ends { x, y: logits, d_y: d_logits, d_x: None };
     net.backward_pass(0, &mut sink, ends, Memory { between, d_between, work })?;
     Ok(loss)
 }

@@ -1,1 +1,10 @@
-//! Tests that cross the crates.
+//! What several test programs share: the golden run, without std, for any machine that has a stack of 150 KB.
+#![no_std]
+#![forbid(unsafe_code)]
+
+pub mod golden_run;
+
+/// The README's examples, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

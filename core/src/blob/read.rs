@@ -112,8 +112,8 @@ impl<'a> Blob<'a> {
             }
         }
         if let Some(classes) = self.section(section::CLASSES) {
-            let names = core::str::from_utf8(classes).unwrap_or_default();
-            if names.split('\0').count() != net.outputs() {
+            let names = core::str::from_utf8(classes).map(|names| names.split('\0').count());
+            if names != Ok(net.outputs()) {
                 return malformed("its class names are not as many as its outputs");
             }
         }

@@ -37,14 +37,14 @@ pub(super) const fn infer_len(between: usize, outputs: usize, batch: usize) -> u
     batch * (between + outputs)
 }
 
-/// The same, the gradients between the layers (those of the logits take their place), and working memory.
+/// The same, the gradients there, and working memory.
 pub(super) const fn train_len(
     between: usize,
     outputs: usize,
     gradient_width: usize,
     batch: usize,
 ) -> usize {
-    infer_len(between, outputs, batch) + batch * between + work_len(gradient_width, batch)
+    2 * infer_len(between, outputs, batch) + work_len(gradient_width, batch)
 }
 
 /// The sizes that user code names, as constants of the network's type.

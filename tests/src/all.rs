@@ -1,0 +1,12 @@
+//! Tests that cross picomlp's crates, one module a subject.
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy.toml allows it in tests; these are helpers of tests"
+)]
+
+mod blob;
+mod gradients;
+mod layering;
+mod pytorch;
+mod reference;
+mod same_bits;

@@ -1,0 +1,485 @@
+//! Blobs that are damaged, foreign or hostile, through the public API.
+
+use picomlp::blob::{
+    Aligned, Blob, BlobError, Contents, InputShape, MAGIC, OptimizerKind, Provenance, VERSION,
+};
+use picomlp::fingerprint::{FNV_OFFSET, fingerprint, fnv1a};
+use picomlp::{
+    AnyLayer, Chain, Dense, Error, FixedLayer, Init, Layer, Mlp, Model, Network, Relu, Sequential,
+};
+
+type Net = Mlp<6, 5, 3>;
+
+const NAMES: [&str; 3] = ["Katze", "", "犬"];
+const SELF_TEST_PIXELS: [u8; 12] = [0, 255, 0, 7, 0, 0, 1, 2, 3, 4, 5, 255];
+const COMMAND: &str = "picomlp train --seed 1";
+
+/// Where things stand, as `docs/blob-format.md` has it; not taken from the crate under test.
+mod at {
+    pub(super) const VERSION: usize = 8;
+    pub(super) const LAYERS: usize = 10;
+    pub(super) const TOTAL_LEN: usize = 12;
+    pub(super) const SECTIONS: usize = 16;
+    pub(super) const PAYLOAD_CRC: usize = 20;
+    pub(super) const HEADER_CRC: usize = 60;
+    pub(super) const PAYLOAD: usize = 64;
+    /// Rows of 16 bytes; the blob of these tests has three layers and five sections.
+    pub(super) const LAYER_TABLE: usize = 64;
+    pub(super) const SECTION_TABLE: usize = 64 + 3 * 16;
+    pub(super) const FIRST_SECTION: usize = 64 + 8 * 16;
+}
+
+/// A copy of a blob at an aligned address, with room behind it.
+struct Bytes {
+    memory: Box<Aligned<[u8; 1024]>>,
+    len: usize,
+}
+
+impl Bytes {
+    fn new(blob: &[u8]) -> Self {
+        let mut memory = Box::new(Aligned([0xff; 1024]));
+        memory.0[..blob.len()].copy_from_slice(blob);
+        Self { memory, len: blob.len() }
+    }
+
+    fn get(&self) -> &[u8] {
+        &self.memory.0[..self.len]
+    }
+
+    fn get_mut(&mut self) -> &mut [u8] {
+        &mut self.memory.0[..self.len]
+    }
+
+    fn u32(&self, at: usize) -> u32 {
+        u32::from_le_bytes(self.get()[at..at + 4].try_into().unwrap())
+    }
+
+    fn put(&mut self, at: usize, word: u32) {
+        self.get_mut()[at..at + 4].copy_from_slice(&word.to_le_bytes());
+    }
+
+    /// Makes both checksums right again.
+    fn seal(&mut self) {
+        let end = (self.u32(at::TOTAL_LEN) as usize).min(self.len);
+        let payload = crc32(self.get().get(at::PAYLOAD..end).unwrap_or_default());
+        self.put(at::PAYLOAD_CRC, payload);
+        let header = crc32(&self.get()[..at::HEADER_CRC]);
+        self.put(at::HEADER_CRC, header);
+    }
+}
+
+/// CRC-32 as in zip, bit by bit: polynomial 0x04C11DB7 reflected.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            crc >> 1 ^ if crc & 1 == 1 { 0xedb8_8320 } else { 0 }
+        })
+    })
+}
+
+#[test]
+fn crc32_gives_the_check_value_of_its_catalogue() {
+    assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+}
+
+fn params() -> Vec<f32> {
+    let mut params = vec![0.0; Net::PARAMS];
+    Net::default().init(&mut params, Init::He, 1).unwrap();
+    params
+}
+
+fn self_test_logits() -> [f32; 6] {
+    let mut logits = [0.0; 6];
+    let mut scratch = [0.0; Net::infer_scratch(2)];
+    Net::default().forward(&params(), &SELF_TEST_PIXELS, &mut logits, &mut scratch).unwrap();
+    logits
+}
+
+fn provenance() -> Provenance<'static> {
+    Provenance {
+        seed: u64::MAX - 1,
+        steps: 1 << 40,
+        data_fingerprint: 0x0123_4567_89ab_cdef,
+        optimizer: OptimizerKind::Adam,
+        learning_rate: 1e-3,
+        batch_size: 64,
+        epochs: 5,
+        train_samples: 60_000,
+        test_samples: 10_000,
+        test_accuracy: 0.975,
+        command: COMMAND,
+    }
+}
+
+/// A blob with every section.
+fn full() -> Bytes {
+    let (params, logits) = (params(), self_test_logits());
+    let contents = Contents {
+        net: &Net::default(),
+        params: &params,
+        input: Some(InputShape { rows: 2, cols: 3 }),
+        class_names: &NAMES,
+        provenance: Some(provenance()),
+        self_test_inputs: &SELF_TEST_PIXELS,
+        self_test_logits: &logits,
+    };
+    let mut blob = vec![];
+    let len = contents.write_pieces(|piece| blob.extend_from_slice(piece)).unwrap();
+    assert_eq!((len, len), (blob.len(), contents.byte_len().unwrap()));
+    let mut written = [0xee; 1024];
+    assert_eq!(contents.write(&mut written), Ok(len));
+    assert_eq!(written[..len], blob);
+    assert!(written[len..].iter().all(|byte| *byte == 0xee));
+    Bytes::new(&blob)
+}
+
+fn refusal(bytes: &[u8]) -> BlobError {
+    Blob::parse(bytes).expect_err("a damaged blob was taken")
+}
+
+#[test]
+fn blob_with_every_section_is_read_back_as_it_was_written() {
+    let bytes = full();
+    let model = Model::<Net>::from_blob(bytes.get()).unwrap();
+    let blob = model.blob();
+    assert_eq!(fingerprint(model.params()), fingerprint(&params()));
+    assert_eq!(blob.fingerprint(), fingerprint(&params()));
+    let table = &bytes.get()[at::LAYER_TABLE..at::SECTION_TABLE];
+    assert_eq!(blob.architecture_fingerprint(), fnv1a(FNV_OFFSET, table));
+    assert_eq!(blob.version(), VERSION);
+    assert_eq!(blob.len(), bytes.len);
+    assert_eq!(blob.input_shape(), Some(InputShape { rows: 2, cols: 3 }));
+    assert!(blob.class_names().eq(NAMES));
+    assert_eq!(blob.provenance(), Some(provenance()));
+    let vectors = blob.self_test().unwrap();
+    let read: Vec<_> =
+        vectors.vectors().map(|(x, y)| (x.to_vec(), y.collect::<Vec<_>>())).collect();
+    let logits = self_test_logits().map(f32::to_bits);
+    let [a, b] =
+        [0, 1].map(|v| (SELF_TEST_PIXELS[6 * v..][..6].to_vec(), logits[3 * v..][..3].to_vec()));
+    assert_eq!(read, [a, b]);
+    assert_eq!(model.self_test(&mut [0.0; Net::INFER_SCRATCH]), Ok(None));
+    let free = Model::<Sequential>::from_blob(bytes.get()).unwrap();
+    assert_eq!(*free.net(), Sequential::mlp(&[6, 5, 3]).unwrap());
+}
+
+#[test]
+fn blob_with_parameters_alone_has_nothing_else() {
+    let params = params();
+    let mut buffer = Aligned([0; 512]);
+    let len = Contents::new(&Net::default(), &params).write(&mut buffer.0).unwrap();
+    let blob = Blob::parse(&buffer[..len]).unwrap();
+    assert_eq!(fingerprint(blob.params().unwrap()), fingerprint(&params));
+    assert_eq!((blob.input_shape(), blob.provenance()), (None, None));
+    assert!(blob.class_names().next().is_none() && blob.self_test().is_none());
+}
+
+#[test]
+fn blob_followed_by_erased_flash_is_read() {
+    let bytes = full();
+    assert_eq!(Blob::parse(&bytes.memory.0).unwrap().len(), bytes.len);
+}
+
+#[test]
+fn blob_cut_short_anywhere_is_refused_with_both_lengths() {
+    let bytes = full();
+    for got in 0..bytes.len {
+        let expected = match got {
+            0..at::PAYLOAD => BlobError::NoHeader { got },
+            _ => BlobError::Truncated { expected: bytes.len, got },
+        };
+        assert_eq!(refusal(&bytes.get()[..got]), expected);
+    }
+}
+
+#[test]
+fn blob_with_any_header_byte_changed_is_refused() {
+    let mut bytes = full();
+    for at in 0..at::PAYLOAD {
+        for change in 1..=255 {
+            bytes.get_mut()[at] ^= change;
+            let error = refusal(bytes.get());
+            let named = match error {
+                BlobError::Magic { .. } => at < MAGIC.len(),
+                BlobError::HeaderCrc { .. } => at >= MAGIC.len(),
+                _ => false,
+            };
+            assert!(named, "byte {at} changed by {change:02x}: {error}");
+            bytes.get_mut()[at] ^= change;
+        }
+    }
+}
+
+#[test]
+fn blob_with_any_payload_bit_flipped_is_refused() {
+    let mut bytes = full();
+    for at in at::PAYLOAD..bytes.len {
+        for bit in 0..8 {
+            bytes.get_mut()[at] ^= 1 << bit;
+            let error = refusal(bytes.get());
+            assert!(matches!(error, BlobError::PayloadCrc { .. }), "byte {at} bit {bit}: {error}");
+            bytes.get_mut()[at] ^= 1 << bit;
+        }
+    }
+}
+
+#[test]
+fn erased_zeroed_empty_and_foreign_memory_each_has_its_own_error() {
+    assert_eq!(refusal(&[0xff; 256]), BlobError::Erased);
+    assert_eq!(refusal(&[0xff; 3]), BlobError::Erased);
+    assert_eq!(refusal(&[0; 256]), BlobError::Zeroed);
+    assert_eq!(refusal(&[]), BlobError::NoHeader { got: 0 });
+    let mut png = [1; 64];
+    png[..8].copy_from_slice(b"\x89PNG\r\n\x1a\n");
+    assert_eq!(refusal(&png), BlobError::Magic { got: *b"\x89PNG\r\n\x1a\n" });
+    // A header that was written over flash which was not erased before.
+    let mut half = full();
+    half.get_mut()[at::PAYLOAD..].fill(0xff);
+    assert!(matches!(refusal(half.get()), BlobError::PayloadCrc { .. }));
+}
+
+#[test]
+fn newer_version_is_named_before_anything_else_is_read() {
+    let mut bytes = full();
+    bytes.put(at::VERSION, 7 | 3 << 16);
+    bytes.put(at::TOTAL_LEN, u32::MAX);
+    bytes.seal();
+    assert_eq!(refusal(bytes.get()), BlobError::Version { got: 7 });
+}
+
+#[test]
+fn blob_at_an_address_that_floats_cannot_be_read_from_is_refused() {
+    let bytes = full();
+    for offset in 0..16 {
+        let mut memory = Aligned([0u8; 1024]);
+        memory.0[offset..offset + bytes.len].copy_from_slice(bytes.get());
+        let model = Model::<Net>::from_blob(&memory.0[offset..]);
+        match offset % 4 {
+            0 => assert_eq!(model.unwrap().params().len(), Net::PARAMS),
+            _ => assert_eq!(model.unwrap_err(), BlobError::Misaligned { needed: 4 }),
+        }
+    }
+}
+
+#[test]
+fn another_architecture_is_refused_at_the_first_layer_that_differs() {
+    let bytes = full();
+    fn error<N: FixedLayer + core::fmt::Debug>(bytes: &Bytes) -> BlobError {
+        Model::<N>::from_blob(bytes.get()).unwrap_err()
+    }
+    let differs = |layer, expected, got| BlobError::Architecture { layer, expected, got };
+    let (dense, relu) = (AnyLayer::dense, AnyLayer::relu);
+    assert_eq!(error::<Mlp<7, 5, 3>>(&bytes), differs(0, Some(dense(7, 5)), Some(dense(6, 5))));
+    assert_eq!(error::<Mlp<6, 5, 4>>(&bytes), differs(2, Some(dense(5, 4)), Some(dense(5, 3))));
+    assert_eq!(
+        error::<Chain<Dense<6, 5>, Dense<5, 3>>>(&bytes),
+        differs(1, Some(dense(5, 3)), Some(relu(5)))
+    );
+    // The blob goes on where the program's network ends, and the other way round.
+    assert_eq!(error::<Chain<Dense<6, 5>, Relu<5>>>(&bytes), differs(2, None, Some(dense(5, 3))));
+    assert_eq!(error::<Chain<Net, Relu<3>>>(&bytes), differs(3, Some(relu(3)), None));
+}
+
+#[test]
+fn blob_without_parameters_is_refused_for_that() {
+    let mut bytes = full();
+    bytes.put(at::SECTION_TABLE, 77); // of a kind that nobody asks for
+    bytes.seal();
+    assert!(Blob::parse(bytes.get()).is_ok());
+    let error = Model::<Net>::from_blob(bytes.get()).unwrap_err();
+    assert_eq!(error, BlobError::NoSection { what: "f32 parameters" });
+}
+
+/// Words that no sound writer writes, under checksums that are right.
+#[test]
+fn hostile_words_under_right_checksums_are_refused_as_malformed() {
+    const MAX: u32 = u32::MAX;
+    let layer = |i: usize, field: usize| at::LAYER_TABLE + 16 * i + 4 * field;
+    let section = |i: usize, field: usize| at::SECTION_TABLE + 16 * i + 4 * field;
+    let full_len = full().len as u32;
+    let start = |i: usize| full().u32(section(i, 1)) as usize;
+    let (params, input, classes, provenance, test) = (0, 1, 2, 3, 4);
+    let cases = [
+        (layer(0, 0), 0, "it has a layer of an unknown kind"),
+        (layer(0, 0), MAX, "it has a layer of an unknown kind"),
+        (layer(0, 1), MAX, "its parameters are not those of its layers"),
+        (layer(0, 1), 0, "its layers do not fit together"),
+        (layer(0, 2), MAX, "its layers do not fit together"),
+        (layer(1, 1), 6, "a relu changes its width"),
+        (layer(2, 1), MAX, "its layers do not fit together"),
+        (layer(2, 2), MAX, "its parameters are not those of its layers"),
+        (layer(2, 2), 0, "its layers do not fit together"),
+        (section(params, 1), 0, "a section lies outside it"),
+        (section(params, 1), 48, "a section lies outside it"),
+        (section(params, 1), at::FIRST_SECTION as u32 - 16, "a section lies outside it"),
+        (
+            section(params, 1),
+            at::FIRST_SECTION as u32 + 4,
+            "a section does not begin at a multiple of 16",
+        ),
+        (section(params, 1), MAX - 15, "a section lies outside it"),
+        (section(params, 2), MAX, "a section lies outside it"),
+        (section(params, 2), full_len, "a section lies outside it"),
+        (
+            section(params, 2),
+            4 * Net::PARAMS as u32 - 4,
+            "its parameters are not those of its layers",
+        ),
+        (section(params, 2), 0, "its parameters are not those of its layers"),
+        (section(input, 2), 12, "its picture's shape is not that of its inputs"),
+        (section(input, 2), 0, "its picture's shape is not that of its inputs"),
+        (section(classes, 2), 2, "its class names are not as many as its outputs"),
+        (section(provenance, 2), 55, "its provenance cannot be read"),
+        (section(test, 2), 0, "its self-test does not fit its layers"),
+        (section(test, 2), 17, "its self-test does not fit its layers"),
+        (start(input), MAX, "its picture's shape is not that of its inputs"),
+        (start(input), 1 << 31, "its picture's shape is not that of its inputs"),
+        (start(input) + 8, 1, "it asks for another normalisation of pixels than /255"),
+        (start(classes), 0, "its class names are not as many as its outputs"),
+        (start(classes), MAX, "its class names are not as many as its outputs"),
+        (start(provenance) + 56, MAX, "its provenance cannot be read"),
+        (start(test), MAX, "its self-test does not fit its layers"),
+        (start(test), 1, "its self-test does not fit its layers"),
+        (start(test) + 4, 7, "its self-test does not fit its layers"),
+        (start(test) + 8, MAX, "its self-test does not fit its layers"),
+        (at::TOTAL_LEN, 0, "its length is below the header's"),
+        (at::TOTAL_LEN, 63, "its length is below the header's"),
+        (at::TOTAL_LEN, 64, "its tables reach past its end"),
+        (at::TOTAL_LEN, full_len - 16, "a section lies outside it"),
+        (at::SECTIONS, 0xffff, "its tables reach past its end"),
+    ];
+    for (at, word, what) in cases {
+        let mut bytes = full();
+        bytes.put(at, word);
+        bytes.seal();
+        assert_eq!(refusal(bytes.get()), BlobError::Malformed { what }, "{word} at {at}");
+    }
+    let mut bytes = full();
+    for layers in [0, 65, 0xffff] {
+        bytes.put(at::VERSION, 1 | layers << 16); // the count stands in the upper half
+        bytes.seal();
+        let error = refusal(bytes.get());
+        assert!(matches!(error, BlobError::Malformed { .. }), "{layers} layers: {error}");
+    }
+    assert_eq!(at::LAYERS, at::VERSION + 2);
+    let mut bytes = full();
+    bytes.put(at::TOTAL_LEN, MAX);
+    bytes.seal();
+    let error = BlobError::Truncated { expected: MAX as usize, got: bytes.len };
+    assert_eq!(refusal(bytes.get()), error);
+}
+
+/// Uses a blob that was taken in every way there is. May find it unusable, must not panic.
+fn use_all(bytes: &[u8]) {
+    let blob = Blob::parse(bytes).unwrap();
+    blob.class_names().for_each(drop);
+    let _ = (blob.len(), blob.version(), blob.checksums(), blob.fingerprint());
+    let _ = (blob.input_shape(), blob.provenance(), blob.architecture_fingerprint());
+    if let Some(test) = blob.self_test() {
+        test.vectors().for_each(|(_, bits)| bits.for_each(drop));
+    }
+    if let Ok(model) = Model::<Net>::from_blob(bytes) {
+        run(&model);
+    }
+    if let Ok(model) = Model::<Sequential>::from_blob(bytes) {
+        run(&model);
+    }
+}
+
+/// Classifies; a network too large for this test gets a scratch that is too short, and has to say so.
+fn run<N: Layer>(model: &Model<'_, N>) {
+    const MOST: usize = 1 << 16;
+    let (inputs, needed) = (model.net().inputs(), model.net().infer_scratch(1));
+    let pixels = vec![200u8; inputs.min(MOST)];
+    let mut scratch = vec![f32::NAN; needed.min(MOST)];
+    let class = model.classify(pixels.as_slice(), &mut scratch);
+    let tested = model.self_test(&mut scratch);
+    if inputs.max(needed) <= MOST {
+        assert!(class.unwrap() < model.net().outputs());
+        tested.unwrap();
+    } else {
+        assert!(matches!(class, Err(Error::BufferTooShort { .. } | Error::BufferLength { .. })));
+    }
+}
+
+/// The generator of the fixtures gives floats; this test wants words.
+struct Random(picomlp::rng::Stream);
+
+impl Random {
+    fn below(&mut self, bound: u32) -> u32 {
+        self.0.below(bound)
+    }
+
+    /// A word that may do harm where `old` stood.
+    fn word(&mut self, old: u32) -> u32 {
+        match self.below(10) {
+            0 => u32::MAX - self.below(20),
+            1 => self.below(u32::MAX),
+            2 => old ^ 1 << self.below(32),
+            3 => old.wrapping_add(self.below(33)).wrapping_sub(16),
+            4 => old.wrapping_mul(2),
+            5 => 1 << self.below(32),
+            6 => 16 * self.below(64),
+            7 => (1 << 30) + self.below(4),
+            _ => self.below(8),
+        }
+    }
+}
+
+#[test]
+fn twenty_thousand_mutations_under_right_checksums_are_refused_or_run() {
+    let sound = full();
+    let stream = picomlp::rng::Stream::new(2024, picomlp::rng::Purpose::Shuffle, 0);
+    let mut random = Random(stream);
+    let (mut taken, mut refused) = (0, 0);
+    for _ in 0..20_000 {
+        let mut bytes = Bytes::new(sound.get());
+        for _ in 0..1 + random.below(3) {
+            // Header and tables four times out of five, then anywhere.
+            let words = if random.below(5) > 0 { at::FIRST_SECTION } else { bytes.len } as u32 / 4;
+            let at = 4 * random.below(words) as usize;
+            if at < MAGIC.len() {
+                continue;
+            }
+            match random.below(8) {
+                // Another row in place of this one: kinds twice, sections over each other.
+                0 if at >= at::LAYER_TABLE => {
+                    let from = at::LAYER_TABLE + 16 * random.below(8) as usize;
+                    let to = at::LAYER_TABLE + (at - at::LAYER_TABLE) / 16 * 16;
+                    bytes.get_mut().copy_within(from..from + 16, to.min(sound.len - 16));
+                }
+                // Half a word: the counts of layers and sections.
+                1 => {
+                    let half = random.below(70) << (16 * random.below(2));
+                    let word = bytes.u32(at);
+                    bytes.put(at, word & 0xffff_0000 | half & 0xffff | half);
+                }
+                _ => {
+                    let word = random.word(bytes.u32(at));
+                    bytes.put(at, word);
+                }
+            }
+        }
+        if random.below(10) == 0 {
+            bytes.len -= 4 * random.below(40) as usize;
+        }
+        bytes.seal();
+        match Blob::parse(bytes.get()) {
+            Ok(_) => {
+                taken += 1;
+                use_all(bytes.get());
+            }
+            Err(error) => {
+                refused += 1;
+                assert!(!matches!(
+                    error,
+                    BlobError::HeaderCrc { .. } | BlobError::PayloadCrc { .. }
+                ));
+                assert!(!error.to_string().is_empty());
+            }
+        }
+    }
+    println!("{taken} taken, {refused} refused");
+    // A mutator that is always refused, or never, tests nothing.
+    assert!(taken > 1000 && refused > 5000, "{taken} taken, {refused} refused");
+}

@@ -1,0 +1,161 @@
+//! Equal bits where the arithmetic is the same: sizes in the type or at run time, one sample or a batch of them,
+//! pixels or floats, rows in place or copied; and the golden run.
+
+use picomlp::fingerprint::fingerprint;
+use picomlp::kernels::PIXEL_SCALE;
+use picomlp::{
+    Adam, Batch, Chain, Dense, Element, FixedLayer, Init, Layer, Mlp, Network, Optimizer, Relu,
+    Sequential, Sgd, Trainer, rng,
+};
+use picomlp_tests::golden_run;
+
+fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|v| v.to_bits()).collect()
+}
+
+fn pixels(len: usize, seed: u64) -> Vec<u8> {
+    let mut pixels = vec![0; len];
+    picomlp_fixtures::sparse_pixels(&mut pixels, seed, 128);
+    pixels
+}
+
+fn floats(pixels: &[u8]) -> Vec<f32> {
+    pixels.iter().map(|p| f32::from(*p) * PIXEL_SCALE).collect()
+}
+
+fn labels(len: usize, classes: usize) -> Vec<u8> {
+    (0..len).map(|s| (s * s % classes) as u8).collect()
+}
+
+fn initial(net: &impl Layer, seed: u64) -> Vec<f32> {
+    let mut params = vec![f32::NAN; net.params()];
+    net.init(&mut params, Init::He, seed).unwrap();
+    params
+}
+
+fn forward<T: Element>(net: &impl Layer, params: &[f32], x: &[T]) -> Vec<f32> {
+    let x = Batch::rows(x, net.inputs()).unwrap();
+    let mut y = vec![f32::NAN; x.len() * net.outputs()];
+    net.forward(params, x, &mut y, &mut vec![f32::NAN; net.infer_scratch(x.len())]).unwrap();
+    y
+}
+
+/// Losses of four steps on one batch, then the parameters: all their bits. The scratch holds NaN to begin with and is
+/// just as long as it must be.
+fn train<O: Optimizer, T: Element>(
+    net: &(impl Layer + Clone),
+    optimizer: O,
+    x: Batch<'_, T>,
+    labels: &[u8],
+) -> Vec<u32> {
+    let mut params = initial(net, 6);
+    let mut state = vec![0.0; O::STATE_PER_PARAM * params.len()];
+    let mut scratch = vec![f32::NAN; net.train_scratch(x.len())];
+    let mut trainer =
+        Trainer::new(net.clone(), optimizer, &mut params, &mut state, &mut scratch).unwrap();
+    let mut result: Vec<f32> = (0..4).map(|_| trainer.step(x, labels).unwrap()).collect();
+    result.extend(trainer.params());
+    assert!(result.iter().all(|value| value.is_finite()));
+    bits(&result)
+}
+
+/// [`train`] with either optimizer.
+fn train_both<T: Element>(
+    net: &(impl Layer + Clone),
+    x: Batch<'_, T>,
+    labels: &[u8],
+) -> [Vec<u32>; 2] {
+    [train(net, Sgd::new(0.1), x, labels), train(net, Adam::new(1e-2), x, labels)]
+}
+
+/// Everything that a network computes, with sizes in the type and at run time.
+fn compare<N: FixedLayer>(widths: &[usize]) {
+    let (fixed, free) = (N::default(), Sequential::mlp(widths).unwrap());
+    assert_eq!(N::PARAMS, free.params(), "{widths:?}");
+    for init in [Init::He, Init::Xavier] {
+        let (mut a, mut b) = (vec![f32::NAN; N::PARAMS], vec![f32::NAN; N::PARAMS]);
+        fixed.init(&mut a, init, 9).unwrap();
+        free.init(&mut b, init, 9).unwrap();
+        assert_eq!(fingerprint(&a), fingerprint(&b), "{widths:?}, {init:?}");
+    }
+    let params = initial(&fixed, 6);
+    for batch in [1, 2, 5, 64, 67] {
+        let x = pixels(batch * N::INPUTS, batch as u64);
+        let (x32, labels) = (floats(&x), labels(batch, N::OUTPUTS));
+        let y = bits(&forward(&fixed, &params, &x));
+        assert_eq!(y, bits(&forward(&free, &params, &x)), "{widths:?}, batch {batch}");
+        assert_eq!(y, bits(&forward(&free, &params, &x32)), "{widths:?}, batch {batch}, floats");
+        let one_by_one = x.chunks(N::INPUTS).flat_map(|x| bits(&forward(&fixed, &params, x)));
+        assert_eq!(y, one_by_one.collect::<Vec<_>>(), "{widths:?}, batch {batch}, one by one");
+
+        let (x, x32) = (Batch::rows(&x, N::INPUTS).unwrap(), Batch::rows(&x32, N::INPUTS).unwrap());
+        let trained = train_both(&fixed, x, &labels);
+        assert!(trained == train_both(&free, x, &labels), "{widths:?}, batch {batch}");
+        assert!(trained == train_both(&free, x32, &labels), "{widths:?}, batch {batch}, floats");
+    }
+}
+
+#[test]
+fn networks_with_sizes_in_the_type_and_at_run_time_give_the_same_bits() {
+    compare::<Dense<65, 7>>(&[65, 7]);
+    compare::<Dense<3, 1>>(&[3, 1]);
+    compare::<Mlp<20, 16, 5>>(&[20, 16, 5]);
+    compare::<Mlp<131, 43, 10>>(&[131, 43, 10]);
+    compare::<Chain<Chain<Mlp<70, 19, 33>, Relu<33>>, Dense<33, 10>>>(&[70, 19, 33, 10]);
+    // Chained from the right: more memory between the layers, the same arithmetic.
+    compare::<
+        Chain<Dense<70, 19>, Chain<Relu<19>, Chain<Dense<19, 33>, Chain<Relu<33>, Dense<33, 10>>>>>,
+    >(&[70, 19, 33, 10]);
+}
+
+#[test]
+fn rows_picked_in_place_give_the_bits_of_copied_rows() {
+    let net = Mlp::<131, 43, 10>::default();
+    let (x, labels) = (pixels(90 * 131, 4), labels(90, 10));
+    let mut order = [0; 90];
+    rng::shuffle(&mut order, 4, 1);
+    for picked in order.chunks(67) {
+        let row = |i: &u32| &x[*i as usize * 131..][..131];
+        let copied: Vec<u8> = picked.iter().flat_map(row).copied().collect();
+        let labels: Vec<u8> = picked.iter().map(|i| labels[*i as usize]).collect();
+        let in_place = Batch::gather(&x, 131, picked).unwrap();
+        let copied = Batch::rows(&copied, 131).unwrap();
+        assert!(train_both(&net, in_place, &labels) == train_both(&net, copied, &labels));
+    }
+}
+
+#[test]
+fn smaller_last_batch_gives_the_bits_it_gives_in_a_trainer_of_its_size() {
+    type Net = Mlp<131, 43, 10>;
+    let (x, labels) = (pixels(70 * 131, 5), labels(70, 10));
+    let last = || (&x[64 * 131..], &labels[64..]);
+    let mut params = initial(&Net::default(), 6);
+    let mut scratch = vec![f32::NAN; Net::train_scratch(64)];
+    let mut trainer =
+        Trainer::new(Net::default(), Sgd::new(0.1), &mut params, &mut [], &mut scratch).unwrap();
+    trainer.step(&x[..64 * 131], &labels[..64]).unwrap();
+    let mut other_params = trainer.params().to_vec();
+    let mut other_scratch = vec![f32::NAN; Net::train_scratch(6)];
+    let loss = trainer.step(last().0, last().1).unwrap();
+    let mut other =
+        Trainer::new(Net::default(), Sgd::new(0.1), &mut other_params, &mut [], &mut other_scratch)
+            .unwrap();
+    assert_eq!(loss.to_bits(), other.step(last().0, last().1).unwrap().to_bits());
+    assert_eq!(fingerprint(trainer.params()), fingerprint(other.params()));
+}
+
+#[test]
+fn training_twice_with_one_seed_gives_the_same_bits_and_another_seed_others() {
+    let net = Mlp::<20, 16, 5>::default();
+    let (x, labels) = (pixels(160, 6), labels(8, 5));
+    let x = Batch::rows(&x, 20).unwrap();
+    assert!(train_both(&net, x, &labels) == train_both(&net, x, &labels));
+    assert_ne!(fingerprint(&initial(&net, 6)), fingerprint(&initial(&net, 7)));
+}
+
+#[test]
+fn golden_runs_end_in_the_fingerprints_of_every_machine() {
+    let got = [golden_run::sgd().unwrap(), golden_run::adam().unwrap()];
+    let expected = [golden_run::SGD_FINGERPRINT, golden_run::ADAM_FINGERPRINT];
+    assert!(got == expected, "got {got:016x?}, expected {expected:016x?}");
+}
