@@ -23,7 +23,7 @@ mod trainer;
 pub use blob::Model;
 pub use error::Error;
 pub use init::Init;
-pub use kernels::{Batch, Element, IntoBatch};
+pub use kernels::{Batch, Element, InputMap, IntoBatch, Serial, Threads};
 pub use layers::{AnyLayer, Chain, Dense, FixedLayer, Layer, Mlp, Relu, Sequential};
 pub use network::{Network, argmax};
 pub use optim::{Adam, Optimizer, Sgd};

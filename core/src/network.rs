@@ -2,7 +2,9 @@
 
 use crate::Error;
 use crate::init::Init;
-use crate::kernels::{Batch, Element, GradientSink, IntoBatch, softmax_cross_entropy};
+use crate::kernels::{
+    Batch, Element, GradientSink, IntoBatch, Serial, Threads, softmax_cross_entropy,
+};
 use crate::layers::{Ends, Layer, Memory};
 
 /// The checked calls, for every [`Layer`] and chain of layers.
@@ -39,7 +41,7 @@ pub trait Network: Layer {
         let x = x.into_batch(self.inputs())?;
         check_len("y", y, x.len() * self.outputs())?;
         check_room("scratch", scratch, x.len() * self.between())?;
-        self.forward_pass(params, x, y, scratch)
+        self.forward_pass(&Serial, params, x, y, scratch)
     }
 
     /// The mean softmax cross-entropy of a batch in nats, and its gradient in `gradient`.
@@ -67,30 +69,41 @@ pub trait Network: Layer {
         check_len("params", params, self.params())?;
         check_len("gradient", gradient, self.params())?;
         let x = x.into_batch(self.inputs())?;
-        loss_and_gradient(self, x, labels, scratch, Keep { params, gradient })
+        let pass = forward_and_loss(&Serial, self, params, x, labels, scratch)?;
+        let loss = pass.loss;
+        backward(&Serial, self, x, pass, &mut Keep { params, gradient })?;
+        Ok(loss)
     }
 }
 
 impl<L: Layer + ?Sized> Network for L {}
 
-/// Forward, loss, backward: the whole of a training step but for what the sink does with the gradient.
-pub(crate) fn loss_and_gradient<N: Layer + ?Sized, T: Element>(
+/// What a forward pass leaves for the way back.
+pub(crate) struct Pass<'a> {
+    /// The mean loss of the batch.
+    pub(crate) loss: f32,
+    logits: &'a [f32],
+    d_logits: &'a mut [f32],
+    memory: Memory<'a>,
+}
+
+/// The first half of a training step. Nothing but the scratch has been written afterwards.
+pub(crate) fn forward_and_loss<'a, N: Layer + ?Sized, T: Element>(
+    threads: &impl Threads,
     net: &N,
+    params: &[f32],
     x: Batch<'_, T>,
     labels: &[u8],
-    scratch: &mut [f32],
-    mut sink: impl GradientSink,
-) -> Result<f32, Error> {
+    scratch: &'a mut [f32],
+) -> Result<Pass<'a>, Error> {
     let batch = x.len();
     let classes = net.outputs();
     if batch == 0 {
         return Err(Error::EmptyBatch);
     }
-    if labels.len() != batch {
-        return Err(Error::BufferLength { what: "labels", expected: batch, got: labels.len() });
-    }
+    check_len("labels", labels, batch)?;
     check_labels(labels, classes)?;
-    let (needed, got) = (net.train_scratch(batch), scratch.len());
+    let (needed, got) = (net.train_scratch_on(threads.count(), batch), scratch.len());
     let too_short = Error::BufferTooShort { what: "scratch", needed, got };
     if got < needed {
         return Err(too_short);
@@ -102,19 +115,29 @@ pub(crate) fn loss_and_gradient<N: Layer + ?Sized, T: Element>(
     let (logits, rest) = rest.split_at_mut_checked(batch * classes).ok_or(too_short)?;
     let (d_logits, work) = rest.split_at_mut_checked(batch * classes).ok_or(too_short)?;
 
-    net.forward_pass(sink.params(), x, logits, between)?;
+    net.forward_pass(threads, params, x, logits, between)?;
     for (d_logit, logit) in d_logits.iter_mut().zip(logits.iter()) {
         *d_logit = *logit;
     }
     let share = 1.0 / batch as f32;
     let loss = softmax_cross_entropy(d_logits, labels, share) * share;
-    if !loss.is_finite() {
-        return Err(Error::LossNotFinite);
+    if loss.is_finite() {
+        Ok(Pass { loss, logits, d_logits, memory: Memory { between, d_between, work } })
+    } else {
+        Err(Error::LossNotFinite)
     }
-    sink.begin();
-    let ends = Ends { x, y: logits, d_y: d_logits, d_x: None };
-    net.backward_pass(0, &mut sink, ends, Memory { between, d_between, work })?;
-    Ok(loss)
+}
+
+/// The second half: the gradient, to whoever takes it.
+pub(crate) fn backward<N: Layer + ?Sized, T: Element>(
+    threads: &impl Threads,
+    net: &N,
+    x: Batch<'_, T>,
+    pass: Pass<'_>,
+    sink: &mut impl GradientSink,
+) -> Result<(), Error> {
+    let ends = Ends { x, y: pass.logits, d_y: pass.d_logits, d_x: None };
+    net.backward_pass(threads, 0, sink, ends, pass.memory)
 }
 
 /// Keeps the gradient instead of using it.
@@ -124,6 +147,11 @@ struct Keep<'a> {
 }
 
 impl GradientSink for Keep<'_> {
+    type Part<'p>
+        = Keep<'p>
+    where
+        Self: 'p;
+
     fn params(&self) -> &[f32] {
         self.params
     }
@@ -138,6 +166,15 @@ impl GradientSink for Keep<'_> {
         if let Some(to) = self.gradient.get_mut(at..at + len) {
             to.fill(0.0);
         }
+    }
+
+    fn split_at(&mut self, at: usize) -> (Keep<'_>, Keep<'_>) {
+        let at = at.min(self.params.len()).min(self.gradient.len());
+        let (params, gradient) = (self.params.split_at(at), self.gradient.split_at_mut(at));
+        (
+            Keep { params: params.0, gradient: gradient.0 },
+            Keep { params: params.1, gradient: gradient.1 },
+        )
     }
 }
 

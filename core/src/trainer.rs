@@ -1,9 +1,9 @@
 //! Training, one batch at a time, in memory that the caller owns.
 
 use crate::Error;
-use crate::kernels::IntoBatch;
+use crate::kernels::{IntoBatch, Serial, Threads};
 use crate::layers::Layer;
-use crate::network::{check_len, loss_and_gradient};
+use crate::network::{backward, check_len, check_room, forward_and_loss};
 use crate::optim::Optimizer;
 
 /// A network, its optimizer, and the memory of both.
@@ -60,7 +60,7 @@ impl<'a, N: Layer, O: Optimizer> Trainer<'a, N, O> {
     ) -> Result<Self, Error> {
         check_len("params", params, net.params())?;
         check_len("state", state, O::STATE_PER_PARAM * net.params())?;
-        crate::network::check_room("scratch", scratch, net.train_scratch(1))?;
+        check_room("scratch", scratch, net.train_scratch(1))?;
         optimizer.check()?;
         Ok(Self { net, optimizer, params, state, scratch })
     }
@@ -76,9 +76,28 @@ impl<'a, N: Layer, O: Optimizer> Trainer<'a, N, O> {
     /// [`Error::LabelOutOfRange`], [`Error::BufferTooShort`] if the scratch is too short for so many samples,
     /// [`Error::LossNotFinite`]. Parameters, state and optimizer are then as they were.
     pub fn step<'x>(&mut self, x: impl IntoBatch<'x>, labels: &[u8]) -> Result<f32, Error> {
+        self.step_on(&Serial, x, labels)
+    }
+
+    /// As [`step`](Self::step), on several threads: the bits do not depend on how many.
+    ///
+    /// The scratch must be as long as [`train_scratch_on`](Layer::train_scratch_on) says.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`step`](Self::step).
+    pub fn step_on<'x>(
+        &mut self,
+        threads: &impl Threads,
+        x: impl IntoBatch<'x>,
+        labels: &[u8],
+    ) -> Result<f32, Error> {
         let x = x.into_batch(self.net.inputs())?;
-        let step = self.optimizer.step(self.params, self.state)?;
-        loss_and_gradient(&self.net, x, labels, self.scratch, step)
+        let pass = forward_and_loss(threads, &self.net, self.params, x, labels, self.scratch)?;
+        let loss = pass.loss;
+        let mut step = self.optimizer.step(self.params, self.state)?;
+        backward(threads, &self.net, x, pass, &mut step)?;
+        Ok(loss)
     }
 
     /// The network.

@@ -1,6 +1,6 @@
 //! Samples as the kernels see them: rows of one matrix, in order or picked by index.
 
-use super::Element;
+use super::{Element, InputMap};
 use crate::Error;
 
 /// Some samples of one width: rows `[len][width]`, or rows picked by index out of a larger set.
@@ -11,6 +11,7 @@ pub struct Batch<'a, T> {
     data: &'a [T],
     width: usize,
     order: Option<&'a [u32]>,
+    map: InputMap,
 }
 
 impl<'a, T: Element> Batch<'a, T> {
@@ -27,7 +28,7 @@ impl<'a, T: Element> Batch<'a, T> {
             let expected = data.len().next_multiple_of(width);
             return Err(Error::BufferLength { what: "data", expected, got: data.len() });
         }
-        Ok(Self { data, width, order: None })
+        Ok(Self { data, width, order: None, map: T::MAP })
     }
 
     /// The rows of `data` (shape `[any][width]`) that `order` names, in its order.
@@ -39,7 +40,38 @@ impl<'a, T: Element> Batch<'a, T> {
         let samples = Self::rows(data, width)?.len();
         match order.iter().find(|&&sample| sample as usize >= samples) {
             Some(&sample) => Err(Error::SampleOutOfRange { sample: sample as usize, samples }),
-            None => Ok(Self { data, width, order: Some(order) }),
+            None => Ok(Self { data, width, order: Some(order), map: T::MAP }),
+        }
+    }
+
+    /// The same samples, their values read in another way than [`Element::MAP`].
+    #[inline]
+    #[must_use]
+    pub fn with_map(self, map: InputMap) -> Self {
+        Self { map, ..self }
+    }
+
+    /// How the values are read.
+    #[inline]
+    #[must_use]
+    pub fn map(&self) -> InputMap {
+        self.map
+    }
+
+    /// The first `at` samples, and the rest.
+    #[inline]
+    #[must_use]
+    pub fn split_at(self, at: usize) -> (Self, Self) {
+        let at = at.min(self.len());
+        match self.order {
+            Some(order) => {
+                let (a, b) = order.split_at(at);
+                (Self { order: Some(a), ..self }, Self { order: Some(b), ..self })
+            }
+            None => {
+                let (a, b) = self.data.split_at(at * self.width);
+                (Self { data: a, ..self }, Self { data: b, ..self })
+            }
         }
     }
 
@@ -79,14 +111,15 @@ impl<'a, T: Element> Batch<'a, T> {
         self.data.get(start..start.saturating_add(self.width)).unwrap_or_default()
     }
 
-    /// Value `i` of sample `s`, if there is one.
+    /// Value `i` of sample `s` times the scale, if there is one. The shift is not added.
     #[inline(always)]
-    pub(super) fn value(&self, s: usize, i: usize) -> Option<T> {
+    pub(super) fn scaled(&self, s: usize, i: usize) -> Option<f32> {
         let row = match self.order {
             Some(order) => *order.get(s)? as usize,
             None => s,
         };
-        self.data.get(row.wrapping_mul(self.width).wrapping_add(i)).copied()
+        let value = self.data.get(row.wrapping_mul(self.width).wrapping_add(i))?;
+        Some(value.to_f32() * self.map.scale)
     }
 
     /// All samples in order.

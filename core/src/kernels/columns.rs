@@ -18,6 +18,12 @@ pub(crate) trait Columns: Copy {
     /// Writes the lanes to the start of `to`.
     fn store(self, to: &mut [f32]);
 
+    /// `lane += other` for each lane.
+    fn add(&mut self, other: Self);
+
+    /// `lane · x` for each lane.
+    fn scaled(self, x: f32) -> Self;
+
     /// `lane += x · w` for each lane: one multiplication and one addition, each rounded.
     fn add_scaled(&mut self, x: f32, w: &[f32]);
 }
@@ -95,6 +101,18 @@ impl<const V: usize> Columns for [f32x16; V] {
     }
 
     #[inline(always)]
+    fn add(&mut self, other: Self) {
+        for (lane, other) in self.iter_mut().zip(other) {
+            *lane += other;
+        }
+    }
+
+    #[inline(always)]
+    fn scaled(self, x: f32) -> Self {
+        self.map(|lane| lane * f32x16::splat(x))
+    }
+
+    #[inline(always)]
     fn add_scaled(&mut self, x: f32, w: &[f32]) {
         let x = f32x16::splat(x);
         for (lane, chunk) in self.iter_mut().zip(w.as_chunks::<16>().0) {
@@ -124,6 +142,16 @@ impl Columns for f32x8 {
     }
 
     #[inline(always)]
+    fn add(&mut self, other: Self) {
+        *self += other;
+    }
+
+    #[inline(always)]
+    fn scaled(self, x: f32) -> Self {
+        self * Self::splat(x)
+    }
+
+    #[inline(always)]
     fn add_scaled(&mut self, x: f32, w: &[f32]) {
         *self += Self::splat(x) * Self::load(w);
     }
@@ -147,6 +175,18 @@ impl<const N: usize> Columns for [f32; N] {
         if let Some(chunk) = to.first_chunk_mut::<N>() {
             *chunk = self;
         }
+    }
+
+    #[inline(always)]
+    fn add(&mut self, other: Self) {
+        for (lane, other) in self.iter_mut().zip(other) {
+            *lane += other;
+        }
+    }
+
+    #[inline(always)]
+    fn scaled(self, x: f32) -> Self {
+        self.map(|lane| lane * x)
     }
 
     #[inline(always)]

@@ -5,9 +5,13 @@
 //! of the batch passes over them. Sums carry over from block to block in `y`, in ascending input order.
 
 use super::columns::{Columns, ForEachBlock, for_each_block};
-use super::{Batch, Element, TILE};
+use super::threads::{over_samples, parts};
+use super::{Batch, Element, TILE, Threads};
 
 /// Computes `y[s] = b + Σᵢ x[s][i]·W[i]` for each sample `s`, skipping zero inputs.
+///
+/// With inputs read as `x·scale + shift`, that is `(b + shift·Σᵢ W[i]) + Σᵢ (x[s][i]·scale)·W[i]`, the bracket once
+/// for the batch.
 ///
 /// # Shapes
 ///
@@ -17,63 +21,118 @@ use super::{Batch, Element, TILE};
 ///
 /// If a slice's length does not fit those shapes.
 #[inline]
-pub fn dense_forward<T: Element>(x: Batch<'_, T>, weights: &[f32], bias: &[f32], y: &mut [f32]) {
+pub fn dense_forward<T: Element>(
+    threads: &impl Threads,
+    x: Batch<'_, T>,
+    weights: &[f32],
+    bias: &[f32],
+    y: &mut [f32],
+) {
     check(x, weights, bias, y);
     let outputs = bias.len();
     if outputs == 0 {
         return;
     }
-    for row in y.chunks_exact_mut(outputs) {
-        for (y, b) in row.iter_mut().zip(bias) {
-            *y = b + 0.0;
+    for_each_block(outputs, &mut Begin { shift: x.map().shift, weights, bias, y });
+    let parts = parts(threads, x.len() * weights.len());
+    over_samples(threads, parts, x, outputs, y, &|x, y| add_products(x, weights, outputs, y));
+}
+
+/// What the sums begin with: the bias, and what the inputs' shift adds to every sample.
+struct Begin<'a> {
+    shift: f32,
+    weights: &'a [f32],
+    bias: &'a [f32],
+    y: &'a mut [f32],
+}
+
+impl ForEachBlock for Begin<'_> {
+    #[inline(always)]
+    fn block<C: Columns>(&mut self, at: usize) {
+        let outputs = self.bias.len();
+        let mut begin = C::load(self.bias.get(at..).unwrap_or_default());
+        begin.add(C::zero());
+        if self.shift != 0.0 {
+            let mut sums = C::zero();
+            for row in self.weights.chunks_exact(outputs) {
+                sums.add(C::load(row.get(at..).unwrap_or_default()));
+            }
+            begin.add(sums.scaled(self.shift));
+        }
+        for row in self.y.chunks_exact_mut(outputs) {
+            begin.store(row.get_mut(at..).unwrap_or_default());
         }
     }
+}
+
+/// Adds all products to sums that have begun.
+fn add_products<T: Element>(x: Batch<'_, T>, weights: &[f32], outputs: usize, y: &mut [f32]) {
+    let scale = x.map().scale;
     for first in (0..x.width()).step_by(TILE) {
         let Some(rows) = weights.get(first * outputs..) else { return };
         for (sample, y) in x.iter().zip(y.chunks_exact_mut(outputs)) {
             let Some(x) = sample.get(first..) else { return };
             let mask = T::nonzero_mask(x);
             if mask != 0 {
-                for_each_block(outputs, &mut Forward { x, mask, rows, outputs, y });
+                let tile = Tile { x, scale, mask, rows, outputs };
+                for_each_block(outputs, &mut Add { tile, y });
             }
         }
     }
 }
 
-struct Forward<'a, T> {
+/// One sample's products with the rows of weights of 64 inputs.
+struct Tile<'a, T> {
     x: &'a [T],
+    scale: f32,
     mask: u64,
     rows: &'a [f32],
     outputs: usize,
+}
+
+/// Adds a tile's products to the sums of its sample.
+struct Add<'a, T> {
+    tile: Tile<'a, T>,
     y: &'a mut [f32],
 }
 
-impl<T: Element> ForEachBlock for Forward<'_, T> {
+impl<T: Element> ForEachBlock for Add<'_, T> {
     #[inline(always)]
     fn block<C: Columns>(&mut self, at: usize) {
         let Some(y) = self.y.get_mut(at..) else { return };
         let mut sums = C::load(y);
-        add_rows(&mut sums, self.x, self.mask, self.rows, self.outputs, at);
+        if self.tile.mask == u64::MAX {
+            self.tile.add_all(&mut sums, at);
+        } else {
+            self.tile.add_some(&mut sums, at);
+        }
         sums.store(y);
     }
 }
 
-/// Adds `x[i]·rows[i][at..]` for each set bit `i` of `mask`, in ascending order.
-#[inline(always)] // the sums must stay in registers
-fn add_rows<C: Columns, T: Element>(
-    sums: &mut C,
-    x: &[T],
-    mut mask: u64,
-    rows: &[f32],
-    stride: usize,
-    at: usize,
-) {
-    while mask != 0 {
-        let i = mask.trailing_zeros() as usize;
-        mask &= mask - 1;
-        let start = i * stride + at;
-        let (Some(x), Some(w)) = (x.get(i), rows.get(start..start + C::WIDTH)) else { return };
-        sums.add_scaled(x.to_f32(), w);
+impl<T: Element> Tile<'_, T> {
+    /// The rows whose bit is set in the mask, in ascending order.
+    #[inline(always)] // the sums must stay in registers
+    fn add_some<C: Columns>(&self, sums: &mut C, at: usize) {
+        let mut mask = self.mask;
+        while mask != 0 {
+            let i = mask.trailing_zeros() as usize;
+            mask &= mask - 1;
+            let start = i * self.outputs + at;
+            let (Some(x), Some(w)) = (self.x.get(i), self.rows.get(start..start + C::WIDTH)) else {
+                return;
+            };
+            sums.add_scaled(x.to_f32() * self.scale, w);
+        }
+    }
+
+    /// All 64 rows: without zeros there are no bits to look for.
+    #[inline(always)]
+    fn add_all<C: Columns>(&self, sums: &mut C, at: usize) {
+        for (x, row) in self.x.iter().take(TILE).zip(self.rows.chunks_exact(self.outputs)) {
+            let Some(w) = row.get(at..at + C::WIDTH) else { return };
+            sums.add_scaled(x.to_f32() * self.scale, w);
+        }
     }
 }
 
@@ -89,13 +148,22 @@ pub fn dense_forward_scalar<T: Element>(
     y: &mut [f32],
 ) {
     check(x, weights, bias, y);
-    for (s, x) in x.iter().enumerate() {
-        for (o, b) in bias.iter().enumerate() {
-            let mut sum = b + 0.0;
-            for (i, x) in x.iter().enumerate() {
-                sum += x.to_f32() * weights[i * bias.len() + o];
+    let (map, outputs) = (x.map(), bias.len());
+    for o in 0..outputs {
+        let mut begin = bias[o] + 0.0;
+        if map.shift != 0.0 {
+            let mut sum = 0.0;
+            for i in 0..x.width() {
+                sum += weights[i * outputs + o];
             }
-            y[s * bias.len() + o] = sum;
+            begin += sum * map.shift;
+        }
+        for (s, x) in x.iter().enumerate() {
+            let mut sum = begin;
+            for (i, x) in x.iter().enumerate() {
+                sum += x.to_f32() * map.scale * weights[i * outputs + o];
+            }
+            y[s * outputs + o] = sum;
         }
     }
 }
@@ -111,16 +179,21 @@ mod tests {
     use std::vec;
 
     use super::*;
-    use crate::kernels::testing::{Case, assert_same_bits, cases};
+    use crate::kernels::Serial;
+    use crate::kernels::testing::{Case, Halves, MAPS, assert_same_bits, cases};
 
     fn compare<T: Element>(data: &[T], case: &Case) {
         let Case { batch, inputs, outputs } = *case;
-        let x = Batch::rows(data, inputs).unwrap();
         let (weights, bias) = (case.values(inputs * outputs, 1), case.values(outputs, 2));
-        let (mut y, mut expected) = (vec![9.0; batch * outputs], vec![9.0; batch * outputs]);
-        dense_forward(x, &weights, &bias, &mut y);
-        dense_forward_scalar(x, &weights, &bias, &mut expected);
-        assert_same_bits(&y, &expected, case);
+        for map in [T::MAP].into_iter().chain(MAPS) {
+            let x = Batch::rows(data, inputs).unwrap().with_map(map);
+            let (mut y, mut expected) = (vec![9.0; batch * outputs], vec![9.0; batch * outputs]);
+            dense_forward_scalar(x, &weights, &bias, &mut expected);
+            dense_forward(&Serial, x, &weights, &bias, &mut y);
+            assert_same_bits(&y, &expected, case);
+            dense_forward(&Halves(3), x, &weights, &bias, &mut y);
+            assert_same_bits(&y, &expected, case);
+        }
     }
 
     #[test]
@@ -136,9 +209,15 @@ mod tests {
         let case = Case { batch: 5, inputs: 70, outputs: 10 };
         let (pixels, weights, bias) = (case.pixels(), case.values(700, 1), case.values(10, 2));
         let (mut all, mut picked) = (vec![0.0; 50], vec![0.0; 20]);
-        dense_forward(Batch::rows(&pixels, 70).unwrap(), &weights, &bias, &mut all);
+        dense_forward(&Serial, Batch::rows(&pixels, 70).unwrap(), &weights, &bias, &mut all);
         let order = [3, 1];
-        dense_forward(Batch::gather(&pixels, 70, &order).unwrap(), &weights, &bias, &mut picked);
+        dense_forward(
+            &Serial,
+            Batch::gather(&pixels, 70, &order).unwrap(),
+            &weights,
+            &bias,
+            &mut picked,
+        );
         assert_eq!(picked[..10], all[30..40]);
         assert_eq!(picked[10..], all[10..20]);
     }
@@ -146,7 +225,7 @@ mod tests {
     #[test]
     fn a_negative_zero_bias_gives_a_positive_zero_sum() {
         let mut y = [1.0];
-        dense_forward(Batch::rows(&[0u8; 3], 3).unwrap(), &[1.0; 3], &[-0.0], &mut y);
+        dense_forward(&Serial, Batch::rows(&[0u8; 3], 3).unwrap(), &[1.0; 3], &[-0.0], &mut y);
         assert_eq!(y[0].to_bits(), 0);
     }
 
@@ -157,7 +236,7 @@ mod tests {
         let case = Case { batch: 3, inputs: 784, outputs: 10 };
         let (x, weights, bias) = (case.inputs(), case.values(7840, 1), case.values(10, 2));
         let mut y = vec![0.0; 30];
-        dense_forward(Batch::rows(&x, 784).unwrap(), &weights, &bias, &mut y);
+        dense_forward(&Serial, Batch::rows(&x, 784).unwrap(), &weights, &bias, &mut y);
         let nu = 785.0 * 2f64.powi(-24);
         for (s, x) in x.chunks(784).enumerate() {
             for o in 0..10 {

@@ -5,6 +5,9 @@
 
 use wide::f32x16;
 
+use super::Threads;
+use super::threads::{parts, share};
+
 /// Rows of weights that are transposed together.
 const ROWS: usize = 16;
 
@@ -13,9 +16,9 @@ const SAMPLES: usize = 4;
 
 /// Length of the `work` slice of [`dense_input_gradient`], in `f32`s.
 #[must_use]
-pub const fn input_gradient_work(outputs: usize, batch: usize) -> usize {
+pub const fn input_gradient_work(outputs: usize, batch: usize, threads: usize) -> usize {
     // A lone sample does not pay for a transposition.
-    if batch > 1 { ROWS * outputs } else { 0 }
+    if batch > 1 { threads * ROWS * outputs } else { 0 }
 }
 
 /// Computes `d_x[s][i] = Σₒ d_y[s][o]·W[i][o]`.
@@ -23,13 +26,14 @@ pub const fn input_gradient_work(outputs: usize, batch: usize) -> usize {
 /// # Shapes
 ///
 /// `d_y: [batch][OUT]`, `weights: [IN][OUT]`, `d_x: [batch][IN]`, overwritten. `work` is overwritten, its
-/// length is [`input_gradient_work`]`(OUT, batch)` or more.
+/// length is [`input_gradient_work`]`(OUT, batch, threads)` or more.
 ///
 /// # Panics
 ///
 /// If a slice's length does not fit those shapes.
 #[inline]
 pub fn dense_input_gradient(
+    threads: &impl Threads,
     batch: usize,
     d_y: &[f32],
     weights: &[f32],
@@ -38,35 +42,74 @@ pub fn dense_input_gradient(
 ) {
     let Some((inputs, outputs)) = check(batch, d_y, weights, d_x) else { return };
     assert!(
-        work.len() >= input_gradient_work(outputs, batch),
+        work.len() >= input_gradient_work(outputs, batch, threads.count()),
         "dense_input_gradient: work is too short"
     );
-    if batch == 1 {
-        lone_sample(d_y, weights, d_x);
-        return;
+    let parts = parts(threads, d_y.len() * inputs).min(batch);
+    Samples { inputs, outputs, weights }.over(threads, parts, d_y, d_x, work);
+}
+
+/// What is the same for all samples.
+#[derive(Clone, Copy)]
+struct Samples<'a> {
+    inputs: usize,
+    outputs: usize,
+    weights: &'a [f32],
+}
+
+impl Samples<'_> {
+    /// All samples of `d_y`, in so many parts.
+    fn over<H: Threads>(
+        self,
+        threads: &H,
+        parts: usize,
+        d_y: &[f32],
+        d_x: &mut [f32],
+        work: &mut [f32],
+    ) {
+        let samples = share(d_y.len() / self.outputs.max(1), parts);
+        if samples == 0 {
+            return self.one_after_the_other(d_y, d_x, work);
+        }
+        let (d_y_a, d_y_b) = d_y.split_at(samples * self.outputs);
+        let (d_x_a, d_x_b) = d_x.split_at_mut(samples * self.inputs);
+        let (work_a, work_b) = work.split_at_mut(work.len() / parts * (parts / 2));
+        threads.join(
+            || self.over(threads, parts / 2, d_y_a, d_x_a, work_a),
+            || self.over(threads, parts - parts / 2, d_y_b, d_x_b, work_b),
+        );
     }
-    let (columns, _) = work.as_chunks_mut::<ROWS>();
-    let Some(columns) = columns.get_mut(..outputs) else { return };
-    for first in (0..inputs).step_by(ROWS) {
-        let rows = ROWS.min(inputs - first);
-        for (r, row) in weights.chunks_exact(outputs).skip(first).take(rows).enumerate() {
-            for (column, w) in columns.iter_mut().zip(row) {
-                if let Some(to) = column.get_mut(r) {
-                    *to = *w;
+
+    fn one_after_the_other(self, d_y: &[f32], d_x: &mut [f32], work: &mut [f32]) {
+        let Self { inputs, outputs, weights } = self;
+        let (columns, _) = work.as_chunks_mut::<ROWS>();
+        let (true, Some(columns)) = (d_y.len() > outputs, columns.get_mut(..outputs)) else {
+            return d_y
+                .chunks_exact(outputs)
+                .zip(d_x.chunks_exact_mut(inputs))
+                .for_each(|(d_y, d_x)| lone_sample(d_y, weights, d_x));
+        };
+        for first in (0..inputs).step_by(ROWS) {
+            let rows = ROWS.min(inputs - first);
+            for (r, row) in weights.chunks_exact(outputs).skip(first).take(rows).enumerate() {
+                for (column, w) in columns.iter_mut().zip(row) {
+                    if let Some(to) = column.get_mut(r) {
+                        *to = *w;
+                    }
                 }
             }
-        }
-        let mut d_x_rows = d_x.chunks_exact_mut(inputs);
-        let mut groups = d_y.chunks_exact(SAMPLES * outputs);
-        for group in &mut groups {
-            let sums = sums::<SAMPLES>(group, outputs, columns);
-            for (sums, row) in sums.iter().zip(&mut d_x_rows) {
-                put(sums, row, first, rows);
+            let mut d_x_rows = d_x.chunks_exact_mut(inputs);
+            let mut groups = d_y.chunks_exact(SAMPLES * outputs);
+            for group in &mut groups {
+                let sums = sums::<SAMPLES>(group, outputs, columns);
+                for (sums, row) in sums.iter().zip(&mut d_x_rows) {
+                    put(sums, row, first, rows);
+                }
             }
-        }
-        for (sample, row) in groups.remainder().chunks_exact(outputs).zip(&mut d_x_rows) {
-            let [sums] = sums::<1>(sample, outputs, columns);
-            put(&sums, row, first, rows);
+            for (sample, row) in groups.remainder().chunks_exact(outputs).zip(&mut d_x_rows) {
+                let [sums] = sums::<1>(sample, outputs, columns);
+                put(&sums, row, first, rows);
+            }
         }
     }
 }
@@ -163,7 +206,8 @@ mod tests {
     use std::vec;
 
     use super::*;
-    use crate::kernels::testing::{Case, assert_same_bits, cases};
+    use crate::kernels::Serial;
+    use crate::kernels::testing::{Case, Halves, assert_same_bits, cases};
 
     #[test]
     fn dense_input_gradient_equals_scalar_bit_for_bit_at_every_size() {
@@ -172,9 +216,11 @@ mod tests {
             let (d_y, weights) =
                 (case.values(batch * outputs, 1), case.values(inputs * outputs, 2));
             let (mut d_x, mut expected) = (vec![9.0; batch * inputs], vec![9.0; batch * inputs]);
-            let mut work = vec![f32::NAN; input_gradient_work(outputs, batch)];
-            dense_input_gradient(batch, &d_y, &weights, &mut d_x, &mut work);
+            let mut work = vec![f32::NAN; input_gradient_work(outputs, batch, 3)];
             dense_input_gradient_scalar(batch, &d_y, &weights, &mut expected);
+            dense_input_gradient(&Serial, batch, &d_y, &weights, &mut d_x, &mut work);
+            assert_same_bits(&d_x, &expected, &case);
+            dense_input_gradient(&Halves(3), batch, &d_y, &weights, &mut d_x, &mut work);
             assert_same_bits(&d_x, &expected, &case);
         }
     }

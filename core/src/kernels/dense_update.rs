@@ -4,48 +4,65 @@
 //! inputs by 64 samples at a time: the samples' masks over inputs, transposed, are the inputs' masks over
 //! samples. The row is summed in registers and then given away.
 
+use core::ops::Range;
+
 use bytemuck::try_cast_slice_mut;
 
 use super::columns::{Columns, ForEachBlock, for_each_block};
-use super::{Batch, Element, TILE, transpose64};
+use super::threads::{parts, share};
+use super::{Batch, Element, TILE, Threads, transpose64};
 
 /// Takes a gradient in pieces: an optimizer that updates the parameters at once, or a buffer.
-pub trait GradientSink {
-    /// The network's parameters as they are now.
-    fn params(&self) -> &[f32];
+pub trait GradientSink: Send {
+    /// A sink for some of the parameters, counted from the first of them.
+    type Part<'p>: GradientSink
+    where
+        Self: 'p;
 
-    /// Called once, when the loss is known to be finite and the gradient is about to come.
-    fn begin(&mut self) {}
+    /// The parameters as they are now.
+    fn params(&self) -> &[f32];
 
     /// Takes the gradient of the parameters `at..at + gradient.len()`.
     fn take(&mut self, at: usize, gradient: &[f32]);
 
     /// Takes a gradient of `+0.0` for the parameters `at..at + len`.
     fn take_zeros(&mut self, at: usize, len: usize);
+
+    /// A sink for the parameters before `at`, and one for the rest: they may be used at once.
+    fn split_at(&mut self, at: usize) -> (Self::Part<'_>, Self::Part<'_>);
 }
 
 /// Length of the `work` slice of [`dense_update`], in `f32`s.
 #[must_use]
-pub const fn update_work(batch: usize) -> usize {
-    // One mask of 64 bits for each of a tile's inputs and each 64 samples. A lone sample needs none.
+pub const fn update_work(outputs: usize, batch: usize, threads: usize) -> usize {
+    // What a shift of the inputs adds to every row.
+    outputs + threads * masks_work(batch)
+}
+
+/// One mask of 64 bits for each of a tile's inputs and each 64 samples. A lone sample needs none.
+const fn masks_work(batch: usize) -> usize {
     if batch > 1 { 2 * TILE * batch.div_ceil(TILE) } else { 0 }
 }
 
 /// Outputs whose gradient is handed over at once: 512 bytes of stack.
 const PIECE: usize = 128;
 
-/// Gives `sink` the gradient of `weights` and then of `bias`, from the gradient `d_y` at the outputs.
+/// Gives `sink` the gradient of `weights` and of `bias`, from the gradient `d_y` at the outputs.
+///
+/// With inputs read as `x·scale + shift`, the gradient of a weight is `Σₛ (x[s][i]·scale)·d_y[s] + shift·Σₛ d_y[s]`:
+/// the second term is the same for every input.
 ///
 /// # Shapes
 ///
 /// `x: [batch][IN]`, `d_y: [batch][OUT]`; the sink's parameters from `at` on: weights `[IN][OUT]`, bias
-/// `[OUT]`. `work` is overwritten, its length is [`update_work`]`(batch)` or more.
+/// `[OUT]`. `work` is overwritten, its length is [`update_work`]`(OUT, batch, threads)` or more.
 ///
 /// # Panics
 ///
 /// If a slice's length does not fit those shapes.
 #[inline]
 pub fn dense_update<T: Element>(
+    threads: &impl Threads,
     x: Batch<'_, T>,
     d_y: &[f32],
     at: usize,
@@ -54,43 +71,110 @@ pub fn dense_update<T: Element>(
 ) {
     let Some(outputs) = d_y.len().checked_div(x.len()) else { return };
     assert!(d_y.len() == x.len() * outputs, "dense_update: d_y is not [batch][OUT]");
-    assert!(work.len() >= update_work(x.len()), "dense_update: work is too short");
+    let enough = work.len() >= update_work(outputs, x.len(), threads.count());
+    let (true, Some((shifted, work))) = (enough, work.split_at_mut_checked(outputs)) else {
+        panic!("dense_update: work is too short");
+    };
     if outputs == 0 {
         return;
     }
-    let inputs = x.width();
-    for first in (0..inputs).step_by(TILE) {
-        let here = TILE.min(inputs - first);
-        if x.len() == 1 {
-            let sample = x.sample(0).get(first..).unwrap_or_default();
-            let mask = T::nonzero_mask(sample);
-            for i in 0..here {
-                let samples = [mask >> i & 1];
-                row(x, d_y, outputs, first + i, samples.into_iter(), at, sink);
-            }
-        } else {
-            let tiles = mask_tiles(work, x.len());
-            for (t, tile) in tiles.iter_mut().enumerate() {
-                let mut rows = [0u64; TILE];
-                for (s, mask) in rows.iter_mut().enumerate().take(x.len() - t * TILE) {
-                    let sample = x.sample(t * TILE + s);
-                    *mask = T::nonzero_mask(sample.get(first..).unwrap_or_default());
+    let (_, mut sink) = sink.split_at(at);
+    let (mut weights, mut bias) = sink.split_at(x.width() * outputs);
+    let scale = x.map().shift;
+    for_each_block(outputs, &mut Bias { d_y, outputs, scale, shifted, sink: &mut bias });
+    let shifted = if scale == 0.0 { None } else { Some(&*shifted) };
+    let parts = parts(threads, d_y.len() * x.width());
+    Rows { x, d_y, outputs, shifted }.over(threads, parts, 0..x.width(), &mut weights, work);
+}
+
+/// What the gradients of all rows are made from.
+#[derive(Clone, Copy)]
+struct Rows<'a, T> {
+    x: Batch<'a, T>,
+    d_y: &'a [f32],
+    outputs: usize,
+    /// `shift·Σₛ d_y[s]`, if there is a shift.
+    shifted: Option<&'a [f32]>,
+}
+
+impl<T: Element> Rows<'_, T> {
+    /// The rows of `inputs`, whose first is the first that `sink` knows, in so many parts.
+    fn over<H: Threads, S: GradientSink>(
+        self,
+        threads: &H,
+        parts: usize,
+        inputs: Range<usize>,
+        sink: &mut S,
+        work: &mut [f32],
+    ) {
+        let cut = share(inputs.len(), parts);
+        if cut == 0 {
+            return self.one_by_one(inputs, sink, work);
+        }
+        let (mut sink_a, mut sink_b) = sink.split_at(cut * self.outputs);
+        let (work_a, work_b) = work.split_at_mut(work.len() / parts * (parts / 2));
+        let middle = inputs.start + cut;
+        threads.join(
+            || self.over(threads, parts / 2, inputs.start..middle, &mut sink_a, work_a),
+            || self.over(threads, parts - parts / 2, middle..inputs.end, &mut sink_b, work_b),
+        );
+    }
+
+    fn one_by_one(self, inputs: Range<usize>, sink: &mut impl GradientSink, work: &mut [f32]) {
+        let mut at = 0;
+        for first in inputs.clone().step_by(TILE) {
+            let here = TILE.min(inputs.end - first);
+            if self.x.len() == 1 {
+                let mask = T::nonzero_mask(self.x.sample(0).get(first..).unwrap_or_default());
+                for i in 0..here {
+                    self.row(first + i, [mask >> i & 1].into_iter(), at, sink);
+                    at += self.outputs;
                 }
-                transpose64(&mut rows);
-                for (to, mask) in tile.iter_mut().zip(rows) {
-                    *to = [mask as u32, (mask >> 32) as u32];
-                }
+                continue;
             }
+            let tiles = mask_tiles(work, self.x.len());
+            self.find_samples(first, tiles);
             for i in 0..here {
                 let samples = tiles.iter().map(|tile| {
                     let [low, high] = tile.get(i).copied().unwrap_or_default();
                     u64::from(low) | u64::from(high) << 32
                 });
-                row(x, d_y, outputs, first + i, samples, at, sink);
+                self.row(first + i, samples, at, sink);
+                at += self.outputs;
             }
         }
     }
-    for_each_block(outputs, &mut Bias { d_y, outputs, at: at + inputs * outputs, sink });
+
+    /// For the 64 inputs from `first` on: the samples in which each is not zero.
+    fn find_samples(self, first: usize, tiles: &mut [[[u32; 2]; TILE]]) {
+        for (t, tile) in tiles.iter_mut().enumerate() {
+            let mut masks = [0u64; TILE];
+            for (s, mask) in masks.iter_mut().enumerate().take(self.x.len() - t * TILE) {
+                let sample = self.x.sample(t * TILE + s);
+                *mask = T::nonzero_mask(sample.get(first..).unwrap_or_default());
+            }
+            transpose64(&mut masks);
+            for (to, mask) in tile.iter_mut().zip(masks) {
+                *to = [mask as u32, (mask >> 32) as u32];
+            }
+        }
+    }
+
+    /// The row of input `i`, whose nonzero samples are the bits of `masks`.
+    #[inline(always)]
+    fn row(
+        self,
+        i: usize,
+        masks: impl Iterator<Item = u64> + Clone,
+        at: usize,
+        sink: &mut impl GradientSink,
+    ) {
+        if self.shifted.is_none() && masks.clone().all(|mask| mask == 0) {
+            sink.take_zeros(at, self.outputs);
+        } else {
+            for_each_block(self.outputs, &mut Row { rows: self, i, masks, at, sink });
+        }
+    }
 }
 
 /// `work` as one tile of masks for each 64 samples. Halves of a mask, since `work` is aligned for 32 bits.
@@ -101,29 +185,8 @@ fn mask_tiles(work: &mut [f32], batch: usize) -> &mut [[[u32; 2]; TILE]] {
     masks.as_chunks_mut::<TILE>().0.get_mut(..batch.div_ceil(TILE)).unwrap_or_default()
 }
 
-/// One row of the weight gradient: that of input `i`, whose nonzero samples are the bits of `masks`.
-#[inline(always)]
-fn row<T: Element>(
-    x: Batch<'_, T>,
-    d_y: &[f32],
-    outputs: usize,
-    i: usize,
-    masks: impl Iterator<Item = u64> + Clone,
-    at: usize,
-    sink: &mut impl GradientSink,
-) {
-    let at = at + i * outputs;
-    if masks.clone().all(|mask| mask == 0) {
-        sink.take_zeros(at, outputs);
-    } else {
-        for_each_block(outputs, &mut Row { x, d_y, outputs, i, masks, at, sink });
-    }
-}
-
 struct Row<'a, T, M, S> {
-    x: Batch<'a, T>,
-    d_y: &'a [f32],
-    outputs: usize,
+    rows: Rows<'a, T>,
     i: usize,
     masks: M,
     at: usize,
@@ -135,28 +198,31 @@ impl<T: Element, M: Iterator<Item = u64> + Clone, S: GradientSink> ForEachBlock
 {
     #[inline(always)]
     fn block<C: Columns>(&mut self, at: usize) {
+        let Rows { x, d_y, outputs, shifted } = self.rows;
         let mut sums = C::zero();
         for (t, mut mask) in self.masks.clone().enumerate() {
             while mask != 0 {
                 let s = t * TILE + mask.trailing_zeros() as usize;
                 mask &= mask - 1;
-                let start = s * self.outputs + at;
-                let x = self.x.value(s, self.i);
-                let (Some(x), Some(d_y)) = (x, self.d_y.get(start..start + C::WIDTH)) else {
-                    return;
-                };
-                sums.add_scaled(x.to_f32(), d_y);
+                let start = s * outputs + at;
+                let x = x.scaled(s, self.i);
+                let (Some(x), Some(d_y)) = (x, d_y.get(start..start + C::WIDTH)) else { return };
+                sums.add_scaled(x, d_y);
             }
+        }
+        if let Some(shifted) = shifted {
+            sums.add(C::load(shifted.get(at..).unwrap_or_default()));
         }
         give(sums, self.at + at, self.sink);
     }
 }
 
-/// The bias gradient, `Σₛ d_y[s]`: that of an input which is 1 in every sample.
+/// The bias gradient, `Σₛ d_y[s]`, and what it adds to every row.
 struct Bias<'a, S> {
     d_y: &'a [f32],
     outputs: usize,
-    at: usize,
+    scale: f32,
+    shifted: &'a mut [f32],
     sink: &'a mut S,
 }
 
@@ -165,9 +231,10 @@ impl<S: GradientSink> ForEachBlock for Bias<'_, S> {
     fn block<C: Columns>(&mut self, at: usize) {
         let mut sums = C::zero();
         for row in self.d_y.chunks_exact(self.outputs) {
-            sums.add_scaled(1.0, row.get(at..).unwrap_or_default());
+            sums.add(C::load(row.get(at..).unwrap_or_default()));
         }
-        give(sums, self.at + at, self.sink);
+        sums.scaled(self.scale).store(self.shifted.get_mut(at..).unwrap_or_default());
+        give(sums, at, self.sink);
     }
 }
 
@@ -192,21 +259,23 @@ pub fn dense_update_scalar<T: Element>(
     sink: &mut impl GradientSink,
 ) {
     let Some(outputs) = d_y.len().checked_div(x.len()) else { return };
-    for i in 0..x.width() {
-        for o in 0..outputs {
+    let map = x.map();
+    for o in 0..outputs {
+        let mut bias = 0.0;
+        for s in 0..x.len() {
+            bias += d_y[s * outputs + o];
+        }
+        for i in 0..x.width() {
             let mut sum = 0.0;
             for (s, x) in x.iter().enumerate() {
-                sum += x[i].to_f32() * d_y[s * outputs + o];
+                sum += x[i].to_f32() * map.scale * d_y[s * outputs + o];
+            }
+            if map.shift != 0.0 {
+                sum += bias * map.shift;
             }
             sink.take(at + i * outputs + o, &[sum]);
         }
-    }
-    for o in 0..outputs {
-        let mut sum = 0.0;
-        for s in 0..x.len() {
-            sum += d_y[s * outputs + o];
-        }
-        sink.take(at + x.width() * outputs + o, &[sum]);
+        sink.take(at + x.width() * outputs + o, &[bias]);
     }
 }
 
@@ -216,21 +285,21 @@ mod tests {
     use std::vec::Vec;
 
     use super::*;
-    use crate::kernels::testing::{Case, assert_same_bits, cases};
+    use crate::kernels::Serial;
+    use crate::kernels::testing::{Case, Halves, MAPS, assert_same_bits, cases};
 
     /// Remembers the gradient and how often each part of it came.
-    struct Recorder {
-        gradient: Vec<f32>,
-        times: Vec<u32>,
+    struct Recorder<'a> {
+        gradient: &'a mut [f32],
+        times: &'a mut [u32],
     }
 
-    impl Recorder {
-        fn new(len: usize) -> Self {
-            Self { gradient: vec![f32::NAN; len], times: vec![0; len] }
-        }
-    }
+    impl GradientSink for Recorder<'_> {
+        type Part<'p>
+            = Recorder<'p>
+        where
+            Self: 'p;
 
-    impl GradientSink for Recorder {
         fn params(&self) -> &[f32] {
             &[]
         }
@@ -243,18 +312,40 @@ mod tests {
         fn take_zeros(&mut self, at: usize, len: usize) {
             self.take(at, &vec![0.0; len]);
         }
+
+        fn split_at(&mut self, at: usize) -> (Recorder<'_>, Recorder<'_>) {
+            let (gradient, times) = (self.gradient.split_at_mut(at), self.times.split_at_mut(at));
+            (
+                Recorder { gradient: gradient.0, times: times.0 },
+                Recorder { gradient: gradient.1, times: times.1 },
+            )
+        }
+    }
+
+    /// What `update` gives, each part of it once.
+    fn record(len: usize, update: impl Fn(&mut Recorder<'_>)) -> Vec<f32> {
+        let (mut gradient, mut times) = (vec![f32::NAN; len], vec![0; len]);
+        update(&mut Recorder { gradient: &mut gradient, times: &mut times });
+        assert!(times[7..].iter().all(|&times| times == 1), "not once each: {times:?}");
+        gradient.split_off(7)
     }
 
     fn compare<T: Element>(data: &[T], case: &Case) {
         let Case { batch, inputs, outputs } = *case;
-        let x = Batch::rows(data, inputs).unwrap();
         let d_y = case.values(batch * outputs, 3);
-        let params = inputs * outputs + outputs;
-        let (mut simd, mut scalar) = (Recorder::new(7 + params), Recorder::new(7 + params));
-        dense_update(x, &d_y, 7, &mut simd, &mut vec![f32::NAN; update_work(batch)]);
-        dense_update_scalar(x, &d_y, 7, &mut scalar);
-        assert_same_bits(&simd.gradient[7..], &scalar.gradient[7..], case);
-        assert!(simd.times[7..].iter().all(|&times| times == 1), "{case:?}: not once each");
+        let len = 7 + inputs * outputs + outputs;
+        for map in [T::MAP].into_iter().chain(MAPS) {
+            let x = Batch::rows(data, inputs).unwrap().with_map(map);
+            let expected = record(len, |sink| dense_update_scalar(x, &d_y, 7, sink));
+            let mut work = vec![f32::NAN; update_work(outputs, batch, 3)];
+            let got =
+                record(len, |sink| dense_update(&Serial, x, &d_y, 7, sink, &mut work.clone()));
+            assert_same_bits(&got, &expected, case);
+            work.fill(f32::NAN);
+            let got =
+                record(len, |sink| dense_update(&Halves(3), x, &d_y, 7, sink, &mut work.clone()));
+            assert_same_bits(&got, &expected, case);
+        }
     }
 
     #[test]
@@ -268,8 +359,11 @@ mod tests {
     #[test]
     fn an_input_that_is_zero_in_every_sample_has_a_gradient_of_positive_zero() {
         let x = Batch::rows(&[0u8, 1, 0, 2], 2).unwrap();
-        let mut sink = Recorder::new(6);
-        dense_update(x, &[-1.0, 0.0, -1.0, -0.0], 0, &mut sink, &mut [0.0; update_work(2)]);
-        assert_eq!(sink.gradient[..2].iter().map(|g| g.to_bits()).collect::<Vec<_>>(), [0, 0]);
+        let d_y = [-1.0, 0.0, -1.0, -0.0];
+        let mut work = [0.0; update_work(2, 2, 1)];
+        let gradient =
+            record(13, |sink| dense_update(&Serial, x, &d_y, 7, sink, &mut work.clone()));
+        work.fill(0.0);
+        assert_eq!(gradient[..2].iter().map(|g| g.to_bits()).collect::<Vec<_>>(), [0, 0]);
     }
 }

@@ -7,11 +7,32 @@ use super::TILE;
 /// What one step of a `u8` pixel is worth: 0 stays 0.0, 255 becomes 1.0.
 pub const PIXEL_SCALE: f32 = 1.0 / 255.0;
 
-/// An input value: a `u8` pixel, scaled by [`PIXEL_SCALE`], or an `f32` taken as it is.
+/// How a value is read: as `value·scale + shift`.
+///
+/// A shift would turn every zero into something else, and no product could be skipped any more. So no value is ever
+/// shifted: what the shift adds to the sums is the same for all samples, and is added once. `docs/numerics.md` has
+/// the formulas.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct InputMap {
+    /// What a value is multiplied by.
+    pub scale: f32,
+    /// What is added to the product.
+    pub shift: f32,
+}
+
+impl InputMap {
+    /// Pixels from 0 to 255 as 0.0 to 1.0.
+    pub const PIXELS: Self = Self { scale: PIXEL_SCALE, shift: 0.0 };
+}
+
+/// An input value: a `u8` pixel or an `f32`.
 ///
 /// Sealed: the blob format and the kernels know exactly these two.
-pub trait Element: Copy + 'static + sealed::Sealed {
-    /// The value that the network computes with.
+pub trait Element: Copy + Send + Sync + 'static + sealed::Sealed {
+    /// How the network reads such values unless it is told otherwise.
+    const MAP: InputMap;
+
+    /// The number that it is.
     fn to_f32(self) -> f32;
 
     /// Bit `i` is set where `values[i]` is not zero (both zeros are zero, NaN is not).
@@ -27,9 +48,11 @@ mod sealed {
 }
 
 impl Element for u8 {
-    #[inline]
+    const MAP: InputMap = InputMap::PIXELS;
+
+    #[inline(always)]
     fn to_f32(self) -> f32 {
-        f32::from(self) * PIXEL_SCALE
+        f32::from(self)
     }
 
     #[inline]
@@ -42,7 +65,9 @@ impl Element for u8 {
 }
 
 impl Element for f32 {
-    #[inline]
+    const MAP: InputMap = InputMap { scale: 1.0, shift: 0.0 };
+
+    #[inline(always)]
     fn to_f32(self) -> f32 {
         self
     }
@@ -97,7 +122,7 @@ mod tests {
 
     #[test]
     fn pixels_run_from_zero_to_one() {
-        assert_eq!(0u8.to_f32().to_bits(), 0);
-        assert_eq!(255u8.to_f32(), 1.0);
+        assert_eq!((0u8.to_f32() * u8::MAP.scale).to_bits(), 0);
+        assert_eq!(255u8.to_f32() * u8::MAP.scale, 1.0);
     }
 }

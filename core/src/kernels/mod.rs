@@ -26,6 +26,7 @@ mod sgd;
 mod softmax;
 #[cfg(test)]
 mod testing;
+mod threads;
 
 pub use adam::{AdamCoefficients, adam, adam_scalar};
 pub use batch::{Batch, IntoBatch};
@@ -35,11 +36,12 @@ pub use dense_input_gradient::{
     dense_input_gradient, dense_input_gradient_scalar, input_gradient_work,
 };
 pub use dense_update::{GradientSink, dense_update, dense_update_scalar, update_work};
-pub use element::{Element, PIXEL_SCALE};
+pub use element::{Element, InputMap, PIXEL_SCALE};
 pub use exp::{exp, exp_scalar};
 pub use relu::{relu, relu_gradient, relu_gradient_scalar, relu_scalar};
 pub use sgd::{sgd, sgd_scalar};
 pub use softmax::{softmax, softmax_cross_entropy, softmax_cross_entropy_scalar};
+pub use threads::{Serial, Threads};
 
 /// Inputs whose zeros are found at once: the bits of one mask.
 pub(crate) const TILE: usize = 64;

@@ -3,6 +3,26 @@
 use std::vec;
 use std::vec::Vec;
 
+use super::{InputMap, Threads};
+
+/// Ways of reading inputs besides an element's own: standardised, and shifted alone.
+pub(super) const MAPS: [InputMap; 2] =
+    [InputMap { scale: 0.0127, shift: -0.42 }, InputMap { scale: 1.0, shift: 0.25 }];
+
+/// Claims to have so many threads, and does the second thing first.
+pub(super) struct Halves(pub(super) usize);
+
+impl Threads for Halves {
+    fn count(&self) -> usize {
+        self.0
+    }
+
+    fn join(&self, a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
+        b();
+        a();
+    }
+}
+
 /// One size of a dense layer and a batch.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Case {

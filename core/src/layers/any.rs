@@ -3,7 +3,7 @@
 use super::{DenseLayer, Ends, Layer, LayerList, MAX_LAYERS, Memory, ReluLayer};
 use crate::Error;
 use crate::init::Init;
-use crate::kernels::{Batch, Element, GradientSink};
+use crate::kernels::{Batch, Element, GradientSink, Threads};
 
 /// A layer as it stands in a blob's layer table, or in a network put together at run time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +83,10 @@ impl Layer for AnyLayer {
         each!(self, layer => layer.gradient_width(at_inputs))
     }
 
+    fn widest(&self) -> usize {
+        each!(self, layer => layer.widest())
+    }
+
     fn describe(&self, layers: &mut LayerList) -> Result<(), Error> {
         layers.push(*self).map_err(|_| Error::TooManyLayers { most: MAX_LAYERS })
     }
@@ -93,12 +97,13 @@ impl Layer for AnyLayer {
 
     fn forward_pass<T: Element>(
         &self,
+        threads: &impl Threads,
         params: &[f32],
         x: Batch<'_, T>,
         y: &mut [f32],
         between: &mut [f32],
     ) -> Result<(), Error> {
-        each!(self, layer => layer.forward_pass(params, x, y, between))
+        each!(self, layer => layer.forward_pass(threads, params, x, y, between))
     }
 
     fn apply(&self, y: &mut [f32]) {
@@ -107,11 +112,12 @@ impl Layer for AnyLayer {
 
     fn backward_pass<T: Element>(
         &self,
+        threads: &impl Threads,
         at: usize,
         sink: &mut impl GradientSink,
         io: Ends<'_, T>,
         memory: Memory<'_>,
     ) -> Result<(), Error> {
-        each!(self, layer => layer.backward_pass(at, sink, io, memory))
+        each!(self, layer => layer.backward_pass(threads, at, sink, io, memory))
     }
 }

@@ -3,7 +3,7 @@
 use super::{Ends, FixedLayer, Layer, LayerList, Memory, fixed::inherent_sizes, split, split_mut};
 use crate::Error;
 use crate::init::Init;
-use crate::kernels::{Batch, Element, GradientSink};
+use crate::kernels::{Batch, Element, GradientSink, Threads};
 
 /// `B` after `A`; longer networks are chains of chains, `Chain<Chain<A, B>, C>`.
 ///
@@ -48,6 +48,11 @@ impl<A: Layer, B: Layer> Layer for Chain<A, B> {
         self.0.gradient_width(at_inputs).max(self.1.gradient_width(true))
     }
 
+    #[inline]
+    fn widest(&self) -> usize {
+        self.0.widest().max(self.1.widest())
+    }
+
     fn describe(&self, layers: &mut LayerList) -> Result<(), Error> {
         self.0.describe(layers)?;
         self.1.describe(layers)
@@ -60,12 +65,13 @@ impl<A: Layer, B: Layer> Layer for Chain<A, B> {
     #[inline]
     fn forward_pass<T: Element>(
         &self,
+        threads: &impl Threads,
         params: &[f32],
         x: Batch<'_, T>,
         y: &mut [f32],
         between: &mut [f32],
     ) -> Result<(), Error> {
-        forward_pass(&self.0, &self.1, params, x, y, between)
+        forward_pass(threads, &self.0, &self.1, params, x, y, between)
     }
 
     #[inline]
@@ -77,12 +83,13 @@ impl<A: Layer, B: Layer> Layer for Chain<A, B> {
     #[inline]
     fn backward_pass<T: Element>(
         &self,
+        threads: &impl Threads,
         at: usize,
         sink: &mut impl GradientSink,
         io: Ends<'_, T>,
         memory: Memory<'_>,
     ) -> Result<(), Error> {
-        backward_pass(&self.0, &self.1, at, sink, io, memory)
+        backward_pass(threads, &self.0, &self.1, at, sink, io, memory)
     }
 }
 
@@ -110,6 +117,7 @@ pub(super) fn init_pass<A: Layer + ?Sized, B: Layer>(
 
 #[inline]
 pub(super) fn forward_pass<A: Layer + ?Sized, B: Layer, T: Element>(
+    threads: &impl Threads,
     a: &A,
     b: &B,
     params: &[f32],
@@ -119,18 +127,19 @@ pub(super) fn forward_pass<A: Layer + ?Sized, B: Layer, T: Element>(
 ) -> Result<(), Error> {
     let (a_params, b_params) = split(params, a.params())?;
     if b.in_place() {
-        a.forward_pass(a_params, x, y, between)?;
+        a.forward_pass(threads, a_params, x, y, between)?;
         b.apply(y);
         return Ok(());
     }
     let (a_between, rest) = split_mut(between, x.len() * a.between())?;
     let (middle, b_between) = split_mut(rest, x.len() * a.outputs())?;
-    a.forward_pass(a_params, x, middle, a_between)?;
-    b.forward_pass(b_params, Batch::rows(middle, a.outputs())?, y, b_between)
+    a.forward_pass(threads, a_params, x, middle, a_between)?;
+    b.forward_pass(threads, b_params, Batch::rows(middle, a.outputs())?, y, b_between)
 }
 
 #[inline]
 pub(super) fn backward_pass<A: Layer + ?Sized, B: Layer, T: Element>(
+    threads: &impl Threads,
     a: &A,
     b: &B,
     at: usize,
@@ -145,8 +154,9 @@ pub(super) fn backward_pass<A: Layer + ?Sized, B: Layer, T: Element>(
         // The input of `b` is gone, and an in-place layer does not ask for it: it goes back from its output.
         let none = Memory { between: &[], d_between: &mut [], work };
         let b_io = Ends { x: Batch::rows(y, b.inputs())?, y, d_y, d_x: None };
-        b.backward_pass(b_at, sink, b_io, none)?;
+        b.backward_pass(threads, b_at, sink, b_io, none)?;
         return a.backward_pass(
+            threads,
             at,
             sink,
             Ends { x, y, d_y, d_x },
@@ -159,9 +169,9 @@ pub(super) fn backward_pass<A: Layer + ?Sized, B: Layer, T: Element>(
     let (d_middle, b_d_between) = split_mut(rest, x.len() * a.outputs())?;
     let b_memory = Memory { between: b_between, d_between: b_d_between, work };
     let b_x = Batch::rows(middle, a.outputs())?;
-    b.backward_pass(b_at, sink, Ends { x: b_x, y, d_y, d_x: Some(d_middle) }, b_memory)?;
+    b.backward_pass(threads, b_at, sink, Ends { x: b_x, y, d_y, d_x: Some(d_middle) }, b_memory)?;
     let a_memory = Memory { between: a_between, d_between: a_d_between, work };
-    a.backward_pass(at, sink, Ends { x, y: middle, d_y: d_middle, d_x }, a_memory)
+    a.backward_pass(threads, at, sink, Ends { x, y: middle, d_y: d_middle, d_x }, a_memory)
 }
 
 impl<A: FixedLayer, B: FixedLayer> FixedLayer for Chain<A, B> {
@@ -176,6 +186,7 @@ impl<A: FixedLayer, B: FixedLayer> FixedLayer for Chain<A, B> {
     };
     const BETWEEN: usize = A::BETWEEN + if B::IN_PLACE { 0 } else { A::OUTPUTS } + B::BETWEEN;
     const IN_PLACE: bool = A::IN_PLACE && B::IN_PLACE;
+    const WIDEST: usize = larger(A::WIDEST, B::WIDEST);
     const GRADIENT_WIDTH: usize = larger(A::GRADIENT_WIDTH, B::GRADIENT_WIDTH);
     const INNER_GRADIENT_WIDTH: usize = larger(A::INNER_GRADIENT_WIDTH, B::GRADIENT_WIDTH);
 }

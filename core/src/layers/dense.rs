@@ -6,7 +6,7 @@ use super::{
 use crate::Error;
 use crate::init::Init;
 use crate::kernels::{
-    Batch, Element, GradientSink, dense_forward, dense_input_gradient, dense_update,
+    Batch, Element, GradientSink, Threads, dense_forward, dense_input_gradient, dense_update,
 };
 
 /// A fully connected layer whose sizes are part of its type.
@@ -80,6 +80,11 @@ impl<I: Dim, O: Dim> Layer for DenseLayer<I, O> {
         if at_inputs { self.outputs() } else { 0 }
     }
 
+    #[inline]
+    fn widest(&self) -> usize {
+        self.outputs()
+    }
+
     fn describe(&self, layers: &mut LayerList) -> Result<(), Error> {
         AnyLayer::dense(self.inputs(), self.outputs()).describe(layers)
     }
@@ -92,13 +97,14 @@ impl<I: Dim, O: Dim> Layer for DenseLayer<I, O> {
     #[inline]
     fn forward_pass<T: Element>(
         &self,
+        threads: &impl Threads,
         params: &[f32],
         x: Batch<'_, T>,
         y: &mut [f32],
         _between: &mut [f32],
     ) -> Result<(), Error> {
         let (weights, bias) = split(params, self.weights())?;
-        dense_forward(x, weights, bias, y);
+        dense_forward(threads, x, weights, bias, y);
         Ok(())
     }
 
@@ -107,6 +113,7 @@ impl<I: Dim, O: Dim> Layer for DenseLayer<I, O> {
     #[inline]
     fn backward_pass<T: Element>(
         &self,
+        threads: &impl Threads,
         at: usize,
         sink: &mut impl GradientSink,
         io: Ends<'_, T>,
@@ -115,9 +122,9 @@ impl<I: Dim, O: Dim> Layer for DenseLayer<I, O> {
         if let Some(d_x) = io.d_x {
             let (_, params) = split(sink.params(), at)?;
             let (weights, _) = split(params, self.weights())?;
-            dense_input_gradient(io.x.len(), io.d_y, weights, d_x, memory.work);
+            dense_input_gradient(threads, io.x.len(), io.d_y, weights, d_x, memory.work);
         }
-        dense_update(io.x, io.d_y, at, sink, memory.work);
+        dense_update(threads, io.x, io.d_y, at, sink, memory.work);
         Ok(())
     }
 }
@@ -131,6 +138,7 @@ impl<const IN: usize, const OUT: usize> FixedLayer for Dense<IN, OUT> {
     const PARAMS: usize = Self::INPUTS * OUT + OUT;
     const BETWEEN: usize = 0;
     const IN_PLACE: bool = false;
+    const WIDEST: usize = OUT;
     const GRADIENT_WIDTH: usize = OUT;
     const INNER_GRADIENT_WIDTH: usize = 0;
 }

@@ -14,6 +14,8 @@ pub trait FixedLayer: Layer + Copy + Default {
     const BETWEEN: usize;
     /// [`Layer::in_place`].
     const IN_PLACE: bool;
+    /// [`Layer::widest`].
+    const WIDEST: usize;
     /// [`Layer::gradient_width`] with the gradient at the inputs.
     const GRADIENT_WIDTH: usize;
     /// [`Layer::gradient_width`] without it.
@@ -29,7 +31,7 @@ pub const fn infer_scratch<N: FixedLayer>(batch: usize) -> usize {
 /// `f32`s of scratch for a training step on `batch` samples.
 #[must_use]
 pub const fn train_scratch<N: FixedLayer>(batch: usize) -> usize {
-    train_len(N::BETWEEN, N::OUTPUTS, N::INNER_GRADIENT_WIDTH, batch)
+    train_len(N::BETWEEN, N::OUTPUTS, [N::WIDEST, N::INNER_GRADIENT_WIDTH], batch, 1)
 }
 
 /// What lies between the layers, and the logits.
@@ -41,10 +43,11 @@ pub(super) const fn infer_len(between: usize, outputs: usize, batch: usize) -> u
 pub(super) const fn train_len(
     between: usize,
     outputs: usize,
-    gradient_width: usize,
+    widths: [usize; 2],
     batch: usize,
+    threads: usize,
 ) -> usize {
-    2 * infer_len(between, outputs, batch) + work_len(gradient_width, batch)
+    2 * infer_len(between, outputs, batch) + work_len(widths, batch, threads)
 }
 
 /// The sizes that user code names, as constants of the network's type.
@@ -67,7 +70,7 @@ macro_rules! inherent_sizes {
             $crate::layers::infer_scratch::<Self>(batch)
         }
 
-        /// `f32`s of scratch for a training step on `batch` samples.
+        /// `f32`s of scratch for a training step on `batch` samples, on one thread.
         #[must_use]
         pub const fn train_scratch(batch: usize) -> usize {
             $crate::layers::train_scratch::<Self>(batch)

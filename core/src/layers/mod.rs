@@ -22,7 +22,7 @@ pub use sequential::{LayerList, MAX_LAYERS, Sequential};
 
 use crate::Error;
 use crate::init::Init;
-use crate::kernels::{Batch, Element, GradientSink, input_gradient_work, update_work};
+use crate::kernels::{Batch, Element, GradientSink, Threads, input_gradient_work, update_work};
 
 /// The everyday network with one hidden layer: dense, ReLU, dense.
 ///
@@ -61,6 +61,9 @@ pub trait Layer {
     /// whether the first layer has to.
     fn gradient_width(&self, at_inputs: bool) -> usize;
 
+    /// The most outputs of a dense layer.
+    fn widest(&self) -> usize;
+
     /// Appends the single layers, first to last.
     ///
     /// # Errors
@@ -78,6 +81,7 @@ pub trait Layer {
     /// [`Error::BufferTooShort`] if a slice is.
     fn forward_pass<T: Element>(
         &self,
+        threads: &impl Threads,
         params: &[f32],
         x: Batch<'_, T>,
         y: &mut [f32],
@@ -95,6 +99,7 @@ pub trait Layer {
     /// [`Error::BufferTooShort`] if a slice is.
     fn backward_pass<T: Element>(
         &self,
+        threads: &impl Threads,
         at: usize,
         sink: &mut impl GradientSink,
         io: Ends<'_, T>,
@@ -106,9 +111,15 @@ pub trait Layer {
         fixed::infer_len(self.between(), self.outputs(), batch)
     }
 
-    /// `f32`s of scratch for a training step on `batch` samples.
+    /// `f32`s of scratch for a training step on `batch` samples, on one thread.
     fn train_scratch(&self, batch: usize) -> usize {
-        fixed::train_len(self.between(), self.outputs(), self.gradient_width(false), batch)
+        self.train_scratch_on(1, batch)
+    }
+
+    /// `f32`s of scratch for a training step on `batch` samples, on so many threads.
+    fn train_scratch_on(&self, threads: usize, batch: usize) -> usize {
+        let widths = [self.widest(), self.gradient_width(false)];
+        fixed::train_len(self.between(), self.outputs(), widths, batch, threads)
     }
 }
 
@@ -136,10 +147,11 @@ pub struct Memory<'a> {
     pub work: &'a mut [f32],
 }
 
-/// `f32`s of working memory that any layer's backward pass needs.
-const fn work_len(gradient_width: usize, batch: usize) -> usize {
-    let update = update_work(batch);
-    let input_gradient = input_gradient_work(gradient_width, batch);
+/// `f32`s of working memory that any layer's backward pass needs; `widths` are [`Layer::widest`] and
+/// [`Layer::gradient_width`].
+const fn work_len(widths: [usize; 2], batch: usize, threads: usize) -> usize {
+    let update = update_work(widths[0], batch, threads);
+    let input_gradient = input_gradient_work(widths[1], batch, threads);
     if update > input_gradient { update } else { input_gradient }
 }
 

@@ -3,7 +3,7 @@
 use super::{AnyLayer, Const, Dim, Ends, FixedLayer, Layer, LayerList, Memory};
 use crate::Error;
 use crate::init::Init;
-use crate::kernels::{Batch, Element, GradientSink, relu, relu_gradient};
+use crate::kernels::{Batch, Element, GradientSink, Threads, relu, relu_gradient};
 
 /// A rectifier whose width is part of its type.
 pub type Relu<const N: usize> = ReluLayer<Const<N>>;
@@ -53,6 +53,11 @@ impl<N: Dim> Layer for ReluLayer<N> {
         0
     }
 
+    #[inline]
+    fn widest(&self) -> usize {
+        0
+    }
+
     fn describe(&self, layers: &mut LayerList) -> Result<(), Error> {
         AnyLayer::relu(self.width.get()).describe(layers)
     }
@@ -62,13 +67,15 @@ impl<N: Dim> Layer for ReluLayer<N> {
     #[inline]
     fn forward_pass<T: Element>(
         &self,
+        _threads: &impl Threads,
         _params: &[f32],
         x: Batch<'_, T>,
         y: &mut [f32],
         _between: &mut [f32],
     ) -> Result<(), Error> {
+        let map = x.map();
         for (y, x) in y.iter_mut().zip(x.iter().flatten()) {
-            *y = x.to_f32();
+            *y = x.to_f32() * map.scale + map.shift;
         }
         self.apply(y);
         Ok(())
@@ -82,6 +89,7 @@ impl<N: Dim> Layer for ReluLayer<N> {
     #[inline]
     fn backward_pass<T: Element>(
         &self,
+        _threads: &impl Threads,
         _at: usize,
         _sink: &mut impl GradientSink,
         io: Ends<'_, T>,
@@ -103,6 +111,7 @@ impl<const N: usize> FixedLayer for Relu<N> {
     const PARAMS: usize = 0;
     const BETWEEN: usize = 0;
     const IN_PLACE: bool = true;
+    const WIDEST: usize = 0;
     const GRADIENT_WIDTH: usize = 0;
     const INNER_GRADIENT_WIDTH: usize = 0;
 }

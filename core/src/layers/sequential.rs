@@ -5,7 +5,7 @@ use heapless::Vec;
 use super::{AnyLayer, Ends, Layer, Memory, chain};
 use crate::Error;
 use crate::init::Init;
-use crate::kernels::{Batch, Element, GradientSink};
+use crate::kernels::{Batch, Element, GradientSink, Threads};
 
 /// The most layers that a run-time network, or a blob, may have.
 pub const MAX_LAYERS: usize = 64;
@@ -113,6 +113,10 @@ impl Layer for Sequential {
         self.layers().gradient_width(at_inputs)
     }
 
+    fn widest(&self) -> usize {
+        self.layers().widest()
+    }
+
     fn describe(&self, layers: &mut LayerList) -> Result<(), Error> {
         self.layers().describe(layers)
     }
@@ -123,12 +127,13 @@ impl Layer for Sequential {
 
     fn forward_pass<T: Element>(
         &self,
+        threads: &impl Threads,
         params: &[f32],
         x: Batch<'_, T>,
         y: &mut [f32],
         between: &mut [f32],
     ) -> Result<(), Error> {
-        self.layers().forward_pass(params, x, y, between)
+        self.layers().forward_pass(threads, params, x, y, between)
     }
 
     fn apply(&self, y: &mut [f32]) {
@@ -137,12 +142,13 @@ impl Layer for Sequential {
 
     fn backward_pass<T: Element>(
         &self,
+        threads: &impl Threads,
         at: usize,
         sink: &mut impl GradientSink,
         io: Ends<'_, T>,
         memory: Memory<'_>,
     ) -> Result<(), Error> {
-        self.layers().backward_pass(at, sink, io, memory)
+        self.layers().backward_pass(threads, at, sink, io, memory)
     }
 }
 
@@ -178,6 +184,10 @@ impl Layer for [AnyLayer] {
         widths.map(|(i, layer)| layer.gradient_width(at_inputs || i > 0)).max().unwrap_or(0)
     }
 
+    fn widest(&self) -> usize {
+        self.iter().map(Layer::widest).max().unwrap_or(0)
+    }
+
     fn describe(&self, layers: &mut LayerList) -> Result<(), Error> {
         self.iter().try_for_each(|layer| layer.describe(layers))
     }
@@ -192,14 +202,17 @@ impl Layer for [AnyLayer] {
 
     fn forward_pass<T: Element>(
         &self,
+        threads: &impl Threads,
         params: &[f32],
         x: Batch<'_, T>,
         y: &mut [f32],
         between: &mut [f32],
     ) -> Result<(), Error> {
         match self.split_last() {
-            Some((last, [])) => last.forward_pass(params, x, y, between),
-            Some((last, before)) => chain::forward_pass(before, last, params, x, y, between),
+            Some((last, [])) => last.forward_pass(threads, params, x, y, between),
+            Some((last, before)) => {
+                chain::forward_pass(threads, before, last, params, x, y, between)
+            }
             None => Ok(()),
         }
     }
@@ -210,14 +223,17 @@ impl Layer for [AnyLayer] {
 
     fn backward_pass<T: Element>(
         &self,
+        threads: &impl Threads,
         at: usize,
         sink: &mut impl GradientSink,
         io: Ends<'_, T>,
         memory: Memory<'_>,
     ) -> Result<(), Error> {
         match self.split_last() {
-            Some((last, [])) => last.backward_pass(at, sink, io, memory),
-            Some((last, before)) => chain::backward_pass(before, last, at, sink, io, memory),
+            Some((last, [])) => last.backward_pass(threads, at, sink, io, memory),
+            Some((last, before)) => {
+                chain::backward_pass(threads, before, last, at, sink, io, memory)
+            }
             None => Ok(()),
         }
     }

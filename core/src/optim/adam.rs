@@ -70,24 +70,27 @@ impl Optimizer for Adam {
         state: &'a mut [f32],
     ) -> Result<AdamStep<'a>, Error> {
         check_len("state", state, Self::state_len(params.len()))?;
-        let (m, v) = state.split_at_mut(params.len());
+        let (m, v) = state.split_at_mut(params.len().min(state.len()));
+        self.steps += 1;
+        let [power1, power2] = &mut self.powers;
+        *power1 *= self.beta1;
+        *power2 *= self.beta2;
         let coefficients = AdamCoefficients {
             beta1: self.beta1 as f32,
             beta1_rest: (1.0 - self.beta1) as f32,
             beta2: self.beta2 as f32,
             beta2_rest: (1.0 - self.beta2) as f32,
-            step: 0.0,
-            root_correction: 0.0,
+            step: (f64::from(self.learning_rate) / (1.0 - *power1)) as f32,
+            root_correction: (1.0 / math::sqrt_f64(1.0 - *power2)) as f32,
             epsilon: self.epsilon,
         };
-        Ok(AdamStep { adam: self, params, m, v, coefficients })
+        Ok(AdamStep { params, m, v, coefficients })
     }
 }
 
 /// One step of [`Adam`].
 #[derive(Debug)]
 pub struct AdamStep<'a> {
-    adam: &'a mut Adam,
     params: &'a mut [f32],
     m: &'a mut [f32],
     v: &'a mut [f32],
@@ -109,20 +112,14 @@ impl AdamStep<'_> {
 }
 
 impl GradientSink for AdamStep<'_> {
+    type Part<'p>
+        = AdamStep<'p>
+    where
+        Self: 'p;
+
     #[inline]
     fn params(&self) -> &[f32] {
         self.params
-    }
-
-    /// Counts the step and corrects the bias for it.
-    fn begin(&mut self) {
-        let adam = &mut *self.adam;
-        adam.steps += 1;
-        let [power1, power2] = &mut adam.powers;
-        *power1 *= adam.beta1;
-        *power2 *= adam.beta2;
-        self.coefficients.step = (f64::from(adam.learning_rate) / (1.0 - *power1)) as f32;
-        self.coefficients.root_correction = (1.0 / math::sqrt_f64(1.0 - *power2)) as f32;
     }
 
     #[inline]
@@ -139,5 +136,18 @@ impl GradientSink for AdamStep<'_> {
             self.update(at + done, zeros.get(..piece).unwrap_or_default());
             done += piece;
         }
+    }
+
+    #[inline]
+    fn split_at(&mut self, at: usize) -> (AdamStep<'_>, AdamStep<'_>) {
+        let at = at.min(self.params.len());
+        let (params_a, params_b) = self.params.split_at_mut(at);
+        let (m_a, m_b) = self.m.split_at_mut(at);
+        let (v_a, v_b) = self.v.split_at_mut(at);
+        let coefficients = self.coefficients;
+        (
+            AdamStep { params: params_a, m: m_a, v: v_a, coefficients },
+            AdamStep { params: params_b, m: m_b, v: v_b, coefficients },
+        )
     }
 }

@@ -26,7 +26,7 @@ pub trait Optimizer {
     /// [`Error::Setting`] naming the one that does not.
     fn check(&self) -> Result<(), Error>;
 
-    /// One step on `params`, with `state: [STATE_PER_PARAM][params]`.
+    /// Begins a step on `params`, with `state: [STATE_PER_PARAM][params]`.
     ///
     /// # Errors
     ///

@@ -57,6 +57,11 @@ pub struct SgdStep<'a> {
 }
 
 impl GradientSink for SgdStep<'_> {
+    type Part<'p>
+        = SgdStep<'p>
+    where
+        Self: 'p;
+
     #[inline]
     fn params(&self) -> &[f32] {
         self.params
@@ -72,4 +77,10 @@ impl GradientSink for SgdStep<'_> {
     /// `w - rate·0` is `w`, bit for bit.
     #[inline]
     fn take_zeros(&mut self, _at: usize, _len: usize) {}
+
+    #[inline]
+    fn split_at(&mut self, at: usize) -> (SgdStep<'_>, SgdStep<'_>) {
+        let (a, b) = self.params.split_at_mut(at.min(self.params.len()));
+        (SgdStep { params: a, rate: self.rate }, SgdStep { params: b, rate: self.rate })
+    }
 }

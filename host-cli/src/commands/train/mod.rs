@@ -1,6 +1,6 @@
 //! `picomlp train`: from data to a model file.
 //!
-//! [`args`] says what may be asked for, [`session`] trains, [`report`] tells of it, [`export`] writes the model.
+//! `args` says what may be asked for, `session` trains, `report` tells of it, `export` writes the model.
 
 mod args;
 mod export;
