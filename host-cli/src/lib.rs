@@ -1,13 +1,22 @@
 //! picomlp on the desktop: what the command line is made of, usable and testable without a process.
 
+mod buffer;
 pub mod commands;
 pub mod data;
+mod epochs;
 mod evaluate;
+pub mod flops;
+pub mod machine;
 mod model_file;
 mod output;
 pub mod picture;
+mod pool;
 mod progress;
 mod text;
+pub mod timing;
 
+pub use buffer::{Buffer, buffer};
+pub use epochs::Epochs;
 pub use evaluate::{Evaluation, evaluate};
 pub use model_file::ModelFile;
+pub use pool::Pool;

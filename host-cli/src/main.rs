@@ -23,17 +23,19 @@ enum Command {
     Predict(commands::predict::Args),
     Inspect(commands::inspect::Args),
     Draw(commands::draw::Args),
+    Bench(commands::bench::Args),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let out = &mut stdout().lock();
+    let out = &mut stdout();
     let result = match &cli.command {
         Command::Train(args) => commands::train::run(args, out),
         Command::Eval(args) => commands::eval::run(args, out),
         Command::Predict(args) => commands::predict::run(args, out),
         Command::Inspect(args) => commands::inspect::run(args, out),
         Command::Draw(args) => commands::draw::run(args, out),
+        Command::Bench(args) => commands::bench::run(args, out),
     };
     match result.and_then(|()| Ok(out.flush()?)) {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,17 +1,19 @@
 //! Blobs that are damaged, foreign or hostile, through the public API.
 
 use picomlp::blob::{
-    Aligned, Blob, BlobError, Contents, InputShape, MAGIC, OptimizerKind, Provenance, VERSION,
+    Aligned, Blob, BlobError, Contents, Input, MAGIC, OptimizerKind, Provenance, VERSION,
 };
 use picomlp::fingerprint::{FNV_OFFSET, fingerprint, fnv1a};
 use picomlp::{
-    AnyLayer, Chain, Dense, Error, FixedLayer, Init, Layer, Mlp, Model, Network, Relu, Sequential,
+    AnyLayer, Batch, Chain, Dense, Error, FixedLayer, Init, InputMap, Layer, Mlp, Model, Network,
+    Relu, Sequential,
 };
 
 type Net = Mlp<6, 5, 3>;
 
 const NAMES: [&str; 3] = ["Katze", "", "犬"];
 const SELF_TEST_PIXELS: [u8; 12] = [0, 255, 0, 7, 0, 0, 1, 2, 3, 4, 5, 255];
+const INPUT: Input = Input { rows: 2, cols: 3, map: InputMap { scale: 0.25, shift: -0.5 } };
 const COMMAND: &str = "picomlp train --seed 1";
 
 /// Where things stand, as `docs/blob-format.md` has it; not taken from the crate under test.
@@ -91,7 +93,8 @@ fn params() -> Vec<f32> {
 fn self_test_logits() -> [f32; 6] {
     let mut logits = [0.0; 6];
     let mut scratch = [0.0; Net::infer_scratch(2)];
-    Net::default().forward(&params(), &SELF_TEST_PIXELS, &mut logits, &mut scratch).unwrap();
+    let x = Batch::rows(&SELF_TEST_PIXELS, 6).unwrap().with_map(INPUT.map);
+    Net::default().forward(&params(), x, &mut logits, &mut scratch).unwrap();
     logits
 }
 
@@ -117,7 +120,7 @@ fn full() -> Bytes {
     let contents = Contents {
         net: &Net::default(),
         params: &params,
-        input: Some(InputShape { rows: 2, cols: 3 }),
+        input: Some(INPUT),
         class_names: &NAMES,
         provenance: Some(provenance()),
         self_test_inputs: &SELF_TEST_PIXELS,
@@ -148,7 +151,7 @@ fn blob_with_every_section_is_read_back_as_it_was_written() {
     assert_eq!(blob.architecture_fingerprint(), fnv1a(FNV_OFFSET, table));
     assert_eq!(blob.version(), VERSION);
     assert_eq!(blob.len(), bytes.len);
-    assert_eq!(blob.input_shape(), Some(InputShape { rows: 2, cols: 3 }));
+    assert_eq!(blob.input(), Some(INPUT));
     assert!(blob.class_names().eq(NAMES));
     assert_eq!(blob.provenance(), Some(provenance()));
     let vectors = blob.self_test().unwrap();
@@ -170,7 +173,7 @@ fn blob_with_parameters_alone_has_nothing_else() {
     let len = Contents::new(&Net::default(), &params).write(&mut buffer.0).unwrap();
     let blob = Blob::parse(&buffer[..len]).unwrap();
     assert_eq!(fingerprint(blob.params().unwrap()), fingerprint(&params));
-    assert_eq!((blob.input_shape(), blob.provenance()), (None, None));
+    assert_eq!((blob.input(), blob.provenance()), (None, None));
     assert!(blob.class_names().next().is_none() && blob.self_test().is_none());
 }
 
@@ -334,7 +337,7 @@ fn hostile_words_under_right_checksums_are_refused_as_malformed() {
         (section(test, 2), 17, "its self-test does not fit its layers"),
         (start(input), MAX, "its picture's shape is not that of its inputs"),
         (start(input), 1 << 31, "its picture's shape is not that of its inputs"),
-        (start(input) + 8, 1, "it asks for another normalisation of pixels than /255"),
+        (start(input) + 8, f32::NAN.to_bits(), "its pixels' scale or shift is not a finite number"),
         (start(classes), 0, "its class names are not as many as its outputs"),
         (start(classes), MAX, "its class names are not as many as its outputs"),
         (start(provenance) + 56, MAX, "its provenance cannot be read"),
@@ -374,7 +377,7 @@ fn use_all(bytes: &[u8]) {
     let blob = Blob::parse(bytes).unwrap();
     blob.class_names().for_each(drop);
     let _ = (blob.len(), blob.version(), blob.checksums(), blob.fingerprint());
-    let _ = (blob.input_shape(), blob.provenance(), blob.architecture_fingerprint());
+    let _ = (blob.input(), blob.provenance(), blob.architecture_fingerprint());
     if let Some(test) = blob.self_test() {
         test.vectors().for_each(|(_, bits)| bits.for_each(drop));
     }

@@ -4,8 +4,8 @@
 use picomlp::fingerprint::fingerprint;
 use picomlp::kernels::PIXEL_SCALE;
 use picomlp::{
-    Adam, Batch, Chain, Dense, Element, FixedLayer, Init, Layer, Mlp, Network, Optimizer, Relu,
-    Sequential, Sgd, Trainer, rng,
+    Adam, Batch, Chain, Dense, Element, FixedLayer, Init, InputMap, Layer, Mlp, Network, Optimizer,
+    Relu, Sequential, Sgd, Threads, Trainer, rng,
 };
 use picomlp_tests::golden_run;
 
@@ -158,4 +158,68 @@ fn golden_runs_end_in_the_fingerprints_of_every_machine() {
     let got = [golden_run::sgd().unwrap(), golden_run::adam().unwrap()];
     let expected = [golden_run::SGD_FINGERPRINT, golden_run::ADAM_FINGERPRINT];
     assert!(got == expected, "got {got:016x?}, expected {expected:016x?}");
+}
+
+/// Claims to have so many threads, and does what could be done at once in the wrong order.
+struct Backwards(usize);
+
+impl Threads for Backwards {
+    fn count(&self) -> usize {
+        self.0
+    }
+
+    fn join(&self, a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
+        b();
+        a();
+    }
+}
+
+#[test]
+fn training_on_any_number_of_threads_gives_the_same_bits() {
+    let net = Sequential::mlp(&[300, 120, 60, 10]).unwrap();
+    let map = InputMap { scale: 0.0127, shift: -0.42 };
+    let pixels = pixels(70 * 300, 3);
+    let labels = labels(70, 10);
+    let train = |threads: usize, map: InputMap| {
+        let mut params = initial(&net, 1);
+        let mut state = vec![0.0; Adam::state_len(params.len())];
+        let mut scratch = vec![f32::NAN; net.train_scratch_on(threads, 70)];
+        let adam = Adam::new(1e-3);
+        let mut trainer =
+            Trainer::new(net.clone(), adam, &mut params, &mut state, &mut scratch).unwrap();
+        let x = Batch::rows(&pixels, 300).unwrap().with_map(map);
+        let losses: Vec<f32> =
+            (0..5).map(|_| trainer.step_on(&Backwards(threads), x, &labels).unwrap()).collect();
+        (bits(&losses), fingerprint(&params))
+    };
+    for map in [InputMap::PIXELS, map] {
+        let one = train(1, map);
+        for threads in [2, 3, 4, 7, 16] {
+            assert_eq!(train(threads, map), one, "{threads} threads, {map:?}");
+        }
+    }
+}
+
+/// What `docs/numerics.md` says of standardised inputs, against inputs that were standardised one by one: the same
+/// function up to rounding, which is bounded by that of sums of 300 terms.
+#[test]
+fn inputs_read_with_a_shift_give_the_logits_of_shifted_inputs() {
+    let map = InputMap { scale: 0.0127, shift: -0.42 };
+    let net = Sequential::mlp(&[300, 10]).unwrap();
+    let (params, pixels) = (initial(&net, 1), pixels(4 * 300, 9));
+    let shifted: Vec<f32> = pixels.iter().map(|p| f32::from(*p) * map.scale + map.shift).collect();
+    let plain = forward(&net, &params, &shifted);
+    let mut folded = vec![0.0; plain.len()];
+    let x = Batch::rows(&pixels, 300).unwrap().with_map(map);
+    let mut scratch = vec![0.0; net.infer_scratch(4)];
+    net.forward(&params, x, &mut folded, &mut scratch).unwrap();
+    // Each side: 300 products and sums of magnitude |x|·|w| at the most, and the folded one 300 more sums of weights.
+    let nu = 603.0 * 2f32.powi(-24);
+    let largest = |values: &[f32]| values.iter().fold(0.0f32, |max, value| max.max(value.abs()));
+    let magnitude = 300.0 * (2.0 * largest(&shifted) + 2.0 * map.shift.abs()) * largest(&params);
+    let bound = nu / (1.0 - nu) * magnitude;
+    for (folded, plain) in folded.iter().zip(&plain) {
+        assert!((folded - plain).abs() <= bound, "{folded} is not {plain} within {bound}");
+    }
+    assert!(bound < 0.02 * largest(&plain), "the bound {bound} says nothing");
 }

@@ -3,9 +3,8 @@
 use super::format::{CRC, HEADER, MAGIC, ROW, SECTION_ALIGN, VERSION, at, layer_kind, section};
 use super::provenance::FIXED as PROVENANCE_FIXED;
 use super::self_test::{FIXED as SELF_TEST_FIXED, vector_len};
-use super::{BlobError, InputShape, Provenance};
+use super::{BlobError, Input, Provenance};
 use crate::fingerprint::{FNV_OFFSET, fingerprint, fnv1a};
-use crate::kernels::PIXEL_SCALE;
 use crate::layers::{AnyLayer, Layer, LayerList};
 
 /// What goes into a blob.
@@ -15,8 +14,8 @@ pub struct Contents<'a, N: ?Sized> {
     pub net: &'a N,
     /// Its parameters, `[params]`.
     pub params: &'a [f32],
-    /// The shape of the pictures it reads: as many pixels as the network has inputs.
-    pub input: Option<InputShape>,
+    /// The pictures it reads: as many pixels as the network has inputs.
+    pub input: Option<Input>,
     /// The names of its classes, as many as it has outputs, or none.
     pub class_names: &'a [&'a str],
     /// Where it comes from.
@@ -122,9 +121,10 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
             match kind {
                 section::PARAMS => take_floats(self.params, &mut take),
                 section::INPUT => {
-                    let shape = self.input.unwrap_or(InputShape { rows: 0, cols: 0 });
-                    let scale = PIXEL_SCALE.to_bits();
-                    take(&row([shape.rows as u32, shape.cols as u32, scale, 0]));
+                    if let Some(Input { rows, cols, map }) = self.input {
+                        let [scale, shift] = [map.scale, map.shift].map(f32::to_bits);
+                        take(&row([rows as u32, cols as u32, scale, shift]));
+                    }
                 }
                 section::CLASSES => {
                     for (i, name) in self.class_names.iter().enumerate() {

@@ -18,5 +18,5 @@ pub use error::BlobError;
 pub use format::{MAGIC, VERSION};
 pub use model::{FromBlob, Model};
 pub use provenance::{OptimizerKind, Provenance};
-pub use read::{Blob, InputShape};
+pub use read::{Blob, Input};
 pub use self_test::{SelfTest, SelfTestFailure};

@@ -2,7 +2,7 @@
 
 use super::{Blob, BlobError, SelfTestFailure};
 use crate::Error;
-use crate::kernels::{IntoBatch, softmax};
+use crate::kernels::{Batch, Element, InputMap, IntoBatch, softmax};
 use crate::layers::{FixedLayer, Layer, LayerList, Sequential};
 use crate::network::{Network, argmax, check_len, check_room};
 
@@ -131,6 +131,15 @@ impl<'a, N: Layer> Model<'a, N> {
         Ok(())
     }
 
+    /// The samples, read as the blob says that pixels are read. What is not pixels is taken as it is.
+    #[must_use]
+    pub fn read<'x, T: Element>(&self, x: Batch<'x, T>) -> Batch<'x, T> {
+        match self.blob.input() {
+            Some(input) if T::MAP == InputMap::PIXELS => x.with_map(input.map),
+            _ => x,
+        }
+    }
+
     /// The logits of one sample, `[outputs]`, in the scratch.
     fn logits<'s, 'x>(
         &self,
@@ -142,6 +151,7 @@ impl<'a, N: Layer> Model<'a, N> {
         let too_short = Error::BufferTooShort { what: "scratch", needed, got: scratch.len() };
         let (logits, between) =
             scratch.split_at_mut_checked(self.net.outputs()).ok_or(too_short)?;
+        let x = self.read(x.into_batch(self.net.inputs())?);
         self.net.forward(self.params, x, logits, between)?;
         Ok(logits)
     }

@@ -9,7 +9,7 @@ use super::format::{
     u64_at,
 };
 use super::{BlobError, Provenance, SelfTest};
-use crate::kernels::PIXEL_SCALE;
+use crate::kernels::InputMap;
 use crate::layers::{AnyLayer, Layer, LayerList, Sequential};
 
 /// A blob whose header, checksums and tables have been found sound. Borrows the bytes; copies nothing.
@@ -21,12 +21,14 @@ pub struct Blob<'a> {
 }
 
 /// How a picture becomes the network's inputs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InputShape {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Input {
     /// Rows of pixels.
     pub rows: usize,
     /// Pixels in a row.
     pub cols: usize,
+    /// How a pixel's value is read.
+    pub map: InputMap,
 }
 
 impl<'a> Blob<'a> {
@@ -107,8 +109,8 @@ impl<'a> Blob<'a> {
             if input.len() != ROW || shape[0].checked_mul(shape[1]) != Some(net.inputs()) {
                 return malformed("its picture's shape is not that of its inputs");
             }
-            if u32_at(input, 8) != PIXEL_SCALE.to_bits() || u32_at(input, 12) != 0 {
-                return malformed("it asks for another normalisation of pixels than /255");
+            if !input_map(input).scale.is_finite() || !input_map(input).shift.is_finite() {
+                return malformed("its pixels' scale or shift is not a finite number");
             }
         }
         if let Some(classes) = self.section(section::CLASSES) {
@@ -217,11 +219,12 @@ impl<'a> Blob<'a> {
         })
     }
 
-    /// The shape of the pictures it reads, if it says.
+    /// The shape of the pictures it reads and how it reads them, if it says.
     #[must_use]
-    pub fn input_shape(&self) -> Option<InputShape> {
+    pub fn input(&self) -> Option<Input> {
         let input = self.section(section::INPUT)?;
-        Some(InputShape { rows: u32_at(input, 0) as usize, cols: u32_at(input, 4) as usize })
+        let [rows, cols] = [0, 4].map(|field| u32_at(input, field) as usize);
+        Some(Input { rows, cols, map: input_map(input) })
     }
 
     /// The names of the classes, in order, if it has them.
@@ -261,4 +264,10 @@ impl<'a> Blob<'a> {
         let range = start.checked_add(len).map(|end| start as usize..end as usize);
         (kind, range)
     }
+}
+
+/// Scale and shift of an input section.
+fn input_map(input: &[u8]) -> InputMap {
+    let [scale, shift] = [8, 12].map(|field| f32::from_bits(u32_at(input, field)));
+    InputMap { scale, shift }
 }

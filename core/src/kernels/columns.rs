@@ -44,15 +44,29 @@ const WIDEST: usize = if cfg!(target_feature = "avx512f") {
     2
 };
 
+/// Vectors in the widest block of which four are summed side by side.
+const WIDEST_OF_FOUR: usize = if cfg!(target_feature = "avx512f") { 4 } else { 1 };
+
 /// Cuts a row of `width` outputs into blocks, widest first.
 #[inline]
 pub(crate) fn for_each_block(width: usize, work: &mut impl ForEachBlock) {
+    cut::<WIDEST>(width, work);
+}
+
+/// As [`for_each_block`], for work that keeps four blocks in registers at once.
+#[inline]
+pub(crate) fn for_each_block_of_four(width: usize, work: &mut impl ForEachBlock) {
+    cut::<WIDEST_OF_FOUR>(width, work);
+}
+
+#[inline(always)]
+fn cut<const WIDEST: usize>(width: usize, work: &mut impl ForEachBlock) {
     let mut at = 0;
     while width - at >= 16 * WIDEST {
         work.block::<[f32x16; WIDEST]>(at);
         at += 16 * WIDEST;
     }
-    while width - at >= 32 {
+    while WIDEST > 2 && width - at >= 32 {
         work.block::<[f32x16; 2]>(at);
         at += 32;
     }

@@ -7,9 +7,9 @@
 //! * a sum runs in ascending index order, one term at a time, from a start that is never `-0.0`;
 //! * a term whose input is zero is not added, which cannot change a bit while the weights are finite.
 //!
-//! SIMD lanes hold independent outputs ([`columns`]). Zeros are found 64 inputs at a time, as bit masks
-//! ([`element`]), and the masks of 64 samples turn into those of 64 inputs by one bit transposition
-//! ([`bits`]), so that nothing is ever sorted, listed or copied.
+//! SIMD lanes hold independent outputs (`columns`). Zeros are found 64 inputs at a time, as bit masks
+//! (`element`), and the masks of 64 samples turn into those of 64 inputs by one bit transposition
+//! (`bits`), so that nothing is ever sorted, listed or copied.
 
 pub(crate) mod adam;
 mod batch;

@@ -60,6 +60,11 @@ impl Case {
         pixels
     }
 
+    /// A batch of pixels without any zero.
+    pub(super) fn full_pixels(&self) -> Vec<u8> {
+        self.pixels().into_iter().map(|pixel| pixel.max(1)).collect()
+    }
+
     /// A batch of f32 inputs, half of them zeros of either sign.
     pub(super) fn inputs(&self) -> Vec<f32> {
         let mut values = self.values(self.batch * self.inputs, 99);

@@ -31,8 +31,8 @@ impl Threads for Serial {
     }
 }
 
-/// Products that are worth a thread: some ten microseconds, against one or two to hand over work.
-const WORTH: usize = 1 << 16;
+/// Products, zeros counted, that are worth a thread: some microseconds, against one or two to hand over work.
+const WORTH: usize = 1 << 15;
 
 /// Into how many parts work of so many products is split.
 #[inline]

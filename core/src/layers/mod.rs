@@ -143,7 +143,7 @@ pub struct Memory<'a> {
     pub between: &'a [f32],
     /// As long as `between`, for the gradients there.
     pub d_between: &'a mut [f32],
-    /// [`work_len`] values that no pass expects to find again.
+    /// What no pass expects to find again; as long as the hungriest layer needs.
     pub work: &'a mut [f32],
 }
 

@@ -4,13 +4,13 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use picomlp::Layer;
+use picomlp::{InputMap, Layer};
 use serde_json::json;
 
 use crate::data::Source;
 use crate::model_file::check_fit;
 use crate::text::{grouped, percent};
-use crate::{Evaluation, ModelFile, evaluate};
+use crate::{Evaluation, ModelFile, Pool, evaluate};
 
 /// Measure a model on the test set: accuracy, loss, and which classes it takes for which.
 #[derive(Debug, clap::Args)]
@@ -20,6 +20,9 @@ pub struct Args {
     /// `synthetic`, or a folder with MNIST's test images and labels.
     #[arg(long, default_value_t, value_name = "DIR")]
     data: Source,
+    /// Threads to use [default: one for each core].
+    #[arg(long, value_parser = crate::pool::parse_threads, value_name = "N")]
+    threads: Option<usize>,
     /// Print one JSON object instead of text.
     #[arg(long)]
     json: bool,
@@ -36,7 +39,9 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
     let data = args.data.load_test(model.net().outputs())?;
     check_fit(&model, file.path(), &data)?;
     let order: Vec<u32> = (0..).take(data.len()).collect();
-    let result = evaluate(model.net(), model.params(), &data, &order)
+    let map = model.blob().input().map_or(InputMap::PIXELS, |input| input.map);
+    let pool = Pool::new(args.threads)?;
+    let result = evaluate(&pool, model.net(), model.params(), &data, map, &order)
         .with_context(|| file.path().display().to_string())?;
     if args.json {
         let line = json!({

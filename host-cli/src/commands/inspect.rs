@@ -97,11 +97,15 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
             )?,
         }
     }
-    if let Some(shape) = blob.input_shape() {
+    if let Some(input) = blob.input() {
+        let read = |pixel: f32| pixel * input.map.scale + input.map.shift;
         writeln!(
             out,
-            "input          {}×{} pixels, 0 to 255 read as 0 to 1",
-            shape.rows, shape.cols
+            "input          {}×{} pixels, 0 to 255 read as {:.4} to {:.4}",
+            input.rows,
+            input.cols,
+            read(0.0),
+            read(255.0)
         )?;
     }
     writeln!(out, "classes        {}", blob.class_names().collect::<Vec<_>>().join(" "))?;

@@ -1,5 +1,6 @@
 //! The subcommands, one module each: `Args`, and `run` from the arguments to the output.
 
+pub mod bench;
 pub mod draw;
 pub mod eval;
 pub mod inspect;

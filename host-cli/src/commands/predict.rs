@@ -41,7 +41,7 @@ const TOP: usize = 3;
 pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
     let file = ModelFile::read(&args.model)?;
     let model = file.model()?;
-    let shape = model.blob().input_shape();
+    let shape = model.blob().input();
     let shape = shape.with_context(|| {
         format!("{}: the model does not say what shape its pictures have", file.path().display())
     })?;

@@ -70,7 +70,8 @@ fn without_a_subcommand_it_lists_them_all() {
     let place = Place::new();
     let ran = place.run("");
     assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{ran:?}");
-    for word in ["Usage: picomlp <COMMAND>", "train", "eval", "predict", "inspect", "draw"] {
+    for word in ["Usage: picomlp <COMMAND>", "train", "eval", "predict", "inspect", "draw", "bench"]
+    {
         assert!(ran.stderr.contains(word), "{ran:?}");
     }
 }
@@ -78,7 +79,9 @@ fn without_a_subcommand_it_lists_them_all() {
 #[test]
 fn help_and_version_go_to_stdout() {
     let place = Place::new();
-    for line in ["--help", "train --help", "eval -h", "predict -h", "inspect -h", "draw -h"] {
+    for line in
+        ["--help", "train --help", "eval -h", "predict -h", "inspect -h", "draw -h", "bench -h"]
+    {
         assert!(place.ok(line).contains("Usage: picomlp "), "{line}");
     }
     assert_eq!(place.ok("--version"), concat!("picomlp ", env!("CARGO_PKG_VERSION"), "\n"));

@@ -9,6 +9,7 @@
 mod bad_data;
 mod bad_flags;
 mod bad_model;
+mod bench;
 mod divergence;
 mod flows;
 mod mnist;

@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use picomlp::Init;
 
 use crate::data::Source;
+use crate::pool::parse_threads;
 use crate::text::{program, shell_word};
 
 /// Train a network and write it as a model file.
@@ -51,6 +52,12 @@ pub struct Args {
     /// How the weights begin.
     #[arg(long, value_enum, default_value_t)]
     pub(super) init: InitName,
+    /// Read pixels with mean 0 and deviation 1 over the training samples, instead of 0 to 1.
+    #[arg(long)]
+    pub(super) standardise: bool,
+    /// Threads to use [default: one for each core]; the model does not depend on how many.
+    #[arg(long, value_parser = parse_threads, value_name = "N")]
+    pub(super) threads: Option<usize>,
     /// The model file to write.
     #[arg(long, short, default_value = "model.pmlp", value_name = "FILE")]
     pub(super) out: PathBuf,
@@ -87,6 +94,9 @@ impl Args {
             self.val_split,
             self.init,
         );
+        if self.standardise {
+            command.push_str(" --standardise");
+        }
         if self.no_shuffle {
             command.push_str(" --no-shuffle");
         }
@@ -100,7 +110,7 @@ impl Args {
 
 /// Widths of the hidden layers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Hidden(pub(super) Vec<usize>);
+pub(crate) struct Hidden(pub(crate) Vec<usize>);
 
 impl Default for Hidden {
     fn default() -> Self {
@@ -137,7 +147,7 @@ impl fmt::Display for Hidden {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum OptimizerName {
+pub(crate) enum OptimizerName {
     Sgd,
     #[default]
     Adam,
@@ -227,7 +237,7 @@ mod tests {
     #[test]
     fn the_command_repeats_every_setting() {
         let line = "--data some/dir --hidden '' --epochs 3 --batch-size 7 --optimizer sgd --lr 0.25 --seed 9 \
-                    --val-split 0 --init xavier --no-shuffle --max-steps 5 --out a.pmlp";
+                    --val-split 0 --init xavier --standardise --no-shuffle --max-steps 5 --out a.pmlp";
         let args = parse(line).unwrap();
         assert_eq!(args.command().split_once(" train ").unwrap().1, line);
         let again = parse(args.command().split_once(" train ").unwrap().1).unwrap();

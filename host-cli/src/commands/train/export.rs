@@ -1,9 +1,9 @@
 //! The trained model as a file.
 
 use anyhow::{Context, Result};
-use picomlp::blob::{Contents, InputShape, OptimizerKind, Provenance};
+use picomlp::blob::{Contents, Input, OptimizerKind, Provenance};
 use picomlp::fingerprint::fingerprint;
-use picomlp::{Layer, Network, Sequential};
+use picomlp::{Batch, Layer, Network, Sequential};
 
 use super::args::{Args, OptimizerName};
 use super::session::{Place, Plan};
@@ -34,11 +34,12 @@ pub(super) fn write(
     let vectors = SELF_TESTS.min(data.test.len());
     let inputs = &data.test.images[..vectors * net.inputs()];
     let mut logits = vec![0.0; vectors * net.outputs()];
-    net.forward(params, inputs, &mut logits, &mut vec![0.0; net.infer_scratch(vectors)])?;
+    let x = Batch::rows(inputs, net.inputs())?.with_map(plan.map);
+    net.forward(params, x, &mut logits, &mut vec![0.0; net.infer_scratch(vectors)])?;
     let command = args.command();
     let count = |samples: usize| u32::try_from(samples).unwrap_or(u32::MAX);
     let contents = Contents {
-        input: Some(InputShape { rows: data.test.rows, cols: data.test.cols }),
+        input: Some(Input { rows: data.test.rows, cols: data.test.cols, map: plan.map }),
         class_names: &names,
         provenance: Some(Provenance {
             seed: args.seed,

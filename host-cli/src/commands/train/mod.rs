@@ -10,17 +10,16 @@ mod session;
 use std::io::Write;
 use std::time::Instant;
 
-use aligned_vec::{AVec, ConstAlign};
 use anyhow::{Context, Result, bail};
-use picomlp::{Adam, Layer, Network, Optimizer, Sequential, Sgd, Trainer};
+use picomlp::{Adam, Layer, Network, Optimizer, Sequential, Sgd, Threads, Trainer};
 
 pub use args::Args;
-use args::OptimizerName;
+pub(crate) use args::{Hidden, OptimizerName};
 use report::Report;
 use session::{Plan, Stopped, train};
 
 use crate::data::Dataset;
-use crate::{evaluate, output};
+use crate::{Pool, buffer, evaluate, output};
 
 /// Trains, and writes the model.
 ///
@@ -28,7 +27,7 @@ use crate::{evaluate, output};
 ///
 /// If the data cannot be read, the settings do not fit it, the output cannot be written (known before training
 /// begins), or the loss stops being a finite number.
-pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
+pub fn run(args: &Args, out: &mut (impl Write + Send)) -> Result<()> {
     let began = Instant::now();
     output::check_writable(&args.out)?;
     let data = args.data.load()?;
@@ -36,17 +35,17 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
     let plan = Plan::new(args, &data.train)?;
     let mut params = buffer(net.params(), "parameters")?;
     net.init(&mut params, args.init.into(), args.seed)?;
-    let mut scratch = buffer(net.train_scratch(plan.batch_size), "a batch")?;
+    let pool = Pool::new(args.threads)?;
 
     let mut report = Report::new(args, out);
     report.start(&net, &data, &plan)?;
     let rate = args.learning_rate();
     let ending = match args.optimizer {
         OptimizerName::Sgd => {
-            fit(&net, Sgd::new(rate), &mut params, &mut scratch, &data.train, &plan, &mut report)?
+            fit(&pool, &net, Sgd::new(rate), &mut params, &data.train, &plan, &mut report)?
         }
         OptimizerName::Adam => {
-            fit(&net, Adam::new(rate), &mut params, &mut scratch, &data.train, &plan, &mut report)?
+            fit(&pool, &net, Adam::new(rate), &mut params, &data.train, &plan, &mut report)?
         }
     };
     let out_path = args.out.display();
@@ -54,7 +53,7 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
         bail!("{}; no epoch was finished, so nothing was written to {out_path}", ending.why());
     };
     let order: Vec<u32> = (0..).take(data.test.len()).collect();
-    let test = evaluate(&net, &params, &data.test, &order)?;
+    let test = evaluate(&pool, &net, &params, &data.test, plan.map, &order)?;
     let model = export::write(args, &net, &params, &data, &plan, kept, &test)?;
     if ending.diverged.is_some() {
         bail!("{}; {out_path} holds the model of epoch {}", ending.why(), kept.epoch);
@@ -68,32 +67,21 @@ fn widths(args: &Args, train: &Dataset) -> Vec<usize> {
     [ends.0].into_iter().chain(args.hidden.0.iter().copied()).chain([ends.1]).collect()
 }
 
-/// Zeros, or an error where the machine has no room for them. At a multiple of a cache line, since a vector that
-/// lies across two is read at half the speed.
-fn buffer(len: usize, what: &str) -> Result<AVec<f32, ConstAlign<64>>> {
-    let bytes = len.saturating_mul(4);
-    let mut values = AVec::new(64);
-    if bytes > isize::MAX as usize || values.try_reserve_exact(len).is_err() {
-        bail!("no memory for {what} ({bytes} bytes): choose smaller --hidden widths");
-    }
-    values.resize(len, 0.0);
-    Ok(values)
-}
-
 /// Trains with either optimizer. Afterwards `params` are those to keep, if there are some.
-fn fit<O: Optimizer>(
+fn fit<O: Optimizer + Send>(
+    pool: &Pool,
     net: &Sequential,
     optimizer: O,
     params: &mut [f32],
-    scratch: &mut [f32],
     data: &Dataset,
     plan: &Plan,
-    report: &mut Report<'_, impl Write>,
+    report: &mut Report<'_, impl Write + Send>,
 ) -> Result<Stopped> {
     let mut state = buffer(O::STATE_PER_PARAM * net.params(), "the optimizer's state")?;
     let mut kept = buffer(net.params(), "the best parameters")?;
-    let trainer = Trainer::new(net.clone(), optimizer, params, &mut state, scratch)?;
-    let ending = train(trainer, data, plan, &mut kept, report)?;
+    let mut scratch = buffer(net.train_scratch_on(pool.count(), plan.batch_size), "a batch")?;
+    let trainer = Trainer::new(net.clone(), optimizer, params, &mut state, &mut scratch)?;
+    let ending = pool.run(|| train(pool, trainer, data, plan, &mut kept, report))?;
     params.copy_from_slice(&kept);
     Ok(ending)
 }
