@@ -85,8 +85,8 @@ def main():
     for kernel, mark in (("dense_forward", "o-"), ("dense_update", "s--")):
         points = []
         for name, seconds in found.items():
-            sink = "sgd" if kernel == "dense_update" else ""
-            match = re.fullmatch(rf"{kernel}/u8 64x784x128 (\d+)% {sink}/simd", name)
+            sink = " no sink" if kernel == "dense_update" else ""
+            match = re.fullmatch(rf"{kernel}/u8 64x784x128 (\d+)%{sink}/simd", name)
             if match:
                 points.append((int(match[1]), 1e6 * seconds / 64))
         if not points:

@@ -52,6 +52,10 @@ const CHECKS: &[Check] = &[
         run: || show(cargo(&numeric(&[]), "-C target-feature=+avx2,+fma")),
     },
     Check { name: "test-native", run: || show(cargo(&numeric(&[]), "-C target-cpu=native")) },
+    Check {
+        name: "bench-once",
+        run: || show(cargo(&["bench", "-p", "picomlp-benches", "--", "--test"], "")),
+    },
     Check { name: "first-run", run: mnist::first_run },
     Check { name: "mnist", run: mnist::accuracy },
     Check { name: "same-bits", run: mnist::same_bits },

@@ -93,9 +93,10 @@ pub(crate) fn accuracy() -> Result<()> {
     let folder = empty_folder("mnist")?;
     let data = data()?.display().to_string();
     let common = ["--data", &data, "--epochs", "10", "--batch-size", "64", "--seed", "1"];
-    let rows: [(&[&str], f64); 4] = [
+    let rows: [(&[&str], f64); 5] = [
         (&["--hidden", "128", "--optimizer", "adam", "--lr", "1e-3"], 0.975),
         (&["--hidden", "128", "--optimizer", "sgd", "--lr", "0.1"], 0.972),
+        (&["--hidden", "128", "--standardise"], 0.975),
         (&["--hidden", "200,200", "--optimizer", "adam", "--lr", "1e-3"], 0.976),
         (&["--hidden", "", "--optimizer", "adam", "--lr", "1e-3"], 0.92),
     ];
@@ -113,7 +114,7 @@ pub(crate) fn accuracy() -> Result<()> {
     Ok(())
 }
 
-/// One seed, one fingerprint: debug, release, without flags, native.
+/// One seed, one fingerprint: debug, release, without flags, native; on one thread and on three.
 pub(crate) fn same_bits() -> Result<()> {
     let folder = empty_folder("same-bits")?;
     let data = data()?.display().to_string();
@@ -122,20 +123,13 @@ pub(crate) fn same_bits() -> Result<()> {
         [("", &[] as &[&str]), ("", &["--release"]), ("-C target-cpu=native", &["--release"])]
     {
         let program = picomlp(rustflags, profile)?;
-        for optimizer in ["sgd", "adam"] {
-            let args = [
-                "--data",
-                &data,
-                "--optimizer",
-                optimizer,
-                "--max-steps",
-                "300",
-                "--hidden",
-                "40,20",
-            ];
+        for (optimizer, threads) in [("sgd", "1"), ("sgd", "3"), ("adam", "1"), ("adam", "3")] {
+            let settings = ["--data", &data, "--optimizer", optimizer, "--threads", threads];
+            let size = ["--max-steps", "300", "--hidden", "128,20"];
+            let args: Vec<_> = settings.iter().chain(&size).copied().collect();
             let done = train(&program, &folder, &args)?;
             let print = done["fingerprint"].as_str().unwrap_or_default().to_owned();
-            println!("{optimizer:<5} {print} {profile:?} {rustflags}");
+            println!("{optimizer:<5} {print} {threads} threads {profile:?} {rustflags}");
             prints.push((optimizer, print));
         }
     }

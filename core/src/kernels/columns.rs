@@ -74,11 +74,16 @@ fn cut<const WIDEST: usize>(width: usize, work: &mut impl ForEachBlock) {
         work.block::<[f32x16; 1]>(at);
         at += 16;
     }
-    if width - at >= 8 {
-        work.block::<f32x8>(at);
-        at += 8;
-    }
+    // The rest in one block: each block walks over the inputs again.
     match width - at {
+        8 => work.block::<f32x8>(at),
+        9 => work.block::<Both<1>>(at),
+        10 => work.block::<Both<2>>(at),
+        11 => work.block::<Both<3>>(at),
+        12 => work.block::<Both<4>>(at),
+        13 => work.block::<Both<5>>(at),
+        14 => work.block::<Both<6>>(at),
+        15 => work.block::<Both<7>>(at),
         1 => work.block::<[f32; 1]>(at),
         2 => work.block::<[f32; 2]>(at),
         3 => work.block::<[f32; 3]>(at),
@@ -168,6 +173,50 @@ impl Columns for f32x8 {
     #[inline(always)]
     fn add_scaled(&mut self, x: f32, w: &[f32]) {
         *self += Self::splat(x) * Self::load(w);
+    }
+}
+
+/// Eight outputs and a few more.
+#[derive(Clone, Copy)]
+pub(crate) struct Both<const N: usize>(f32x8, [f32; N]);
+
+impl<const N: usize> Columns for Both<N> {
+    const WIDTH: usize = 8 + N;
+
+    #[inline(always)]
+    fn zero() -> Self {
+        Self(f32x8::ZERO, [0.0; N])
+    }
+
+    #[inline(always)]
+    fn load(from: &[f32]) -> Self {
+        let (a, b) = from.split_at(from.len().min(8));
+        Self(f32x8::load(a), <[f32; N]>::load(b))
+    }
+
+    #[inline(always)]
+    fn store(self, to: &mut [f32]) {
+        let (a, b) = to.split_at_mut(to.len().min(8));
+        self.0.store(a);
+        self.1.store(b);
+    }
+
+    #[inline(always)]
+    fn add(&mut self, other: Self) {
+        self.0.add(other.0);
+        self.1.add(other.1);
+    }
+
+    #[inline(always)]
+    fn scaled(self, x: f32) -> Self {
+        Self(self.0.scaled(x), self.1.scaled(x))
+    }
+
+    #[inline(always)]
+    fn add_scaled(&mut self, x: f32, w: &[f32]) {
+        let (a, b) = w.split_at(w.len().min(8));
+        self.0.add_scaled(x, a);
+        self.1.add_scaled(x, b);
     }
 }
 
