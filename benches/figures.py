@@ -40,7 +40,15 @@ def look_up(found, pattern):
 
 def step(found, width, optimizer, batch):
     """Seconds of one training step."""
-    return look_up(found, rf"step 784-{width}-10/{optimizer}.*, batch {batch}")
+    return look_up(found, rf"step 784-{width}-10/{optimizer.lower()}, batch {batch}")
+
+
+def plain_ticks(axes):
+    """1, 2, 5, 10 … on a logarithmic axis, written out."""
+    low, high = axes.get_ylim()
+    ticks = [digit * 10.0**power for power in range(-2, 4) for digit in (1, 2, 5)]
+    ticks = [tick for tick in ticks if low <= tick <= high]
+    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
 
 
 def finish(axes, title, x, y, path):
@@ -70,6 +78,7 @@ def main():
         axes.loglog(WIDTHS, times, mark, label=optimizer)
     axes.set_xticks(WIDTHS, [str(width) for width in WIDTHS])
     axes.minorticks_off()
+    plain_ticks(axes)
     finish(axes, "Training 784-H-10, batch 64, one core", "hidden width H", "µs a sample",
            arguments.out / "cost-width.png")
 
@@ -79,6 +88,7 @@ def main():
         axes.loglog(BATCHES, times, mark, label=optimizer)
     axes.set_xticks(BATCHES, [str(batch) for batch in BATCHES])
     axes.minorticks_off()
+    plain_ticks(axes)
     finish(axes, "Training 784-128-10, one core", "batch", "µs a sample", arguments.out / "cost-batch.png")
 
     _, axes = plt.subplots(figsize=(6.4, 4))

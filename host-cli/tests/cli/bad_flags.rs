@@ -32,6 +32,8 @@ fn train_names_the_flag_and_the_value_that_it_refuses() {
         ("--epochs", "0", "0 is not in 1.."),
         ("--epochs", "-3", "-3 is not in 1.."),
         ("--max-steps", "0", "0 is not in 1.."),
+        ("--threads", "0", "expected a number of threads from 1 to 1024"),
+        ("--threads", "many", "expected a number of threads from 1 to 1024"),
         ("--optimizer", "foo", "sgd, adam"),
         ("--init", "zeros", "he, xavier"),
         ("--seed", "-1", "invalid digit"),

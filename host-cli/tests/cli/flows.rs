@@ -126,6 +126,30 @@ fn the_epoch_that_is_best_in_validation_is_kept() {
 }
 
 #[test]
+fn eval_reads_the_pixels_of_a_standardised_model_as_training_did() {
+    let place = Place::with_data();
+    let done = place.json("train --data data --hidden 6 --standardise --json").pop().unwrap();
+    let eval = place.json("eval model.pmlp --data data --json").pop().unwrap();
+    for name in ["test_accuracy", "test_loss", "fingerprint"] {
+        assert_eq!(eval[name], done[name], "{name}");
+    }
+    let text = place.ok("inspect model.pmlp");
+    assert!(!text.contains("0 to 255 read as 0.0000"), "{text}");
+    assert!(text.contains("passed bit for bit"), "{text}");
+}
+
+#[test]
+fn the_number_of_threads_does_not_change_the_model() {
+    let place = Place::with_data();
+    // Wide enough that the work is split.
+    let base = "--hidden 300,40 --epochs 1 --threads";
+    let first = place.fingerprint(&format!("{base} 1"));
+    for threads in [2, 3, 8] {
+        assert_eq!(place.fingerprint(&format!("{base} {threads}")), first, "{threads} threads");
+    }
+}
+
+#[test]
 fn the_same_seed_gives_the_same_model_and_every_setting_another() {
     let place = Place::with_data();
     let base = "--hidden 5,4 --epochs 2 --val-split 0.1";
@@ -146,6 +170,7 @@ fn the_same_seed_gives_the_same_model_and_every_setting_another() {
         "--batch-size 63",
         "--batch-size 1",
         "--max-steps 3",
+        "--standardise",
     ] {
         let fingerprint = place.fingerprint(&format!("{base} {flags}"));
         assert!(!seen.contains(&fingerprint), "{flags} changed nothing: {fingerprint}");
