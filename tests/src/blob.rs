@@ -166,6 +166,22 @@ fn blob_with_every_section_is_read_back_as_it_was_written() {
     assert_eq!(*free.net(), Sequential::mlp(&[6, 5, 3]).unwrap());
 }
 
+/// The format as it was first written: later versions must still read this file, and version 1 must still write it.
+/// `PICOMLP_RENEW_GOLDEN=1 cargo test -p picomlp-tests golden_file` writes it anew, which needs a new format version.
+#[test]
+fn golden_file_is_included_aligned_read_in_place_and_written_again_byte_for_byte() {
+    if std::env::var_os("PICOMLP_RENEW_GOLDEN").is_some() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/version-1.pmlp");
+        std::fs::write(path, full().get()).unwrap();
+    }
+    static GOLDEN: &Aligned<[u8]> = picomlp::include_model!("../golden/version-1.pmlp");
+    assert!(GOLDEN.as_ptr().addr().is_multiple_of(16));
+    assert_eq!(GOLDEN[..], *full().get());
+    let model = Model::<Net>::from_blob(GOLDEN).unwrap();
+    assert!(GOLDEN.as_ptr_range().contains(&model.params().as_ptr().cast()), "it was copied");
+    assert_eq!(model.self_test(&mut [0.0; Net::INFER_SCRATCH]), Ok(None));
+}
+
 #[test]
 fn blob_with_parameters_alone_has_nothing_else() {
     let params = params();

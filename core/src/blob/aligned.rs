@@ -19,7 +19,7 @@ impl<T: ?Sized> Deref for Aligned<T> {
 
 /// Includes a blob in the program, aligned: a `&'static Aligned<[u8]>`, which stays in flash.
 ///
-/// ```ignore
+/// ```ignore (needs a model file)
 /// static DIGITS: &Aligned<[u8]> = include_model!("digits.pmlp");
 /// let model = Model::<Net>::from_blob(DIGITS)?;
 /// ```

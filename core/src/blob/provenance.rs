@@ -17,7 +17,7 @@ pub struct Provenance<'a> {
     pub learning_rate: f32,
     /// Samples in a batch.
     pub batch_size: u32,
-    /// Epochs, whole or begun.
+    /// The epoch at whose end these parameters stood, counted from 1.
     pub epochs: u32,
     /// Samples trained on.
     pub train_samples: u32,
