@@ -46,7 +46,7 @@ pub fn evaluate<N: Layer + Sync>(
     order: &[u32],
 ) -> Result<Evaluation> {
     // Whole batches for each thread; results are added in the order of the samples, however many there are.
-    let part = order.len().div_ceil(pool.count()).next_multiple_of(BATCH);
+    let part = order.len().div_ceil(pool.count()).next_multiple_of(BATCH).max(BATCH);
     let run = |order: &[u32]| batches(net, params, data, map, order);
     let parts: Result<Vec<_>> = pool.run(|| order.par_chunks(part).map(run).collect());
     let classes = net.outputs();

@@ -121,7 +121,7 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
         };
         writeln!(
             out,
-            "trained        {} steps of {optimizer} ({} epochs), learning rate {}, batch {}, seed {}",
+            "trained        {} steps of {optimizer}, to the end of epoch {}; learning rate {}, batch {}, seed {}",
             grouped(p.steps as usize),
             p.epochs,
             p.learning_rate,

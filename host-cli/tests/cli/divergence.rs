@@ -59,7 +59,8 @@ fn train_keeps_the_model_of_the_last_good_epoch_when_a_later_one_loses_the_loss(
         // It is the model that training for so long only would have made, and says so.
         assert_ne!(place.read("model.pmlp"), old);
         let shown = place.ok("inspect model.pmlp");
-        let trained = format!("{} steps of SGD ({good} epochs)", good * steps_in_epoch);
+        let trained =
+            format!("{} steps of SGD, to the end of epoch {good};", good * steps_in_epoch);
         assert!(shown.contains(&trained), "{trained}: {shown}");
         let kept = place.json("inspect model.pmlp --json").pop().unwrap();
         let done = place.json(&format!("train {flags} --epochs {good}")).pop().unwrap();

@@ -323,7 +323,7 @@ fn inspect_shows_what_a_model_is_made_of_and_where_it_comes_from() {
         "bytes of RAM for inference, weights in flash".to_owned(),
         "bytes of RAM for training with SGD, batch 1".to_owned(),
         "bytes of RAM for training with Adam, batch 1".to_owned(),
-        "8 steps of Adam (2 epochs), learning rate 0.003, batch 64, seed 77".to_owned(),
+        "8 steps of Adam, to the end of epoch 2; learning rate 0.003, batch 64, seed 77".to_owned(),
         "200 training samples, fingerprint ".to_owned(),
         "of 60 samples".to_owned(),
         "4 vectors, passed bit for bit".to_owned(),
