@@ -1,4 +1,27 @@
 //! Trains small multi-layer perceptrons on a desktop, or on the microcontroller itself, and runs them from flash.
+//!
+//! No heap, no unsafe, and the same bits on every machine: `docs/numerics.md` in the repository is the contract.
+//!
+//! * A network is a description of no size, such as [`Mlp`]`<784, 128, 10>` or a [`Chain`] of layers; its numbers lie in
+//!   slices that the caller owns. [`Sequential`] is the same with sizes known at run time.
+//! * [`Network`] has what can be done with one: initialise, run, ask for the gradient.
+//! * [`Trainer`] makes steps with [`Sgd`] or [`Adam`], fused into the backward pass.
+//! * [`Model`] runs a weight blob in place; [`blob::Contents`] writes one, [`include_model!`] puts one in flash.
+//! * [`kernels`] are the numeric kernels, each beside its scalar twin.
+//!
+//! ```
+//! use picomlp::{Init, Mlp, Network, argmax};
+//!
+//! type Net = Mlp<4, 8, 3>;
+//! static PIXELS: [u8; 4] = [0, 255, 0, 17];
+//!
+//! let mut params = [0.0; Net::PARAMS];
+//! Net::default().init(&mut params, Init::He, 1)?;
+//! let (mut logits, mut scratch) = ([0.0; Net::OUTPUTS], [0.0; Net::INFER_SCRATCH]);
+//! Net::default().forward(&params, &PIXELS, &mut logits, &mut scratch)?;
+//! assert!(argmax(&logits) < 3);
+//! # Ok::<(), picomlp::Error>(())
+//! ```
 #![no_std]
 #![forbid(unsafe_code)]
 
