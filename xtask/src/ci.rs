@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use crate::mnist;
 use crate::run::{cargo, command, show};
+use crate::{firmware, mnist};
 
 /// What `cargo xtask ci` may be asked.
 #[derive(Debug, clap::Args)]
@@ -57,6 +57,7 @@ const CHECKS: &[Check] = &[
         run: || show(cargo(&["bench", "-p", "picomlp-benches", "--", "--test"], "")),
     },
     Check { name: "first-run", run: mnist::first_run },
+    Check { name: "firmware", run: || firmware::run(&firmware::Args::default()) },
     Check { name: "mnist", run: mnist::accuracy },
     Check { name: "same-bits", run: mnist::same_bits },
 ];

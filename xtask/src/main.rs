@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod ci;
+mod firmware;
+mod inputs;
 mod mnist;
 mod run;
 
@@ -20,11 +22,14 @@ struct Cli {
 enum Task {
     /// Run every check, cheapest first; all of them, whatever fails.
     Ci(ci::Args),
+    /// Build the bare-metal programs, run them in QEMU, compare what they print.
+    Firmware(firmware::Args),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().task {
         Task::Ci(args) => ci::run(&args),
+        Task::Firmware(args) => firmware::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

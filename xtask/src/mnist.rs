@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::run::{cargo, read, root, show};
 
 /// Builds the command line as a user does; returns its path.
-fn picomlp(rustflags: &str, profile: &[&str]) -> Result<PathBuf> {
+pub(crate) fn picomlp(rustflags: &str, profile: &[&str]) -> Result<PathBuf> {
     let args: Vec<_> = ["build", "-p", "picomlp-cli"].iter().chain(profile).copied().collect();
     let build = cargo(&args, rustflags);
     let target = build
@@ -27,7 +27,7 @@ fn picomlp(rustflags: &str, profile: &[&str]) -> Result<PathBuf> {
 }
 
 /// The folder with MNIST's files.
-fn data() -> Result<PathBuf> {
+pub(crate) fn data() -> Result<PathBuf> {
     let beside = root().join("../shared/mnist");
     let folder = env::var_os("PICOMLP_MNIST").map_or(beside, PathBuf::from);
     ensure!(

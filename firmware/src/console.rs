@@ -1,0 +1,60 @@
+//! Text over semihosting, and the end of a program.
+
+use semihosting::io::{Write, stdout};
+
+/// Prints text; what cannot be printed is lost.
+pub fn print(text: &str) {
+    if let Ok(mut out) = stdout() {
+        let _ = out.write_all(text.as_bytes());
+    }
+}
+
+/// Prints a number in decimal.
+pub fn print_u32(number: u32) {
+    let mut digits = [0; 10];
+    let mut rest = number;
+    let mut first = digits.len();
+    for (at, digit) in digits.iter_mut().enumerate().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        first = at;
+        if rest == 0 {
+            break;
+        }
+    }
+    print_ascii(digits.get(first..).unwrap_or_default());
+}
+
+/// Prints all 8 hexadecimal digits of a number, such as the bits of an `f32`.
+pub fn print_hex(number: u32) {
+    print_ascii(&core::array::from_fn::<u8, 8, _>(|i| hex_digit(number >> (28 - 4 * i))));
+}
+
+/// Prints all 16 hexadecimal digits of a number, such as a fingerprint.
+pub fn print_hex_u64(number: u64) {
+    print_hex((number >> 32) as u32);
+    print_hex(number as u32);
+}
+
+fn hex_digit(number: u32) -> u8 {
+    match (number & 15) as u8 {
+        digit @ 0..=9 => b'0' + digit,
+        digit => b'a' - 10 + digit,
+    }
+}
+
+fn print_ascii(text: &[u8]) {
+    print(core::str::from_utf8(text).unwrap_or_default());
+}
+
+/// Ends the program: 0 is success, anything else reaches the host as a failure.
+pub fn exit(code: u8) -> ! {
+    semihosting::process::exit(code.into())
+}
+
+/// Prints why, and ends the program with exit code 1.
+pub fn fail(why: &str) -> ! {
+    print(why);
+    print("\n");
+    exit(1)
+}

@@ -1,0 +1,21 @@
+//! What the programs under `bin/` share: how to print, count, measure and stop.
+//!
+//! A program prints over semihosting, which QEMU and debug probes offer, and ends with an exit code. Nothing here formats
+//! with `core::fmt`, so that a program's size is its own.
+#![no_std]
+
+pub mod console;
+pub mod counter;
+mod faults;
+pub mod stack;
+
+/// An input that `cargo xtask firmware` has put beside the others: its bytes, which stay in flash.
+#[macro_export]
+macro_rules! input {
+    ($name:literal) => {
+        include_bytes!(concat!(env!("PICOMLP_INPUTS"), "/", $name))
+    };
+}
+
+/// The board that this was built for.
+pub const BOARD: &str = env!("BOARD");

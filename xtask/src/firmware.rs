@@ -1,0 +1,182 @@
+//! `cargo xtask firmware`: builds the bare-metal programs, runs them in QEMU, compares what they print with
+//! `firmware/expected/`.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::inputs;
+use crate::run::{command, read, root, show};
+
+/// What `cargo xtask firmware` may be asked.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct Args {
+    /// Run this program alone.
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
+    /// Write what the programs print to `firmware/expected/` instead of comparing it.
+    #[arg(long)]
+    overwrite: bool,
+}
+
+/// A board that QEMU knows; its memory is in `firmware/boards/`.
+struct Board {
+    /// QEMU's name of the machine.
+    name: &'static str,
+    /// The compiler's name of its processor.
+    target: &'static str,
+}
+
+const CORTEX_M4: Board = Board { name: "mps2-an386", target: "thumbv7em-none-eabihf" };
+
+/// A program under `firmware/src/bin/`, and where it runs: one output is expected of all of its boards.
+struct Program {
+    name: &'static str,
+    boards: &'static [Board],
+    /// Whether it includes what [`inputs::make`] makes.
+    inputs: bool,
+    /// What else must hold, given what it printed.
+    check: fn(&str) -> Result<()>,
+}
+
+const PROGRAMS: &[Program] =
+    &[Program { name: "hello", boards: &[CORTEX_M4], inputs: false, check: |_| Ok(()) }];
+
+/// How long a program may run: none takes a tenth of it on an idle machine.
+const TIMEOUT: Duration = Duration::from_secs(600);
+
+/// Builds and runs the programs.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let wanted = |p: &&Program| args.only.as_ref().is_none_or(|only| only == p.name);
+    let programs: Vec<_> = PROGRAMS.iter().filter(wanted).collect();
+    if programs.is_empty() {
+        let names: Vec<_> = PROGRAMS.iter().map(|program| program.name).collect();
+        bail!("no program of that name; there are {}", names.join(", "));
+    }
+    if programs.iter().any(|program| program.inputs) {
+        inputs::make()?;
+    }
+    let mut failed = Vec::new();
+    for program in programs {
+        for board in program.boards {
+            println!("== {} on {} ==", program.name, board.name);
+            if let Err(error) = run_one(program, board, args.overwrite) {
+                println!("{error:#}");
+                failed.push(format!("{} on {}", program.name, board.name));
+            }
+        }
+    }
+    ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
+    Ok(())
+}
+
+fn run_one(program: &Program, board: &Board, overwrite: bool) -> Result<()> {
+    let image = build(program.name, board)?;
+    let printed = emulate(board, &image)?;
+    print!("{printed}");
+    (program.check)(&printed)?;
+    let path = root().join("firmware/expected").join(format!("{}.txt", program.name));
+    if overwrite {
+        return fs::write(&path, printed).with_context(|| path.display().to_string());
+    }
+    let expected = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    match first_difference(&expected, &printed) {
+        None => Ok(()),
+        Some((line, expected, got)) => bail!(
+            "{}:{line}: expected `{expected}`, got `{got}`; \
+             if the change is meant: cargo xtask firmware --only {} --overwrite",
+            path.display(),
+            program.name
+        ),
+    }
+}
+
+/// The first line in which two texts differ, counted from 1; a line that is not there is empty.
+fn first_difference<'a>(expected: &'a str, got: &'a str) -> Option<(usize, &'a str, &'a str)> {
+    let (mut expected, mut got) = (expected.lines(), got.lines());
+    for line in 1.. {
+        match (expected.next(), got.next()) {
+            (None, None) => break,
+            (a, b) if a == b => {}
+            (a, b) => return Some((line, a.unwrap_or_default(), b.unwrap_or_default())),
+        }
+    }
+    None
+}
+
+/// Builds one program for a board; returns the path of the image.
+fn build(name: &str, board: &Board) -> Result<PathBuf> {
+    let Board { name: board, target } = board;
+    let installed = read(command("rustup", &["target", "list", "--installed"]))?;
+    if !installed.lines().any(|line| line == *target) {
+        bail!("the target {target} is missing; install it with: rustup target add {target}");
+    }
+    // Each board links with a memory map of its own.
+    let folder = root().join("target/firmware").join(board);
+    let mut cargo = command("cargo", &["build", "--release", "--bin", name, "--target", target]);
+    cargo.current_dir(root().join("firmware"));
+    cargo.env("BOARD", board).env("PICOMLP_INPUTS", inputs::folder());
+    cargo.env("CARGO_TARGET_DIR", &folder).env_remove("RUSTFLAGS");
+    show(cargo)?;
+    Ok(folder.join(target).join("release").join(name))
+}
+
+/// Runs an image on a board; returns what it printed.
+fn emulate(board: &Board, image: &Path) -> Result<String> {
+    let mut qemu = Command::new("qemu-system-arm");
+    qemu.args(["-machine", board.name, "-nographic", "-icount", "shift=0"]);
+    qemu.args(["-semihosting-config", "enable=on,target=native", "-kernel"]).arg(image);
+    // A file that a program writes lands beside its image.
+    qemu.current_dir(image.parent().unwrap_or(image));
+    qemu.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = match qemu.spawn() {
+        Err(error) if error.kind() == ErrorKind::NotFound => bail!(
+            "qemu-system-arm is missing; install it with: \
+             apt-get install -y --no-install-recommends qemu-system-arm qemu-utils-"
+        ),
+        child => child.context("qemu-system-arm")?,
+    };
+    let began = Instant::now();
+    let mut stdout = child.stdout.take().context("no output to read")?;
+    let reader = std::thread::spawn(move || {
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut stdout, &mut text).map(|_| text)
+    });
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if began.elapsed() > TIMEOUT {
+            child.kill()?;
+            child.wait()?;
+            bail!("no end after {} s", TIMEOUT.as_secs());
+        }
+        sleep(Duration::from_millis(5));
+    };
+    let printed = match reader.join() {
+        Ok(text) => text.context("the output is not UTF-8")?,
+        Err(_) => bail!("the output could not be read"),
+    };
+    if !status.success() {
+        print!("{printed}");
+        bail!("qemu-system-arm: {status}");
+    }
+    Ok(printed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_difference_names_its_line_and_both_sides() {
+        assert_eq!(first_difference("a\nb\n", "a\nb\n"), None);
+        assert_eq!(first_difference("a\nb\n", "a\nc\n"), Some((2, "b", "c")));
+        assert_eq!(first_difference("a\nb\n", "a\n"), Some((2, "b", "")));
+    }
+}

@@ -1,0 +1,83 @@
+//! What the firmware programs include: a model and pictures, made from MNIST and never committed.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use flate2::read::MultiGzDecoder;
+use serde_json::Value;
+
+use crate::mnist::{data, picomlp};
+use crate::run::{read, root};
+
+/// How the model is trained; its bits depend on nothing else.
+const TRAIN: &str =
+    "train --hidden 128 --optimizer sgd --lr 0.1 --epochs 5 --batch-size 64 --seed 1";
+
+/// The fingerprint of that model, on every machine.
+const FINGERPRINT: &str = "415d3609deadb964";
+
+/// Pixels of a picture.
+pub(crate) const PIXELS: usize = 784;
+
+/// Pictures cut from each set: its first ones.
+const SETS: [(&str, &str, usize); 2] = [("train", "train", 2000), ("t10k", "test", 1000)];
+
+/// The folder with the inputs: `model.pmlp`, and for `train` and `test` each `-images.bin` (`[n][784]` bytes) and
+/// `-labels.bin` (`[n]` bytes).
+pub(crate) fn folder() -> PathBuf {
+    root().join("target/firmware/inputs")
+}
+
+/// Makes what is not there yet.
+pub(crate) fn make() -> Result<()> {
+    let folder = folder();
+    fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    let data = data()?;
+    for (idx, name, count) in SETS {
+        for (kind, header, size) in [("images-idx3", 16, PIXELS), ("labels-idx1", 8, 1)] {
+            let what = kind.split('-').next().unwrap_or(kind);
+            let to = folder.join(format!("{name}-{what}.bin"));
+            if fs::metadata(&to).is_ok_and(|file| file.len() == (count * size) as u64) {
+                continue;
+            }
+            let bytes = first_bytes(&data, &format!("{idx}-{kind}-ubyte"), header + count * size)?;
+            fs::write(&to, &bytes[header..]).with_context(|| to.display().to_string())?;
+        }
+    }
+    let made = folder.join("made.txt");
+    let model = folder.join("model.pmlp");
+    let key = format!("{TRAIN}: {FINGERPRINT}");
+    if model.exists() && fs::read_to_string(&made).is_ok_and(|text| text == key) {
+        return Ok(());
+    }
+    let mut train = std::process::Command::new(picomlp("", &["--release"])?);
+    train.args(TRAIN.split(' ')).arg("--json").arg("--data").arg(&data).arg("--out").arg(&model);
+    let out = read(train)?;
+    let last = out.lines().last().context("no output")?;
+    let done: Value = serde_json::from_str(last).with_context(|| last.to_owned())?;
+    let got = done["fingerprint"].as_str().unwrap_or_default();
+    ensure!(
+        got == FINGERPRINT,
+        "`picomlp {TRAIN}` made the model {got}, expected {FINGERPRINT}: training has changed its bits"
+    );
+    fs::write(&made, key).with_context(|| made.display().to_string())
+}
+
+/// The first bytes of an IDX file, plain or gzipped.
+fn first_bytes(data: &Path, name: &str, len: usize) -> Result<Vec<u8>> {
+    let plain = data.join(name);
+    let zipped = data.join(format!("{name}.gz"));
+    let path = if plain.exists() { plain } else { zipped };
+    let file = File::open(&path).with_context(|| path.display().to_string())?;
+    let mut bytes = vec![0; len];
+    let read = if path.extension().is_some_and(|extension| extension == "gz") {
+        MultiGzDecoder::new(file).read_exact(&mut bytes)
+    } else {
+        { file }.read_exact(&mut bytes)
+    };
+    read.with_context(|| format!("{}: no {len} bytes", path.display()))?;
+    ensure!(bytes.starts_with(&[0, 0, 8]), "{}: no IDX file of bytes", path.display());
+    Ok(bytes)
+}
