@@ -1,12 +1,13 @@
 //! `cargo xtask firmware`: builds the bare-metal programs, runs them in QEMU, compares what they print with
 //! `firmware/expected/`.
 
+use core::time::Duration;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 
