@@ -2,9 +2,8 @@
 
 use crate::Error;
 use crate::init::Init;
-use crate::kernels::{
-    Batch, Element, GradientSink, IntoBatch, Serial, Threads, softmax_cross_entropy,
-};
+use crate::kernels::softmax::cross_entropy;
+use crate::kernels::{Batch, Element, GradientSink, IntoBatch, Serial, Threads};
 use crate::layers::{Ends, Layer, Memory};
 
 /// The checked calls, for every [`Layer`] and chain of layers.
@@ -120,7 +119,7 @@ pub(crate) fn forward_and_loss<'a, N: Layer + ?Sized, T: Element>(
         *d_logit = *logit;
     }
     let share = 1.0 / batch as f32;
-    let loss = softmax_cross_entropy(d_logits, labels, share) * share;
+    let loss = cross_entropy(d_logits, labels, share) * share;
     if loss.is_finite() {
         Ok(Pass { loss, logits, d_logits, memory: Memory { between, d_between, work } })
     } else {

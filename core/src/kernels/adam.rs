@@ -8,14 +8,17 @@
 
 use wide::f32x16;
 
+use super::Element;
 use super::lanes::{padded, put};
+use super::lean::{LEAN, rows};
 use crate::math;
 
 /// Moments of smaller magnitude are set to zero: 2⁻¹⁰⁰.
-const SMALLEST_MOMENT: f32 = f32::from_bits((127 - 100) << 23);
+pub(super) const SMALLEST_MOMENT: f32 = f32::from_bits((127 - 100) << 23);
 
 /// What one step of Adam multiplies with; the same for all parameters.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(C)] // `arm/adam.rs` loads the fields in this order
 pub struct AdamCoefficients {
     /// `β₁`, the share of the first moment that stays.
     pub beta1: f32,
@@ -47,6 +50,21 @@ pub fn adam(
     c: &AdamCoefficients,
 ) {
     check(params, gradient, m, v);
+    update(params, gradient, m, v, c);
+}
+
+/// [`adam`], as far as the shortest slice goes.
+#[inline]
+pub(crate) fn update(
+    params: &mut [f32],
+    gradient: &[f32],
+    m: &mut [f32],
+    v: &mut [f32],
+    c: &AdamCoefficients,
+) {
+    if LEAN {
+        return rows::adam(params, gradient, m, v, c);
+    }
     let (w_chunks, w_tail) = params.as_chunks_mut::<16>();
     let (g_chunks, g_tail) = gradient.as_chunks::<16>();
     let (m_chunks, m_tail) = m.as_chunks_mut::<16>();
@@ -89,17 +107,65 @@ pub fn adam_scalar(
     c: &AdamCoefficients,
 ) {
     check(params, gradient, m, v);
+    adam_each(params, gradient, m, v, c);
+}
+
+/// [`adam_scalar`], as far as the shortest slice goes.
+#[inline]
+pub(super) fn adam_each(
+    params: &mut [f32],
+    gradient: &[f32],
+    m: &mut [f32],
+    v: &mut [f32],
+    c: &AdamCoefficients,
+) {
     for (((w, g), m), v) in params.iter_mut().zip(gradient).zip(m).zip(v) {
-        *m = c.beta1 * *m + c.beta1_rest * g;
-        *v = c.beta2 * *v + c.beta2_rest * g * g;
-        if m.abs() < SMALLEST_MOMENT {
-            *m = 0.0;
-        }
-        if *v < SMALLEST_MOMENT {
-            *v = 0.0;
-        }
-        *w -= c.step * (*m / (math::sqrt(*v) * c.root_correction + c.epsilon));
+        adam_one(w, *g, m, v, c);
     }
+}
+
+/// One step of Adam for one parameter.
+#[inline]
+pub(super) fn adam_one(w: &mut f32, g: f32, m: &mut f32, v: &mut f32, c: &AdamCoefficients) {
+    *m = c.beta1 * *m + c.beta1_rest * g;
+    *v = c.beta2 * *v + c.beta2_rest * g * g;
+    if m.abs() < SMALLEST_MOMENT {
+        *m = 0.0;
+    }
+    if *v < SMALLEST_MOMENT {
+        *v = 0.0;
+    }
+    *w -= c.step * (*m / (math::sqrt(*v) * c.root_correction + c.epsilon));
+}
+
+/// Values of each moment that are looked at together: a row of a small layer.
+const LOOK: usize = 32;
+
+/// [`update`] with a gradient of zeros: passes over parameters that have never had another one.
+///
+/// Their moments are zero, so they would stay zero and the parameter what it is.
+#[inline]
+pub(crate) fn update_zeros(params: &mut [f32], m: &mut [f32], v: &mut [f32], c: &AdamCoefficients) {
+    if LEAN {
+        for ((w, m), v) in params.chunks_mut(LOOK).zip(m.chunks_mut(LOOK)).zip(v.chunks_mut(LOOK)) {
+            if !(all_zero(m) && all_zero(v)) {
+                rows::adam_zeros(w, m, v, c);
+            }
+        }
+        return;
+    }
+    let zeros = [0.0; 64];
+    let size = zeros.len();
+    for ((w, m), v) in params.chunks_mut(size).zip(m.chunks_mut(size)).zip(v.chunks_mut(size)) {
+        update(w, zeros.get(..w.len()).unwrap_or_default(), m, v, c);
+    }
+}
+
+/// Whether no bit but a sign is set.
+#[inline]
+fn all_zero(values: &[f32]) -> bool {
+    let (groups, rest) = values.as_chunks::<8>();
+    groups.iter().all(f32::all_zero) && rest.iter().all(|value| *value == 0.0)
 }
 
 #[inline]

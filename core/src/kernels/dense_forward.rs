@@ -7,6 +7,7 @@
 //! inference, since it reads each sample in 13 pieces.
 
 use super::columns::{Columns, ForEachBlock, for_each_block, for_each_block_of_four};
+use super::lean::{self, LEAN};
 use super::threads::{over_samples, parts};
 use super::{Batch, Element, TILE, Threads};
 
@@ -31,6 +32,21 @@ pub fn dense_forward<T: Element>(
     y: &mut [f32],
 ) {
     check(x, weights, bias, y);
+    forward(threads, x, weights, bias, y);
+}
+
+/// [`dense_forward`] of slices that have been checked.
+#[inline]
+pub(crate) fn forward<T: Element>(
+    threads: &impl Threads,
+    x: Batch<'_, T>,
+    weights: &[f32],
+    bias: &[f32],
+    y: &mut [f32],
+) {
+    if LEAN {
+        return lean::forward(x, weights, bias, y);
+    }
     let outputs = bias.len();
     if outputs == 0 {
         return;
@@ -241,6 +257,8 @@ mod tests {
             dense_forward(&Serial, x, &weights, &bias, &mut y);
             assert_same_bits(&y, &expected, case);
             dense_forward(&Halves(3), x, &weights, &bias, &mut y);
+            assert_same_bits(&y, &expected, case);
+            lean::forward(x, &weights, &bias, &mut y);
             assert_same_bits(&y, &expected, case);
         }
     }

@@ -6,6 +6,7 @@
 use wide::f32x16;
 
 use super::Threads;
+use super::lean::{self, LEAN};
 use super::threads::{parts, share};
 
 /// Rows of weights that are transposed together.
@@ -18,7 +19,7 @@ const SAMPLES: usize = 4;
 #[must_use]
 pub const fn input_gradient_work(outputs: usize, batch: usize, threads: usize) -> usize {
     // A lone sample does not pay for a transposition.
-    if batch > 1 { threads * ROWS * outputs } else { 0 }
+    if batch > 1 && !LEAN { threads * ROWS * outputs } else { 0 }
 }
 
 /// Computes `d_x[s][i] = Σₒ d_y[s][o]·W[i][o]`.
@@ -45,6 +46,23 @@ pub fn dense_input_gradient(
         work.len() >= input_gradient_work(outputs, batch, threads.count()),
         "dense_input_gradient: work is too short"
     );
+    input_gradient(threads, batch, [inputs, outputs], d_y, weights, d_x, work);
+}
+
+/// [`dense_input_gradient`] of slices that have been checked, for a layer of these numbers of inputs and outputs.
+#[inline]
+pub(crate) fn input_gradient(
+    threads: &impl Threads,
+    batch: usize,
+    [inputs, outputs]: [usize; 2],
+    d_y: &[f32],
+    weights: &[f32],
+    d_x: &mut [f32],
+    work: &mut [f32],
+) {
+    if LEAN {
+        return lean::input_gradient([inputs, outputs], d_y, weights, d_x);
+    }
     let parts = parts(threads, d_y.len() * inputs).min(batch);
     Samples { inputs, outputs, weights }.over(threads, parts, d_y, d_x, work);
 }
@@ -221,6 +239,8 @@ mod tests {
             dense_input_gradient(&Serial, batch, &d_y, &weights, &mut d_x, &mut work);
             assert_same_bits(&d_x, &expected, &case);
             dense_input_gradient(&Halves(3), batch, &d_y, &weights, &mut d_x, &mut work);
+            assert_same_bits(&d_x, &expected, &case);
+            lean::input_gradient([inputs, outputs], &d_y, &weights, &mut d_x);
             assert_same_bits(&d_x, &expected, &case);
         }
     }

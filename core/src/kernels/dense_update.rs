@@ -9,8 +9,9 @@ use core::ops::Range;
 use bytemuck::try_cast_slice_mut;
 
 use super::columns::{Columns, ForEachBlock, for_each_block, for_each_block_of_four};
+use super::lean::{self, LEAN, PIECE};
 use super::threads::{parts, share};
-use super::{Batch, Element, TILE, Threads, transpose64};
+use super::{Batch, Element, Nonzeros, TILE, Threads, transpose64};
 
 /// Takes a gradient in pieces: an optimizer that updates the parameters at once, or a buffer.
 pub trait GradientSink: Send {
@@ -28,8 +29,45 @@ pub trait GradientSink: Send {
     /// Takes a gradient of `+0.0` for the parameters `at..at + len`.
     fn take_zeros(&mut self, at: usize, len: usize);
 
+    /// Takes the gradient of a dense layer's weights from one sample: for the inputs on the list, `x·d_y`; for the others
+    /// in the range `inputs`, zeros. The weights begin at `at`, `d_y.len()` of them for each input.
+    ///
+    /// Only processors without vector registers ask for this.
+    #[inline]
+    fn take_rows(&mut self, at: usize, rows: &mut Nonzeros, inputs: Range<usize>, d_y: &[f32]) {
+        take_row_by_row(self, at, rows, inputs, d_y);
+    }
+
     /// A sink for the parameters before `at`, and one for the rest: they may be used at once.
     fn split_at(&mut self, at: usize) -> (Self::Part<'_>, Self::Part<'_>);
+}
+
+/// [`GradientSink::take_rows`], a row at a time.
+#[inline]
+fn take_row_by_row<S: GradientSink + ?Sized>(
+    sink: &mut S,
+    at: usize,
+    rows: &Nonzeros,
+    inputs: Range<usize>,
+    d_y: &[f32],
+) {
+    let outputs = d_y.len();
+    let mut gradient = [0.0; PIECE];
+    let mut next = inputs.start;
+    for (row, x) in rows.iter() {
+        if row > next {
+            sink.take_zeros(at + next * outputs, (row - next) * outputs);
+        }
+        for (p, d_y) in d_y.chunks(PIECE).enumerate() {
+            gradient.iter_mut().zip(d_y).for_each(|(g, d)| *g = 0.0 + x * d);
+            let gradient = gradient.get(..d_y.len()).unwrap_or_default();
+            sink.take(at + row * outputs + p * PIECE, gradient);
+        }
+        next = row + 1;
+    }
+    if inputs.end > next {
+        sink.take_zeros(at + next * outputs, (inputs.end - next) * outputs);
+    }
 }
 
 /// Length of the `work` slice of [`dense_update`], in `f32`s.
@@ -41,11 +79,8 @@ pub const fn update_work(outputs: usize, batch: usize, threads: usize) -> usize 
 
 /// One mask of 64 bits for each of a tile's inputs and each 64 samples. A lone sample needs none.
 const fn masks_work(batch: usize) -> usize {
-    if batch > 1 { 2 * TILE * batch.div_ceil(TILE) } else { 0 }
+    if batch > 1 && !LEAN { 2 * TILE * batch.div_ceil(TILE) } else { 0 }
 }
-
-/// Outputs whose gradient is handed over at once: 512 bytes of stack.
-const PIECE: usize = 128;
 
 /// Gives `sink` the gradient of `weights` and of `bias`, from the gradient `d_y` at the outputs.
 ///
@@ -71,10 +106,28 @@ pub fn dense_update<T: Element>(
 ) {
     let Some(outputs) = d_y.len().checked_div(x.len()) else { return };
     assert!(d_y.len() == x.len() * outputs, "dense_update: d_y is not [batch][OUT]");
-    let enough = work.len() >= update_work(outputs, x.len(), threads.count());
-    let (true, Some((shifted, work))) = (enough, work.split_at_mut_checked(outputs)) else {
-        panic!("dense_update: work is too short");
-    };
+    assert!(
+        work.len() >= update_work(outputs, x.len(), threads.count()),
+        "dense_update: work is too short"
+    );
+    update(threads, x, d_y, at, sink, work);
+}
+
+/// [`dense_update`] of slices that have been checked.
+#[inline]
+pub(crate) fn update<T: Element>(
+    threads: &impl Threads,
+    x: Batch<'_, T>,
+    d_y: &[f32],
+    at: usize,
+    sink: &mut impl GradientSink,
+    work: &mut [f32],
+) {
+    let Some(outputs) = d_y.len().checked_div(x.len()) else { return };
+    if LEAN {
+        return lean::update(x, d_y, outputs, at, sink, work);
+    }
+    let Some((shifted, work)) = work.split_at_mut_checked(outputs) else { return };
     if outputs == 0 {
         return;
     }
@@ -388,6 +441,9 @@ mod tests {
             work.fill(f32::NAN);
             let got =
                 record(len, |sink| dense_update(&Halves(3), x, &d_y, 7, sink, &mut work.clone()));
+            assert_same_bits(&got, &expected, case);
+            let got =
+                record(len, |sink| lean::update(x, &d_y, outputs, 7, sink, &mut work.clone()));
             assert_same_bits(&got, &expected, case);
         }
     }

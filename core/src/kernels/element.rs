@@ -39,6 +39,9 @@ pub trait Element: Copy + Send + Sync + 'static + sealed::Sealed {
     ///
     /// Reads at most the first 64 values.
     fn nonzero_mask(values: &[Self]) -> u64;
+
+    /// Whether all values are zero, in one comparison or few.
+    fn all_zero<const N: usize>(values: &[Self; N]) -> bool;
 }
 
 mod sealed {
@@ -62,6 +65,13 @@ impl Element for u8 {
             None => mask_by_value(values, |value| value != 0),
         }
     }
+
+    #[inline(always)]
+    fn all_zero<const N: usize>(values: &[Self; N]) -> bool {
+        let (words, rest) = values.as_chunks::<4>();
+        let bits = words.iter().fold(0, |bits, word| bits | u32::from_ne_bytes(*word));
+        rest.iter().fold(bits, |bits, value| bits | u32::from(*value)) == 0
+    }
 }
 
 impl Element for f32 {
@@ -84,6 +94,12 @@ impl Element for f32 {
             mask |= mask_by_value(tail, |value| value != 0.0) << (16 * chunks.len());
         }
         mask
+    }
+
+    /// All bits but the sign.
+    #[inline(always)]
+    fn all_zero<const N: usize>(values: &[Self; N]) -> bool {
+        values.iter().fold(0, |bits, value| bits | value.to_bits()) << 1 == 0
     }
 }
 

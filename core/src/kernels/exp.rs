@@ -4,11 +4,15 @@ use bytemuck::cast;
 use wide::{f32x16, i32x16};
 
 use super::lanes::map;
+use super::lean::LEAN;
 use crate::math::{self, exp_constants as c};
 
 /// Replaces each value by its exponential: [`math::exp`], 16 lanes at a time.
 #[inline]
 pub fn exp(values: &mut [f32]) {
+    if LEAN {
+        return exp_scalar(values);
+    }
     map(values, exp16);
 }
 

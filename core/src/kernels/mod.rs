@@ -7,23 +7,27 @@
 //! * a sum runs in ascending index order, one term at a time, from a start that is never `-0.0`;
 //! * a term whose input is zero is not added, which cannot change a bit while the weights are finite.
 //!
-//! SIMD lanes hold independent outputs (`columns`). Zeros are found 64 inputs at a time, as bit masks
+//! On processors with vector registers, SIMD lanes hold independent outputs (`columns`). Zeros are found 64 inputs at a time, as bit masks
 //! (`element`), and the masks of 64 samples turn into those of 64 inputs by one bit transposition
-//! (`bits`), so that nothing is ever sorted, listed or copied.
+//! (`bits`), so that nothing is ever sorted, listed or copied. Without vector registers, one short list of a sample's nonzero inputs
+//! takes the masks' place (`lean`).
 
 pub(crate) mod adam;
+#[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf"))]
+mod arm;
 mod batch;
 mod bits;
 mod columns;
-mod dense_forward;
-mod dense_input_gradient;
-mod dense_update;
+pub(crate) mod dense_forward;
+pub(crate) mod dense_input_gradient;
+pub(crate) mod dense_update;
 mod element;
 mod exp;
 mod lanes;
-mod relu;
-mod sgd;
-mod softmax;
+mod lean;
+pub(crate) mod relu;
+pub(crate) mod sgd;
+pub(crate) mod softmax;
 #[cfg(test)]
 mod testing;
 mod threads;
@@ -38,6 +42,7 @@ pub use dense_input_gradient::{
 pub use dense_update::{GradientSink, dense_update, dense_update_scalar, update_work};
 pub use element::{Element, InputMap, PIXEL_SCALE};
 pub use exp::{exp, exp_scalar};
+pub use lean::Nonzeros;
 pub use relu::{relu, relu_gradient, relu_gradient_scalar, relu_scalar};
 pub use sgd::{sgd, sgd_scalar};
 pub use softmax::{softmax, softmax_cross_entropy, softmax_cross_entropy_scalar};

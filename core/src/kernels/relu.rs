@@ -3,10 +3,14 @@
 use wide::f32x16;
 
 use super::lanes::{map, map_with};
+use super::lean::LEAN;
 
 /// `y = max(y, 0)`; NaN stays NaN, so that a broken network cannot look sound.
 #[inline]
 pub fn relu(y: &mut [f32]) {
+    if LEAN {
+        return relu_scalar(y);
+    }
     map(y, |y| y.simd_le(f32x16::ZERO).select(f32x16::ZERO, y));
 }
 
@@ -27,6 +31,15 @@ pub fn relu_scalar(y: &mut [f32]) {
 #[inline]
 pub fn relu_gradient(y: &[f32], d_y: &mut [f32]) {
     assert!(y.len() == d_y.len(), "relu_gradient: slices differ in length");
+    mask_gradient(y, d_y);
+}
+
+/// [`relu_gradient`], as far as the shorter slice goes.
+#[inline]
+pub(crate) fn mask_gradient(y: &[f32], d_y: &mut [f32]) {
+    if LEAN {
+        return mask_each(y, d_y);
+    }
     map_with(d_y, y, |d_y, y| y.simd_eq(f32x16::ZERO).select(f32x16::ZERO, d_y));
 }
 
@@ -37,6 +50,11 @@ pub fn relu_gradient(y: &[f32], d_y: &mut [f32]) {
 /// If the slices differ in length.
 pub fn relu_gradient_scalar(y: &[f32], d_y: &mut [f32]) {
     assert!(y.len() == d_y.len(), "relu_gradient_scalar: slices differ in length");
+    mask_each(y, d_y);
+}
+
+#[inline]
+fn mask_each(y: &[f32], d_y: &mut [f32]) {
     for (d_y, y) in d_y.iter_mut().zip(y) {
         if *y == 0.0 {
             *d_y = 0.0;

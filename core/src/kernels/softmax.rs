@@ -23,6 +23,13 @@ const GROUP: usize = 16;
 /// If `logits` does not fit `labels`. A label past the last class adds the largest logit's loss.
 #[inline]
 pub fn softmax_cross_entropy(logits: &mut [f32], labels: &[u8], scale: f32) -> f32 {
+    check(logits, labels);
+    cross_entropy(logits, labels, scale)
+}
+
+/// [`softmax_cross_entropy`] of the samples that are there.
+#[inline]
+pub(crate) fn cross_entropy(logits: &mut [f32], labels: &[u8], scale: f32) -> f32 {
     run(logits, labels, scale, exp)
 }
 
@@ -40,16 +47,25 @@ pub fn softmax(logits: &mut [f32]) {
 ///
 /// As [`softmax_cross_entropy`].
 pub fn softmax_cross_entropy_scalar(logits: &mut [f32], labels: &[u8], scale: f32) -> f32 {
+    check(logits, labels);
     run(logits, labels, scale, exp_scalar)
+}
+
+#[inline]
+fn check(logits: &[f32], labels: &[u8]) {
+    let classes = logits.len().checked_div(labels.len()).unwrap_or(1);
+    assert!(
+        labels.is_empty() || classes > 0 && logits.len() == labels.len() * classes,
+        "softmax_cross_entropy: logits are not [batch][classes]"
+    );
 }
 
 #[inline(always)]
 fn run(logits: &mut [f32], labels: &[u8], scale: f32, exp: impl Fn(&mut [f32])) -> f32 {
     let Some(classes) = logits.len().checked_div(labels.len()) else { return 0.0 };
-    assert!(
-        classes > 0 && logits.len() == labels.len() * classes,
-        "softmax_cross_entropy: logits are not [batch][classes]"
-    );
+    if classes == 0 {
+        return 0.0;
+    }
     let mut total = 0.0;
     for (logits, labels) in logits.chunks_mut(GROUP * classes).zip(labels.chunks(GROUP)) {
         let mut of_label = [0.0; GROUP];

@@ -5,9 +5,10 @@ use super::{
 };
 use crate::Error;
 use crate::init::Init;
-use crate::kernels::{
-    Batch, Element, GradientSink, Threads, dense_forward, dense_input_gradient, dense_update,
-};
+use crate::kernels::dense_forward::forward;
+use crate::kernels::dense_input_gradient::input_gradient;
+use crate::kernels::dense_update::update;
+use crate::kernels::{Batch, Element, GradientSink, Threads};
 
 /// A fully connected layer whose sizes are part of its type.
 ///
@@ -104,7 +105,7 @@ impl<I: Dim, O: Dim> Layer for DenseLayer<I, O> {
         _between: &mut [f32],
     ) -> Result<(), Error> {
         let (weights, bias) = split(params, self.weights())?;
-        dense_forward(threads, x, weights, bias, y);
+        forward(threads, x, weights, bias, y);
         Ok(())
     }
 
@@ -122,9 +123,10 @@ impl<I: Dim, O: Dim> Layer for DenseLayer<I, O> {
         if let Some(d_x) = io.d_x {
             let (_, params) = split(sink.params(), at)?;
             let (weights, _) = split(params, self.weights())?;
-            dense_input_gradient(threads, io.x.len(), io.d_y, weights, d_x, memory.work);
+            let sizes = [self.inputs(), self.outputs()];
+            input_gradient(threads, io.x.len(), sizes, io.d_y, weights, d_x, memory.work);
         }
-        dense_update(threads, io.x, io.d_y, at, sink, memory.work);
+        update(threads, io.x, io.d_y, at, sink, memory.work);
         Ok(())
     }
 }

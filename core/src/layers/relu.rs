@@ -3,7 +3,8 @@
 use super::{AnyLayer, Const, Dim, Ends, FixedLayer, Layer, LayerList, Memory};
 use crate::Error;
 use crate::init::Init;
-use crate::kernels::{Batch, Element, GradientSink, Threads, relu, relu_gradient};
+use crate::kernels::relu::mask_gradient;
+use crate::kernels::{Batch, Element, GradientSink, Threads, relu};
 
 /// A rectifier whose width is part of its type.
 pub type Relu<const N: usize> = ReluLayer<Const<N>>;
@@ -95,7 +96,7 @@ impl<N: Dim> Layer for ReluLayer<N> {
         io: Ends<'_, T>,
         _memory: Memory<'_>,
     ) -> Result<(), Error> {
-        relu_gradient(io.y, io.d_y);
+        mask_gradient(io.y, io.d_y);
         if let Some(d_x) = io.d_x {
             for (d_x, d_y) in d_x.iter_mut().zip(io.d_y.iter()) {
                 *d_x = *d_y;

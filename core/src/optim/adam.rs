@@ -106,7 +106,7 @@ impl AdamStep<'_> {
             self.m.get_mut(range.clone()),
             self.v.get_mut(range),
         ) {
-            adam(params, gradient, m, v, &self.coefficients);
+            adam::update(params, gradient, m, v, &self.coefficients);
         }
     }
 }
@@ -129,12 +129,13 @@ impl GradientSink for AdamStep<'_> {
 
     #[inline]
     fn take_zeros(&mut self, at: usize, len: usize) {
-        let zeros = [0.0; 64];
-        let mut done = 0;
-        while done < len {
-            let piece = (len - done).min(zeros.len());
-            self.update(at + done, zeros.get(..piece).unwrap_or_default());
-            done += piece;
+        let range = at..at + len;
+        if let (Some(params), Some(m), Some(v)) = (
+            self.params.get_mut(range.clone()),
+            self.m.get_mut(range.clone()),
+            self.v.get_mut(range),
+        ) {
+            adam::update_zeros(params, m, v, &self.coefficients);
         }
     }
 

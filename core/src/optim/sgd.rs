@@ -2,7 +2,9 @@
 
 use super::{Optimizer, check_positive};
 use crate::Error;
-use crate::kernels::{GradientSink, sgd};
+use core::ops::Range;
+
+use crate::kernels::{GradientSink, Nonzeros, sgd};
 use crate::network::check_len;
 
 /// Plain gradient descent, `w = w - rate·∂loss/∂w`. Needs no state.
@@ -70,13 +72,18 @@ impl GradientSink for SgdStep<'_> {
     #[inline]
     fn take(&mut self, at: usize, gradient: &[f32]) {
         if let Some(params) = self.params.get_mut(at..at + gradient.len()) {
-            sgd(params, gradient, self.rate);
+            sgd::update(params, gradient, self.rate);
         }
     }
 
     /// `w - rate·0` is `w`, bit for bit.
     #[inline]
     fn take_zeros(&mut self, _at: usize, _len: usize) {}
+
+    #[inline]
+    fn take_rows(&mut self, at: usize, rows: &mut Nonzeros, _inputs: Range<usize>, d_y: &[f32]) {
+        sgd::update_rows(self.params.get_mut(at..).unwrap_or_default(), rows, d_y, self.rate);
+    }
 
     #[inline]
     fn split_at(&mut self, at: usize) -> (SgdStep<'_>, SgdStep<'_>) {

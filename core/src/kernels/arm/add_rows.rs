@@ -1,0 +1,222 @@
+//! `y += Σ x·matrix[row]`: up to 16 columns at a time keep their sums in registers.
+
+use core::arch::asm;
+use core::mem::take;
+
+use crate::kernels::Nonzeros;
+
+/// `y += Σ x·matrix[row][column..]` for the rows on the list, of a matrix whose rows are `stride` long.
+#[inline(never)] // one copy for all layers
+pub(crate) fn add_rows(
+    list: &mut Nonzeros,
+    matrix: &[f32],
+    stride: usize,
+    column: usize,
+    y: &mut [f32],
+) {
+    let fits = column.checked_add(y.len()).is_some_and(|end| end <= stride)
+        && list.rows().checked_mul(stride).is_some_and(|len| len <= matrix.len());
+    let (rows, values) = list.groups();
+    if !fits || rows.is_empty() {
+        return;
+    }
+    let mut of = Rows {
+        from: matrix.as_ptr().wrapping_add(column),
+        stride: 4 * stride,
+        rows: rows.as_ptr(),
+        values: values.as_ptr(),
+        count: rows.len(),
+    };
+    let (blocks, mut rest) = y.as_chunks_mut::<16>();
+    for block in blocks {
+        // SAFETY: every row on the list is below `list.rows()`, so `fits` says that as many columns as `block` has lie in
+        // it from `of.from` on; `of.count` is a multiple of 4 above 0.
+        unsafe { of.sixteen(block) };
+        of.from = of.from.wrapping_add(16);
+    }
+    macro_rules! narrow {
+        ($($width:literal $kernel:ident),*) => {
+            $(if rest.len() >= $width
+                && let Some((block, after)) = take(&mut rest).split_first_chunk_mut::<$width>()
+            {
+                // SAFETY: as above.
+                unsafe { of.$kernel(block) };
+                of.from = of.from.wrapping_add($width);
+                rest = after;
+            })*
+        };
+    }
+    narrow!(8 eight, 4 four, 2 two, 1 one);
+    let _ = (rest, of);
+}
+
+/// Some columns of the listed rows.
+struct Rows {
+    /// The first of these columns in row 0.
+    from: *const f32,
+    /// Bytes from a row to the next.
+    stride: usize,
+    rows: *const u32,
+    values: *const f32,
+    count: usize,
+}
+
+impl Rows {
+    /// # Safety
+    ///
+    /// `rows` and `values` must hold `count` elements, a multiple of 4 above 0; in each of the rows, 16 columns from
+    /// `from` on must be readable.
+    #[inline(always)]
+    unsafe fn sixteen(&self, y: &mut [f32; 16]) {
+        // SAFETY: reads what the caller says is readable, and reads and writes `y`; all changed registers are declared.
+        unsafe {
+            asm!(
+                "vldmia {y}, {{s0-s15}}",
+                "2:",
+                "ldmia {rows}!, {{r0-r3}}",
+                "vldmia {values}!, {{s16-s19}}",
+                "mla r0, r0, {stride}, {from}",
+                "vldmia r0!, {{s20-s31}}",
+                "vmla.f32 s0, s16, s20",
+                "vmla.f32 s1, s16, s21",
+                "vmla.f32 s2, s16, s22",
+                "vmla.f32 s3, s16, s23",
+                "vmla.f32 s4, s16, s24",
+                "vmla.f32 s5, s16, s25",
+                "vmla.f32 s6, s16, s26",
+                "vmla.f32 s7, s16, s27",
+                "vmla.f32 s8, s16, s28",
+                "vmla.f32 s9, s16, s29",
+                "vmla.f32 s10, s16, s30",
+                "vmla.f32 s11, s16, s31",
+                "vldmia r0, {{s20-s23}}",
+                "vmla.f32 s12, s16, s20",
+                "vmla.f32 s13, s16, s21",
+                "vmla.f32 s14, s16, s22",
+                "vmla.f32 s15, s16, s23",
+                "mla r1, r1, {stride}, {from}",
+                "vldmia r1!, {{s20-s31}}",
+                "vmla.f32 s0, s17, s20",
+                "vmla.f32 s1, s17, s21",
+                "vmla.f32 s2, s17, s22",
+                "vmla.f32 s3, s17, s23",
+                "vmla.f32 s4, s17, s24",
+                "vmla.f32 s5, s17, s25",
+                "vmla.f32 s6, s17, s26",
+                "vmla.f32 s7, s17, s27",
+                "vmla.f32 s8, s17, s28",
+                "vmla.f32 s9, s17, s29",
+                "vmla.f32 s10, s17, s30",
+                "vmla.f32 s11, s17, s31",
+                "vldmia r1, {{s20-s23}}",
+                "vmla.f32 s12, s17, s20",
+                "vmla.f32 s13, s17, s21",
+                "vmla.f32 s14, s17, s22",
+                "vmla.f32 s15, s17, s23",
+                "mla r2, r2, {stride}, {from}",
+                "vldmia r2!, {{s20-s31}}",
+                "vmla.f32 s0, s18, s20",
+                "vmla.f32 s1, s18, s21",
+                "vmla.f32 s2, s18, s22",
+                "vmla.f32 s3, s18, s23",
+                "vmla.f32 s4, s18, s24",
+                "vmla.f32 s5, s18, s25",
+                "vmla.f32 s6, s18, s26",
+                "vmla.f32 s7, s18, s27",
+                "vmla.f32 s8, s18, s28",
+                "vmla.f32 s9, s18, s29",
+                "vmla.f32 s10, s18, s30",
+                "vmla.f32 s11, s18, s31",
+                "vldmia r2, {{s20-s23}}",
+                "vmla.f32 s12, s18, s20",
+                "vmla.f32 s13, s18, s21",
+                "vmla.f32 s14, s18, s22",
+                "vmla.f32 s15, s18, s23",
+                "mla r3, r3, {stride}, {from}",
+                "vldmia r3!, {{s20-s31}}",
+                "vmla.f32 s0, s19, s20",
+                "vmla.f32 s1, s19, s21",
+                "vmla.f32 s2, s19, s22",
+                "vmla.f32 s3, s19, s23",
+                "vmla.f32 s4, s19, s24",
+                "vmla.f32 s5, s19, s25",
+                "vmla.f32 s6, s19, s26",
+                "vmla.f32 s7, s19, s27",
+                "vmla.f32 s8, s19, s28",
+                "vmla.f32 s9, s19, s29",
+                "vmla.f32 s10, s19, s30",
+                "vmla.f32 s11, s19, s31",
+                "vldmia r3, {{s20-s23}}",
+                "vmla.f32 s12, s19, s20",
+                "vmla.f32 s13, s19, s21",
+                "vmla.f32 s14, s19, s22",
+                "vmla.f32 s15, s19, s23",
+                "subs {count}, {count}, #4",
+                "bne 2b",
+                "vstmia {y}, {{s0-s15}}",
+                y = in(reg) y,
+                from = in(reg) self.from,
+                stride = in(reg) self.stride,
+                rows = inout(reg) self.rows => _,
+                values = inout(reg) self.values => _,
+                count = inout(reg) self.count => _,
+                out("r0") _, out("r1") _, out("r2") _, out("r3") _,
+                out("s0") _, out("s1") _, out("s2") _, out("s3") _, out("s4") _, out("s5") _, out("s6") _, out("s7") _,
+                out("s8") _, out("s9") _, out("s10") _, out("s11") _, out("s12") _, out("s13") _, out("s14") _, out("s15") _,
+                out("s16") _, out("s17") _, out("s18") _, out("s19") _, out("s20") _, out("s21") _, out("s22") _, out("s23") _,
+                out("s24") _, out("s25") _, out("s26") _, out("s27") _, out("s28") _, out("s29") _, out("s30") _, out("s31") _,
+                options(nostack),
+            );
+        }
+    }
+}
+
+/// As [`Rows::sixteen`] for fewer columns, two rows a round.
+macro_rules! kernel {
+    ($name:ident, $width:literal, $y:literal, $w:literal, $($sum:tt $weight:tt),+) => {
+        impl Rows {
+            /// # Safety
+            ///
+            /// As for [`Rows::sixteen`], with this width.
+            #[inline(always)]
+            unsafe fn $name(&self, y: &mut [f32; $width]) {
+                // SAFETY: as in `sixteen`.
+                unsafe {
+                    asm!(
+                        concat!("vldmia {y}, {{", $y, "}}"),
+                        "2:",
+                        "ldmia {rows}!, {{r0, r1}}",
+                        "vldmia {values}!, {{s16, s17}}",
+                        "mla r0, r0, {stride}, {from}",
+                        concat!("vldmia r0, {{", $w, "}}"),
+                        $(concat!("vmla.f32 ", $sum, ", s16, ", $weight),)+
+                        "mla r1, r1, {stride}, {from}",
+                        concat!("vldmia r1, {{", $w, "}}"),
+                        $(concat!("vmla.f32 ", $sum, ", s17, ", $weight),)+
+                        "subs {count}, {count}, #2",
+                        "bne 2b",
+                        concat!("vstmia {y}, {{", $y, "}}"),
+                        y = in(reg) y,
+                        from = in(reg) self.from,
+                        stride = in(reg) self.stride,
+                        rows = inout(reg) self.rows => _,
+                        values = inout(reg) self.values => _,
+                        count = inout(reg) self.count => _,
+                        out("r0") _, out("r1") _,
+                        $(out($sum) _, out($weight) _,)+
+                        out("s16") _, out("s17") _,
+                        options(nostack),
+                    );
+                }
+            }
+        }
+    };
+}
+
+kernel!(one, 1, "s0", "s20", "s0" "s20");
+kernel!(two, 2, "s0-s1", "s20-s21", "s0" "s20", "s1" "s21");
+kernel!(four, 4, "s0-s3", "s20-s23", "s0" "s20", "s1" "s21", "s2" "s22", "s3" "s23");
+kernel!(
+    eight, 8, "s0-s7", "s20-s27", "s0" "s20", "s1" "s21", "s2" "s22", "s3" "s23", "s4" "s24", "s5" "s25", "s6" "s26",
+    "s7" "s27"
+);

@@ -1,0 +1,19 @@
+//! The inner loops for Arm processors with a scalar FPU (FPv4-SP: 32 registers of one f32), in assembler.
+//!
+//! Each does what its twin in `lean/plain.rs` does, in the same order, with a rounding after every multiplication and
+//! every addition: `vmla` and `vmls` round twice, unlike `vfma`. The compiler makes single loads of such loops and keeps
+//! sums in memory; here one `vldmia` loads a block of weights, and sums stay in registers for a whole list of rows.
+//!
+//! Stable Rust knows no operands in FPU registers here, so an inner loop is one block that gets addresses and declares
+//! the FPU registers it changes.
+#![allow(unsafe_code, reason = "assembler, which the compiler cannot check")]
+
+mod adam;
+mod add_rows;
+mod dot_rows;
+mod sgd_rows;
+
+pub(super) use adam::{adam, adam_zeros};
+pub(super) use add_rows::add_rows;
+pub(super) use dot_rows::dot_rows;
+pub(super) use sgd_rows::sgd_rows;
