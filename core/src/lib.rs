@@ -41,6 +41,7 @@ pub mod math;
 mod network;
 pub mod optim;
 pub mod rng;
+mod samples;
 mod trainer;
 
 pub use blob::Model;
@@ -50,4 +51,5 @@ pub use kernels::{Batch, Element, InputMap, IntoBatch, Serial, Threads};
 pub use layers::{AnyLayer, Chain, Dense, FixedLayer, Layer, Mlp, Relu, Sequential};
 pub use network::{Network, argmax};
 pub use optim::{Adam, Optimizer, Sgd};
-pub use trainer::Trainer;
+pub use samples::{Sample, Samples, StoredSamples};
+pub use trainer::{Pass, Trainer};

@@ -5,6 +5,7 @@ use crate::kernels::{IntoBatch, Serial, Threads};
 use crate::layers::Layer;
 use crate::network::{backward, check_len, check_room, forward_and_loss};
 use crate::optim::Optimizer;
+use crate::samples::{Sample, Samples};
 
 /// A network, its optimizer, and the memory of both.
 ///
@@ -100,6 +101,65 @@ impl<'a, N: Layer, O: Optimizer> Trainer<'a, N, O> {
         Ok(loss)
     }
 
+    /// One step on each sample of a source, in its order.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`step`](Self::step), at the first sample that gives one; the steps before it have been made.
+    pub fn pass(&mut self, samples: &mut impl Samples) -> Result<Pass, Error> {
+        let mut pass = Pass::default();
+        while let Some(Sample { pixels, label }) = samples.next() {
+            pass.add(self.step(pixels, &[label])?, 1);
+        }
+        Ok(pass)
+    }
+
+    /// One step on every `labels.len()` samples of a source, which are put together in `pixels` and `labels`; the last
+    /// step takes what is left.
+    ///
+    /// # Shapes
+    ///
+    /// `labels: [batch]`, `pixels: [batch][inputs]`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EmptyBatch`] if `labels` is empty, [`Error::BufferLength`] naming `pixels`, [`Error::InputWidth`] for a
+    /// sample of another width, and those of [`step`](Self::step).
+    pub fn pass_in_batches(
+        &mut self,
+        samples: &mut impl Samples,
+        pixels: &mut [u8],
+        labels: &mut [u8],
+    ) -> Result<Pass, Error> {
+        let inputs = self.net.inputs();
+        if labels.is_empty() {
+            return Err(Error::EmptyBatch);
+        }
+        check_len("pixels", pixels, labels.len() * inputs)?;
+        let mut pass = Pass::default();
+        loop {
+            let mut filled = 0;
+            for (row, label) in pixels.chunks_exact_mut(inputs).zip(labels.iter_mut()) {
+                let Some(sample) = samples.next() else { break };
+                if sample.pixels.len() != inputs {
+                    let got = sample.pixels.len();
+                    return Err(Error::InputWidth { expected: inputs, got });
+                }
+                row.iter_mut().zip(sample.pixels).for_each(|(to, pixel)| *to = *pixel);
+                *label = sample.label;
+                filled += 1;
+            }
+            if filled > 0 {
+                let batch = pixels.get(..filled * inputs).unwrap_or_default();
+                let loss = self.step(batch, labels.get(..filled).unwrap_or_default())?;
+                pass.add(loss, filled);
+            }
+            if filled < labels.len() {
+                return Ok(pass);
+            }
+        }
+    }
+
     /// The network.
     #[must_use]
     pub fn net(&self) -> &N {
@@ -115,5 +175,80 @@ impl<'a, N: Layer, O: Optimizer> Trainer<'a, N, O> {
     /// The optimizer, whose learning rate may be changed between steps.
     pub fn optimizer_mut(&mut self) -> &mut O {
         &mut self.optimizer
+    }
+}
+
+/// What a pass over a source of samples came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Pass {
+    /// Samples trained on.
+    pub samples: u32,
+    /// The sum of their losses, each before its own step, in nats.
+    pub loss: f32,
+}
+
+impl Pass {
+    fn add(&mut self, mean_loss: f32, samples: usize) {
+        self.loss += mean_loss * samples as f32;
+        self.samples += samples as u32;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Init, Mlp, Network, Sgd, StoredSamples};
+
+    type Net = Mlp<6, 5, 3>;
+
+    fn trained(train: impl Fn(&mut Trainer<'_, Net, Sgd>) -> Pass) -> ([f32; Net::PARAMS], Pass) {
+        let mut params = [0.0; Net::PARAMS];
+        Net::default().init(&mut params, Init::He, 1).unwrap();
+        let mut scratch = [0.0; Net::train_scratch(4)];
+        let net = Net::default();
+        let mut trainer =
+            Trainer::new(net, Sgd::new(0.1), &mut params, &mut [], &mut scratch).unwrap();
+        let pass = train(&mut trainer);
+        (params, pass)
+    }
+
+    #[test]
+    fn a_pass_over_a_source_makes_the_steps_that_its_batches_make() {
+        let mut images = [[0; 6]; 10];
+        picomlp_fixtures::sparse_pixels(images.as_flattened_mut(), 1, 100);
+        let labels = [0, 1, 2, 0, 1, 2, 0, 1, 2, 0];
+        let source = || StoredSamples::new(&images, &labels);
+        for batch in [1, 4] {
+            let expected = trained(|trainer| {
+                let mut pass = Pass::default();
+                for (images, labels) in images.chunks(batch).zip(labels.chunks(batch)) {
+                    pass.add(trainer.step(images, labels).unwrap(), labels.len());
+                }
+                pass
+            });
+            let got = |train: &dyn Fn(&mut Trainer<'_, Net, Sgd>, &mut [u8], &mut [u8]) -> Pass| {
+                trained(|trainer| train(trainer, &mut [0; 24][..6 * batch], &mut [0; 4][..batch]))
+            };
+            let batches = got(&|trainer, pixels, room| {
+                trainer.pass_in_batches(&mut source(), pixels, room).unwrap()
+            });
+            assert_eq!(batches, expected);
+            if batch == 1 {
+                let one_by_one = got(&|trainer, _, _| trainer.pass(&mut source()).unwrap());
+                assert_eq!(one_by_one, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn samples_of_another_width_are_refused() {
+        trained(|trainer| {
+            let mut narrow = StoredSamples::new(&[[0; 5]], &[0]);
+            let error = Error::InputWidth { expected: 6, got: 5 };
+            let refused = trainer.pass_in_batches(&mut narrow.clone(), &mut [0; 6], &mut [0]);
+            assert_eq!(refused, Err(error));
+            assert!(trainer.pass(&mut narrow).is_err());
+            Pass::default()
+        });
     }
 }

@@ -251,18 +251,19 @@ fn misplaced(sources: &[Source], word: &str, allowed: impl Fn(&str) -> bool) -> 
 }
 
 /// What the files below each path of the core may name after `crate::`. The first path that fits counts.
-const MODULES: [(&str, &[&str]); 12] = [
+const MODULES: [(&str, &[&str]); 13] = [
     ("core/src/lib.rs", &[]),
     ("core/src/error.rs", &[]),
     ("core/src/math.rs", &[]),
     ("core/src/rng.rs", &[]),
     ("core/src/fingerprint.rs", &[]),
+    ("core/src/samples.rs", &[]),
     ("core/src/kernels/", &["math", "Error", "kernels"]),
     ("core/src/init.rs", &["math", "rng"]),
     ("core/src/layers/", &["Error", "kernels", "init", "layers"]),
     ("core/src/network.rs", &["Error", "kernels", "init", "layers"]),
     ("core/src/optim/", &["Error", "kernels", "math", "network", "optim"]),
-    ("core/src/trainer.rs", &["Error", "kernels", "layers", "network", "optim"]),
+    ("core/src/trainer.rs", &["Error", "kernels", "layers", "network", "optim", "samples"]),
     (
         "core/src/blob/",
         &["Error", "kernels", "layers", "network", "fingerprint", "blob", "Sgd", "Adam"],

@@ -11,8 +11,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::inputs;
 use crate::run::{command, read, root, show};
+use crate::{inputs, on_the_host};
 
 /// What `cargo xtask firmware` may be asked.
 #[derive(Debug, Default, clap::Args)]
@@ -41,12 +41,23 @@ struct Program {
     boards: &'static [Board],
     /// Whether it includes what [`inputs::make`] makes.
     inputs: bool,
-    /// What else must hold, given what it printed.
-    check: fn(&str) -> Result<()>,
+    /// By how much a number may differ from the expected one, as a share of it: counts move with every change of the code.
+    tolerance: f64,
+    /// What else must hold, given what it printed and the folder that it may have written files to.
+    check: fn(&str, &Path) -> Result<()>,
 }
 
-const PROGRAMS: &[Program] =
-    &[Program { name: "hello", boards: &[CORTEX_M4], inputs: false, check: |_| Ok(()) }];
+/// A program that needs no inputs and whose output says all.
+const PLAIN: Program =
+    Program { name: "", boards: &[CORTEX_M4], inputs: false, tolerance: 0.0, check: |_, _| Ok(()) };
+
+const PROGRAMS: &[Program] = &[
+    Program { name: "hello", ..PLAIN },
+    Program { name: "kernels", ..PLAIN },
+    Program { name: "infer", inputs: true, check: on_the_host::infer, ..PLAIN },
+    Program { name: "train", inputs: true, check: on_the_host::train, ..PLAIN },
+    Program { name: "bench", inputs: true, tolerance: 0.03, ..PLAIN },
+];
 
 /// How long a program may run: none takes a tenth of it on an idle machine.
 const TIMEOUT: Duration = Duration::from_secs(600);
@@ -80,13 +91,13 @@ fn run_one(program: &Program, board: &Board, overwrite: bool) -> Result<()> {
     let image = build(program.name, board)?;
     let printed = emulate(board, &image)?;
     print!("{printed}");
-    (program.check)(&printed)?;
+    (program.check)(&printed, image.parent().unwrap_or(&image))?;
     let path = root().join("firmware/expected").join(format!("{}.txt", program.name));
     if overwrite {
         return fs::write(&path, printed).with_context(|| path.display().to_string());
     }
     let expected = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    match first_difference(&expected, &printed) {
+    match first_difference(&expected, &printed, program.tolerance) {
         None => Ok(()),
         Some((line, expected, got)) => bail!(
             "{}:{line}: expected `{expected}`, got `{got}`; \
@@ -98,16 +109,31 @@ fn run_one(program: &Program, board: &Board, overwrite: bool) -> Result<()> {
 }
 
 /// The first line in which two texts differ, counted from 1; a line that is not there is empty.
-fn first_difference<'a>(expected: &'a str, got: &'a str) -> Option<(usize, &'a str, &'a str)> {
+fn first_difference<'a>(
+    expected: &'a str,
+    got: &'a str,
+    tolerance: f64,
+) -> Option<(usize, &'a str, &'a str)> {
     let (mut expected, mut got) = (expected.lines(), got.lines());
     for line in 1.. {
         match (expected.next(), got.next()) {
             (None, None) => break,
-            (a, b) if a == b => {}
+            (Some(a), Some(b)) if nearly_equal(a, b, tolerance) => {}
             (a, b) => return Some((line, a.unwrap_or_default(), b.unwrap_or_default())),
         }
     }
     None
+}
+
+/// Whether two lines agree but for numbers that differ by a share of `tolerance` at most.
+fn nearly_equal(expected: &str, got: &str, tolerance: f64) -> bool {
+    let number = |word: &str| word.trim_matches(|c: char| !c.is_ascii_digit()).parse::<f64>();
+    let near = |(a, b): (&str, &str)| match (number(a), number(b)) {
+        (Ok(a), Ok(b)) if tolerance > 0.0 => (a - b).abs() <= tolerance * a.abs(),
+        _ => a == b,
+    };
+    let (words, others) = (expected.split(' '), got.split(' '));
+    words.clone().count() == others.clone().count() && words.zip(others).all(near)
 }
 
 /// Builds one program for a board; returns the path of the image.
@@ -176,8 +202,18 @@ mod tests {
 
     #[test]
     fn the_first_difference_names_its_line_and_both_sides() {
-        assert_eq!(first_difference("a\nb\n", "a\nb\n"), None);
-        assert_eq!(first_difference("a\nb\n", "a\nc\n"), Some((2, "b", "c")));
-        assert_eq!(first_difference("a\nb\n", "a\n"), Some((2, "b", "")));
+        let difference = |expected, got| first_difference(expected, got, 0.0);
+        assert_eq!(difference("a\nb\n", "a\nb\n"), None);
+        assert_eq!(difference("a\nb\n", "a\nc\n"), Some((2, "b", "c")));
+        assert_eq!(difference("a\nb\n", "a\n"), Some((2, "b", "")));
+        assert_eq!(difference("100\n", "101\n"), Some((1, "100", "101")));
+    }
+
+    #[test]
+    fn numbers_may_differ_by_the_tolerance_and_words_by_nothing() {
+        assert!(nearly_equal("a: 1000 (5)", "a: 1030 (5)", 0.03));
+        assert!(!nearly_equal("a: 1000 (5)", "a: 1031 (5)", 0.03));
+        assert!(!nearly_equal("a: 1000 (5)", "b: 1000 (5)", 0.03));
+        assert!(!nearly_equal("a: 1000", "a: 1000 b", 0.03));
     }
 }

@@ -8,6 +8,7 @@ mod ci;
 mod firmware;
 mod inputs;
 mod mnist;
+mod on_the_host;
 mod run;
 
 /// Development tasks of picomlp.

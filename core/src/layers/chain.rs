@@ -188,6 +188,7 @@ impl<A: FixedLayer, B: FixedLayer> FixedLayer for Chain<A, B> {
     const IN_PLACE: bool = A::IN_PLACE && B::IN_PLACE;
     const WIDEST: usize = larger(A::WIDEST, B::WIDEST);
     const GRADIENT_WIDTH: usize = larger(A::GRADIENT_WIDTH, B::GRADIENT_WIDTH);
+    const LAYERS: usize = A::LAYERS + B::LAYERS;
     const INNER_GRADIENT_WIDTH: usize = larger(A::INNER_GRADIENT_WIDTH, B::GRADIENT_WIDTH);
 }
 

@@ -20,6 +20,27 @@ pub trait FixedLayer: Layer + Copy + Default {
     const GRADIENT_WIDTH: usize;
     /// [`Layer::gradient_width`] without it.
     const INNER_GRADIENT_WIDTH: usize;
+    /// Single layers.
+    const LAYERS: usize = 1;
+}
+
+/// Bytes of stack that inference takes at most on a Cortex-M, in a release build: measured by `firmware/src/bin/bench.rs`.
+pub const INFER_STACK: usize = 1024;
+
+/// Bytes of stack that a training step takes at most, as [`INFER_STACK`].
+pub const TRAIN_STACK: usize = 3072;
+
+/// Bytes of RAM for a training step: parameters, `state` `f32`s of optimizer state for each of them, scratch, and stack.
+#[must_use]
+pub const fn train_ram<N: FixedLayer>(state: usize, batch: usize) -> usize {
+    4 * ((1 + state) * N::PARAMS + train_scratch::<N>(batch)) + TRAIN_STACK
+}
+
+/// Bytes of a blob with these parameters and nothing else: a header of 64, 16 for each layer and for the section, and the
+/// parameters, filled up to a multiple of 16.
+#[must_use]
+pub const fn flash<N: FixedLayer>() -> usize {
+    64 + 16 * (N::LAYERS + 1) + (4 * N::PARAMS).next_multiple_of(16)
 }
 
 /// `f32`s of scratch for the inference of `batch` samples at once.
@@ -63,6 +84,20 @@ macro_rules! inherent_sizes {
         pub const PARAM_BYTES: usize = 4 * Self::PARAMS;
         /// `f32`s of scratch for the inference of one sample.
         pub const INFER_SCRATCH: usize = $crate::layers::infer_scratch::<Self>(1);
+        /// Bytes of RAM for the inference of one sample with the parameters in flash: scratch, and
+        /// [`INFER_STACK`]($crate::layers::INFER_STACK).
+        pub const INFER_RAM: usize = 4 * Self::INFER_SCRATCH + $crate::layers::INFER_STACK;
+        /// Bytes of RAM for training with [`Sgd`](crate::Sgd) on one sample at a time, parameters included.
+        pub const TRAIN_RAM: usize = Self::train_ram(0, 1);
+        /// Bytes of flash for the parameters: a blob that holds nothing else.
+        pub const FLASH: usize = $crate::layers::flash::<Self>();
+
+        /// Bytes of RAM for training on `batch` samples at a time with an optimizer that keeps `state_per_param` `f32`s for
+        /// each parameter: parameters, state, scratch, and [`TRAIN_STACK`]($crate::layers::TRAIN_STACK).
+        #[must_use]
+        pub const fn train_ram(state_per_param: usize, batch: usize) -> usize {
+            $crate::layers::train_ram::<Self>(state_per_param, batch)
+        }
 
         /// `f32`s of scratch for the inference of `batch` samples at once.
         #[must_use]

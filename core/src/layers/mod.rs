@@ -16,7 +16,9 @@ pub use any::AnyLayer;
 pub use chain::Chain;
 pub use dense::{Dense, DenseLayer};
 pub use dim::{Const, Dim};
-pub use fixed::{FixedLayer, infer_scratch, train_scratch};
+pub use fixed::{
+    FixedLayer, INFER_STACK, TRAIN_STACK, flash, infer_scratch, train_ram, train_scratch,
+};
 pub use relu::{Relu, ReluLayer};
 pub use sequential::{LayerList, MAX_LAYERS, Sequential};
 

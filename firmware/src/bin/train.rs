@@ -1,0 +1,94 @@
+//! Trains 784-32-10 from scratch on digits that stay in flash, one at a time, and writes the result out as a blob.
+//!
+//! The host does the same training and must come to the same bits.
+#![no_std]
+#![no_main]
+
+use cortex_m_rt::entry;
+use picomlp::blob::{Contents, Input};
+use picomlp::fingerprint::fingerprint;
+use picomlp::{Error, Init, InputMap, Mlp, Network, Sgd, StoredSamples, Trainer, argmax};
+use picomlp_firmware::console::{exit, fail, print, print_hex_u64, print_u32};
+use picomlp_firmware::digits::{Digits, PIXELS};
+use picomlp_firmware::{stack, test_digits, training_digits};
+use semihosting::fs::File;
+use semihosting::io::Write;
+
+type Net = Mlp<PIXELS, 32, 10>;
+
+// What this program may take, stack included: checked before anything runs.
+const _: () = assert!(Net::TRAIN_RAM <= 108 * 1024);
+
+const PASSES: usize = 2;
+
+#[entry]
+fn main() -> ! {
+    static mut PARAMS: [f32; Net::PARAMS] = [0.0; Net::PARAMS];
+    static mut SCRATCH: [f32; Net::train_scratch(1)] = [0.0; Net::train_scratch(1)];
+    let test = test_digits!().first(1000);
+    if Net::default().init(PARAMS, Init::He, 1).is_err() {
+        fail("the parameters have a wrong length");
+    }
+    print_accuracy("before", PARAMS, test, SCRATCH);
+    if train(PARAMS, SCRATCH).is_err() {
+        fail("training was refused");
+    }
+    print_accuracy("after", PARAMS, test, SCRATCH);
+    print("fingerprint: ");
+    print_hex_u64(fingerprint(PARAMS));
+    print("\nRAM, weights and stack included: ");
+    print_u32((stack::statics() + stack::high_water_mark()) as u32);
+    print(" bytes\n");
+    if !written(PARAMS) {
+        fail("trained.pmlp could not be written");
+    }
+    exit(0)
+}
+
+/// Passes over the digits in flash, batch 1.
+#[inline(never)]
+fn train(params: &mut [f32], scratch: &mut [f32]) -> Result<(), Error> {
+    let Digits { images, labels } = training_digits!();
+    let mut trainer = Trainer::new(Net::default(), Sgd::new(0.02), params, &mut [], scratch)?;
+    for _ in 0..PASSES {
+        trainer.pass(&mut StoredSamples::new(images, labels))?;
+    }
+    Ok(())
+}
+
+fn print_accuracy(when: &str, params: &[f32], test: Digits, scratch: &mut [f32]) {
+    let mut right = 0;
+    for (image, label) in test.iter() {
+        let mut logits = [0.0; Net::OUTPUTS];
+        if classify(params, image, &mut logits, scratch) == Ok(usize::from(label)) {
+            right += 1;
+        }
+    }
+    print("right of 1000 test pictures ");
+    print(when);
+    print(" training: ");
+    print_u32(right);
+    print("\n");
+}
+
+#[inline(never)]
+fn classify(
+    params: &[f32],
+    image: &[u8; PIXELS],
+    logits: &mut [f32],
+    scratch: &mut [f32],
+) -> Result<usize, Error> {
+    Net::default().forward(params, image, logits, scratch)?;
+    Ok(argmax(logits))
+}
+
+/// Writes the parameters as a blob, piece by piece, to a file of the host.
+fn written(params: &[f32]) -> bool {
+    let Ok(mut file) = File::create(c"trained.pmlp") else { return false };
+    let net = Net::default();
+    let input = Some(Input { rows: 28, cols: 28, map: InputMap::PIXELS });
+    let mut whole = true;
+    let length = Contents { input, ..Contents::new(&net, params) }
+        .write_pieces(|piece| whole &= file.write_all(piece).is_ok());
+    whole && length.is_ok()
+}

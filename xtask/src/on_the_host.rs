@@ -1,0 +1,73 @@
+//! What the firmware programs compute, computed on this machine: the bits must be the same.
+
+use std::fs;
+use std::path::Path;
+
+use aligned_vec::{AVec, ConstAlign};
+use anyhow::{Context, Result, ensure};
+use picomlp::fingerprint::{FNV_OFFSET, fingerprint, fnv1a};
+use picomlp::{Init, IntoBatch, Mlp, Model, Network, Sgd, StoredSamples, Trainer};
+
+use crate::inputs::{self, PIXELS};
+
+type Wide = Mlp<PIXELS, 128, 10>;
+type Small = Mlp<PIXELS, 32, 10>;
+
+fn input(name: &str) -> Result<Vec<u8>> {
+    let path = inputs::folder().join(name);
+    fs::read(&path).with_context(|| path.display().to_string())
+}
+
+/// `infer`: the logits of the first 100 test pictures.
+pub(crate) fn infer(printed: &str, _folder: &Path) -> Result<()> {
+    let blob = aligned(&input("model.pmlp")?);
+    let model = Model::<Wide>::from_blob(&blob)?;
+    let images = input("test-images.bin")?;
+    let (mut logits, mut scratch) = ([0.0; Wide::OUTPUTS], [0.0; Wide::INFER_SCRATCH]);
+    let mut hash = FNV_OFFSET;
+    for image in images.chunks_exact(PIXELS).take(100) {
+        let pixels = model.read(image.into_batch(PIXELS)?);
+        model.net().forward(model.params(), pixels, &mut logits, &mut scratch)?;
+        hash = logits.iter().fold(hash, |hash, logit| fnv1a(hash, &logit.to_le_bytes()));
+    }
+    same_fingerprint(printed, hash)
+}
+
+/// `train`: two passes over the digits, batch 1; and the blob that the device has written.
+pub(crate) fn train(printed: &str, folder: &Path) -> Result<()> {
+    let (images, labels) = (input("train-images.bin")?, input("train-labels.bin")?);
+    let mut params = vec![0.0; Small::PARAMS];
+    let mut scratch = vec![0.0; Small::train_scratch(1)];
+    let net = Small::default();
+    net.init(&mut params, Init::He, 1)?;
+    let mut trainer = Trainer::new(net, Sgd::new(0.02), &mut params, &mut [], &mut scratch)?;
+    for _ in 0..2 {
+        trainer.pass(&mut StoredSamples::<PIXELS>::new(images.as_chunks().0, &labels))?;
+    }
+    let expected = fingerprint(&params);
+    same_fingerprint(printed, expected)?;
+    let path = folder.join("trained.pmlp");
+    let bytes = aligned(&fs::read(&path).with_context(|| path.display().to_string())?);
+    let model = Model::<Small>::from_blob(&bytes).with_context(|| path.display().to_string())?;
+    let got = fingerprint(model.params());
+    ensure!(
+        got == expected,
+        "{}: its parameters have the fingerprint {got:016x}, the host's {expected:016x}",
+        path.display()
+    );
+    Ok(())
+}
+
+/// The same bytes at an address that a blob may lie at.
+fn aligned(bytes: &[u8]) -> AVec<u8, ConstAlign<16>> {
+    AVec::from_slice(16, bytes)
+}
+
+fn same_fingerprint(printed: &str, expected: u64) -> Result<()> {
+    let expected = format!("{expected:016x}");
+    ensure!(
+        printed.split_whitespace().any(|word| word == expected),
+        "this machine computes {expected}, the device did not print that"
+    );
+    Ok(())
+}
