@@ -7,6 +7,7 @@
 //! * [`Network`] has what can be done with one: initialise, run, ask for the gradient.
 //! * [`Trainer`] makes steps with [`Sgd`] or [`Adam`], fused into the backward pass.
 //! * [`Model`] runs a weight blob in place; [`blob::Contents`] writes one, [`include_model!`] puts one in flash.
+//! * [`protocol`] is how `picomlp verify` asks a device for its logits.
 //! * [`kernels`] are the numeric kernels, each beside its scalar twin.
 //!
 //! ```
@@ -32,6 +33,7 @@ compile_error!("picomlp's blobs are used in place and are little-endian");
 extern crate std;
 
 pub mod blob;
+mod checksum;
 mod error;
 pub mod fingerprint;
 mod init;
@@ -40,6 +42,7 @@ pub mod layers;
 pub mod math;
 mod network;
 pub mod optim;
+pub mod protocol;
 pub mod rng;
 mod samples;
 mod trainer;

@@ -251,13 +251,14 @@ fn misplaced(sources: &[Source], word: &str, allowed: impl Fn(&str) -> bool) -> 
 }
 
 /// What the files below each path of the core may name after `crate::`. The first path that fits counts.
-const MODULES: [(&str, &[&str]); 13] = [
+const MODULES: [(&str, &[&str]); 15] = [
     ("core/src/lib.rs", &[]),
     ("core/src/error.rs", &[]),
     ("core/src/math.rs", &[]),
     ("core/src/rng.rs", &[]),
     ("core/src/fingerprint.rs", &[]),
     ("core/src/samples.rs", &[]),
+    ("core/src/checksum.rs", &[]),
     ("core/src/kernels/", &["math", "Error", "kernels"]),
     ("core/src/init.rs", &["math", "rng"]),
     ("core/src/layers/", &["Error", "kernels", "init", "layers"]),
@@ -266,7 +267,21 @@ const MODULES: [(&str, &[&str]); 13] = [
     ("core/src/trainer.rs", &["Error", "kernels", "layers", "network", "optim", "samples"]),
     (
         "core/src/blob/",
-        &["Error", "kernels", "layers", "network", "fingerprint", "blob", "Sgd", "Adam"],
+        &[
+            "Error",
+            "kernels",
+            "layers",
+            "network",
+            "fingerprint",
+            "checksum",
+            "blob",
+            "Sgd",
+            "Adam",
+        ],
+    ),
+    (
+        "core/src/protocol/",
+        &["Error", "layers", "network", "fingerprint", "checksum", "blob", "protocol"],
     ),
 ];
 

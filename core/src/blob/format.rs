@@ -1,6 +1,6 @@
 //! The format's fixed numbers; `docs/blob-format.md` explains them.
 
-use crc::{CRC_32_ISO_HDLC, Crc};
+pub(super) use crate::checksum::CRC;
 
 /// The first eight bytes. The first is neither 0x00 nor 0xFF, so erased or zeroed flash cannot begin like a blob;
 /// the line ends and the 0x1A show a transfer that took the file for text.
@@ -40,9 +40,6 @@ pub(super) mod section {
     pub(crate) const PROVENANCE: u32 = 5;
     pub(crate) const SELF_TEST: u32 = 6;
 }
-
-/// CRC-32 as in zip, PNG and Ethernet.
-pub(super) const CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 
 /// The little-endian number at `at`, 0 past the end: callers have checked the length.
 pub(super) fn u32_at(bytes: &[u8], at: usize) -> u32 {

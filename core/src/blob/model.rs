@@ -141,7 +141,11 @@ impl<'a, N: Layer> Model<'a, N> {
     }
 
     /// The logits of one sample, `[outputs]`, in the scratch.
-    fn logits<'s, 'x>(
+    ///
+    /// # Errors
+    ///
+    /// Those of [`classify`](Self::classify).
+    pub fn logits<'s, 'x>(
         &self,
         x: impl IntoBatch<'x>,
         scratch: &'s mut [f32],

@@ -1,0 +1,99 @@
+//! The device's end: what it runs, and its answer to whatever comes in.
+
+use super::frame::{Frame, FrameError};
+use super::message::{Arithmetic, ErrorCode, Info, Message, MessageError, Words};
+use crate::Error;
+use crate::blob::Model;
+use crate::layers::Layer;
+use crate::network::argmax;
+
+/// What can be asked for logits over the protocol.
+pub trait Device {
+    /// What it runs.
+    fn info(&self) -> Info<'_>;
+
+    /// The class of one sample, and its logits.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InputWidth`] if the sample is not `[inputs]`, and whatever keeps the model from running.
+    fn classify(&mut self, pixels: &[u8]) -> Result<(u32, Words<'_>), Error>;
+}
+
+/// A model in f32, as a device.
+#[derive(Debug)]
+pub struct ModelDevice<'a, N> {
+    /// The model.
+    pub model: Model<'a, N>,
+    /// What the device calls itself.
+    pub name: &'a str,
+    /// As long as [`infer_scratch`](Layer::infer_scratch)`(1)` or longer.
+    pub scratch: &'a mut [f32],
+}
+
+impl<N: Layer> Device for ModelDevice<'_, N> {
+    fn info(&self) -> Info<'_> {
+        let (net, blob) = (self.model.net(), self.model.blob());
+        Info {
+            // Of the parameters as they lie there, not as the header says.
+            fingerprint: crate::fingerprint::fingerprint(self.model.params()),
+            architecture: blob.architecture_fingerprint(),
+            inputs: net.inputs() as u32,
+            outputs: net.outputs() as u32,
+            arithmetic: Arithmetic::F32,
+            name: self.name,
+        }
+    }
+
+    fn classify(&mut self, pixels: &[u8]) -> Result<(u32, Words<'_>), Error> {
+        let (expected, got) = (self.model.net().inputs(), pixels.len());
+        if got != expected {
+            return Err(Error::InputWidth { expected, got });
+        }
+        let logits = self.model.logits(pixels, self.scratch)?;
+        Ok((argmax(logits) as u32, Words::from_floats(logits)))
+    }
+}
+
+/// Answers what a [`Decoder`](super::Decoder) gave: hands the frame over in pieces, first to last.
+///
+/// What came garbled is answered as such, so that the other end need not wait; if not even its header was sound, with
+/// the sequence number 0.
+pub fn answer(
+    device: &mut impl Device,
+    came: Result<Frame<'_>, FrameError>,
+    take: impl FnMut(&[u8]),
+) {
+    let error = |code, text| Message::Error { code, text };
+    let (sequence, reply) = match came {
+        Err(FrameError::HeaderCrc { .. }) => (0, error(ErrorCode::Garbled, "header")),
+        Err(FrameError::PayloadCrc { sequence, .. }) => {
+            (sequence, error(ErrorCode::Garbled, "payload"))
+        }
+        Err(FrameError::Version { sequence, .. }) => {
+            (sequence, error(ErrorCode::Unsupported, "protocol version"))
+        }
+        Err(FrameError::TooLong { sequence, .. }) => {
+            (sequence, error(ErrorCode::Length, "more values than the model has inputs"))
+        }
+        Ok(frame) => (
+            frame.sequence,
+            match frame.message() {
+                Ok(Message::Hello) => Message::Info(device.info()),
+                Ok(Message::Classify { pixels }) => match device.classify(pixels) {
+                    Ok((class, logits)) => Message::Result { class, logits },
+                    Err(Error::InputWidth { .. }) => {
+                        error(ErrorCode::Length, "not as many values as the model has inputs")
+                    }
+                    Err(_) => error(ErrorCode::Failed, "the model cannot be run"),
+                },
+                Err(MessageError::Payload { .. }) => error(ErrorCode::Length, "request"),
+                Ok(_) | Err(_) => error(ErrorCode::Unsupported, "kind of request"),
+            },
+        ),
+    };
+    Frame::write_pieces(sequence, &reply, take);
+}
+
+#[cfg(test)]
+mod tests;
