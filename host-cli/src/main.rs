@@ -23,6 +23,7 @@ enum Command {
     Predict(commands::predict::Args),
     Inspect(commands::inspect::Args),
     Draw(commands::draw::Args),
+    Verify(commands::verify::Args),
     Bench(commands::bench::Args),
 }
 
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Command::Predict(args) => commands::predict::run(args, out),
         Command::Inspect(args) => commands::inspect::run(args, out),
         Command::Draw(args) => commands::draw::run(args, out),
+        Command::Verify(args) => commands::verify::run(args, out),
         Command::Bench(args) => commands::bench::run(args, out),
     };
     match result.and_then(|()| Ok(out.flush()?)) {

@@ -16,3 +16,4 @@ mod mnist;
 mod output;
 mod pictures;
 mod util;
+mod verify;

@@ -1,0 +1,77 @@
+//! `picomlp verify`: whether a device computes the bits that this machine computes.
+
+mod compare;
+mod fault;
+mod link;
+mod report;
+mod session;
+
+use core::time::Duration;
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+use picomlp::Layer;
+use picomlp::protocol::ModelDevice;
+
+use crate::ModelFile;
+use crate::data::Source;
+use crate::model_file::check_fit;
+use link::Link;
+use session::{Session, memory_len};
+
+/// Compare a device with this machine, bit for bit: fingerprint, logits and class of every image.
+///
+/// The device speaks the protocol of docs/device-protocol.md over the command's standard input and output; the firmware
+/// program `device` is such a device.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The model that the device should have, as `train` writes it.
+    model: PathBuf,
+    /// A command to start, with its arguments as a shell takes them, or a serial port that is set up already.
+    #[arg(long, value_name = "COMMAND")]
+    device: String,
+    /// `synthetic`, or a folder with MNIST's test images and labels.
+    #[arg(long, default_value_t, value_name = "DIR")]
+    data: Source,
+    /// Send so many images, from the first on.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..), value_name = "N")]
+    limit: u32,
+    /// Wait so long for each answer.
+    #[arg(long, default_value = "10", value_parser = timeout, value_name = "SECONDS")]
+    timeout: Duration,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the device, compares and reports on `out`.
+///
+/// # Errors
+///
+/// If model or data cannot be read or do not fit each other, if the device cannot be started, has another model,
+/// does not answer as the protocol has it, or differs in a bit.
+pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
+    let file = ModelFile::read(&args.model)?;
+    let model = file.model()?;
+    let (inputs, outputs) = (model.net().inputs(), model.net().outputs());
+    let data = args.data.load_test(outputs)?;
+    check_fit(&model, file.path(), &data)?;
+    ensure!(!data.is_empty(), "{}: there is no image to send", args.data);
+    let mut scratch = vec![0.0; model.net().infer_scratch(1)];
+    let mut host = ModelDevice { model, name: "host", scratch: &mut scratch };
+
+    let mut memory = vec![0; memory_len(outputs)];
+    let mut session = Session::new(Link::open(&args.device)?, args.timeout, &mut memory);
+    let device = session.hello(inputs).context("hello")?;
+    compare::check_model(&host, &device, file.path())?;
+    let all = compare::compare(&mut session, &mut host, &data, args.limit as usize)?;
+    report::report(args, out, &device, &all)
+}
+
+/// Seconds, more than none.
+fn timeout(text: &str) -> Result<Duration> {
+    let seconds: f64 = text.parse().context("expected a number of seconds")?;
+    let timeout = Duration::try_from_secs_f64(seconds).ok().filter(|timeout| !timeout.is_zero());
+    timeout.filter(|t| t.as_secs() <= 86_400).context("expected seconds above 0, a day at most")
+}

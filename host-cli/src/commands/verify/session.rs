@@ -1,0 +1,210 @@
+//! Requests and their answers.
+
+use core::time::Duration;
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use picomlp::protocol::{
+    Arithmetic, Decoder, ErrorCode, Frame, FrameError, MAGIC, MAX_NAME, Message,
+};
+
+use super::fault::Fault;
+use super::link::{Event, Link};
+
+/// How long a device that may still be starting has for the answer to a hello, before it is sent another.
+const HELLO_AGAIN: Duration = Duration::from_millis(500);
+
+/// Bytes of a payload that every answer but a result fits in.
+const OTHER_ANSWERS: usize = 28 + MAX_NAME;
+
+/// Bytes of memory that a session with a model of so many outputs needs.
+pub(super) fn memory_len(outputs: usize) -> usize {
+    OTHER_ANSWERS.max(4 + 4 * outputs)
+}
+
+/// What a device says of itself.
+#[derive(Debug)]
+pub(super) struct DeviceInfo {
+    pub(super) fingerprint: u64,
+    pub(super) architecture: u64,
+    pub(super) inputs: usize,
+    pub(super) outputs: usize,
+    pub(super) arithmetic: Arithmetic,
+    pub(super) name: String,
+}
+
+/// What a device computed of one image.
+#[derive(Debug, PartialEq)]
+pub(super) struct Outcome {
+    pub(super) class: u32,
+    pub(super) logits: Vec<u32>,
+}
+
+/// A message of the device.
+enum Answer {
+    Info(DeviceInfo),
+    Outcome(Outcome),
+    Refused(ErrorCode, String),
+    Other,
+}
+
+/// A device that answers one request after the other.
+pub(super) struct Session<'m> {
+    link: Link,
+    timeout: Duration,
+    decoder: Decoder<'m>,
+    /// What has come and was not looked at yet.
+    unread: VecDeque<u8>,
+    /// The first bytes since the last frame.
+    first: Vec<u8>,
+    sequence: u16,
+    /// Once the device has answered, it says nothing but answers.
+    started: bool,
+}
+
+impl<'m> Session<'m> {
+    /// `memory` as long as [`memory_len`] says.
+    pub(super) fn new(link: Link, timeout: Duration, memory: &'m mut [u8]) -> Self {
+        Self {
+            link,
+            timeout,
+            decoder: Decoder::new(memory),
+            unread: VecDeque::new(),
+            first: Vec::new(),
+            sequence: 0,
+            started: false,
+        }
+    }
+
+    /// Asks what the device runs, until it answers. `inputs` are those of the model that it should have.
+    pub(super) fn hello(&mut self, inputs: usize) -> Result<DeviceInfo, Fault> {
+        let until = Instant::now() + self.timeout;
+        // What is left of the request of an earlier run that was stopped, for which the device would wait.
+        let rest_of_request = vec![0; inputs + 4];
+        // Garbled bytes may be noise, or an answer to an earlier run: they count only if nothing better comes.
+        let mut last = None;
+        loop {
+            if self.sequence > 0 {
+                self.link.send(rest_of_request.clone());
+            }
+            self.send(&Message::Hello);
+            let again = until.min(Instant::now() + HELLO_AGAIN);
+            loop {
+                match self.next(again) {
+                    Ok((sequence, _, Answer::Info(info))) if sequence <= self.sequence => {
+                        self.started = true;
+                        return Ok(info);
+                    }
+                    Ok((got, _, Answer::Info(_))) => {
+                        last = Some(Fault::Sequence { expected: self.sequence, got });
+                    }
+                    Ok((_, _, Answer::Refused(code, text))) => {
+                        let fault = Fault::Refused { code, text };
+                        if code != ErrorCode::Garbled {
+                            return Err(fault);
+                        }
+                        last = Some(fault);
+                    }
+                    Ok((_, got, _)) => last = Some(Fault::Kind { expected: "info", got }),
+                    Err(
+                        fault @ Fault::Frame(
+                            FrameError::HeaderCrc { .. } | FrameError::PayloadCrc { .. },
+                        ),
+                    ) => last = Some(fault),
+                    Err(stalled @ Fault::Stalled { .. }) => {
+                        if again == until {
+                            return Err(last.unwrap_or(stalled));
+                        }
+                        break;
+                    }
+                    Err(fault) => return Err(fault),
+                }
+            }
+        }
+    }
+
+    /// Asks for one image's class and its `outputs` logits.
+    pub(super) fn classify(&mut self, pixels: &[u8], outputs: usize) -> Result<Outcome, Fault> {
+        self.send(&Message::Classify { pixels });
+        let until = Instant::now() + self.timeout;
+        let (got, kind, answer) = loop {
+            let next = self.next(until)?;
+            // A device that was slow to start answers to every hello.
+            if !matches!(next.2, Answer::Info(_)) {
+                break next;
+            }
+        };
+        // A garbled request may have lost its number.
+        if let Answer::Refused(code, text) = answer {
+            return Err(Fault::Refused { code, text });
+        }
+        if got != self.sequence {
+            return Err(Fault::Sequence { expected: self.sequence, got });
+        }
+        match answer {
+            Answer::Outcome(outcome) if outcome.logits.len() == outputs => Ok(outcome),
+            Answer::Outcome(outcome) => {
+                Err(Fault::Logits { expected: outputs, got: outcome.logits.len() })
+            }
+            _ => Err(Fault::Kind { expected: "a result", got: kind }),
+        }
+    }
+
+    fn send(&mut self, message: &Message<'_>) {
+        self.sequence = self.sequence.wrapping_add(1);
+        let mut bytes = Vec::new();
+        Frame::write_pieces(self.sequence, message, |piece| bytes.extend_from_slice(piece));
+        self.link.send(bytes);
+    }
+
+    /// The next frame: its sequence number, its kind and what it says.
+    fn next(&mut self, until: Instant) -> Result<(u16, u8, Answer), Fault> {
+        loop {
+            while let Some(byte) = self.unread.pop_front() {
+                if self.first.len() < MAGIC.len() {
+                    self.first.push(byte);
+                }
+                if let Some(came) = self.decoder.push(byte) {
+                    self.first.clear();
+                    let frame = came.map_err(Fault::Frame)?;
+                    let answer = read(&frame)?;
+                    return Ok((frame.sequence, frame.kind, answer));
+                }
+                if self.started && self.decoder.skipped() > 0 {
+                    let mut got = core::mem::take(&mut self.first);
+                    got.extend(self.unread.iter().take(MAGIC.len() - got.len()));
+                    return Err(Fault::Magic { got });
+                }
+            }
+            let pending = self.decoder.pending();
+            match self.link.receive(until) {
+                Some(Event::Bytes(bytes)) => self.unread.extend(bytes),
+                Some(Event::End) => {
+                    return Err(Fault::Ended { how: self.link.how_it_ended(), pending });
+                }
+                None => {
+                    let skipped = self.decoder.skipped();
+                    return Err(Fault::Stalled { timeout: self.timeout, pending, skipped });
+                }
+            }
+        }
+    }
+}
+
+fn read(frame: &Frame<'_>) -> Result<Answer, Fault> {
+    Ok(match frame.message().map_err(Fault::Message)? {
+        Message::Info(info) => Answer::Info(DeviceInfo {
+            fingerprint: info.fingerprint,
+            architecture: info.architecture,
+            inputs: info.inputs as usize,
+            outputs: info.outputs as usize,
+            arithmetic: info.arithmetic,
+            name: info.name.to_owned(),
+        }),
+        Message::Result { class, logits } => {
+            Answer::Outcome(Outcome { class, logits: logits.iter().collect() })
+        }
+        Message::Error { code, text } => Answer::Refused(code, text.to_owned()),
+        _ => Answer::Other,
+    })
+}
