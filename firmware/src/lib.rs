@@ -9,6 +9,7 @@ pub mod counter;
 pub mod digits;
 mod faults;
 pub mod stack;
+pub mod uart;
 
 /// An input that `cargo xtask firmware` has put beside the others: its bytes, which stay in flash.
 #[macro_export]

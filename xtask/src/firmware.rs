@@ -12,7 +12,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::run::{command, read, root, show};
-use crate::{inputs, on_the_host};
+use crate::{device, inputs, on_the_host};
 
 /// What `cargo xtask firmware` may be asked.
 #[derive(Debug, Default, clap::Args)]
@@ -59,6 +59,9 @@ const PROGRAMS: &[Program] = &[
     Program { name: "bench", inputs: true, tolerance: 0.03, ..PLAIN },
 ];
 
+/// The program that `picomlp verify` talks to, and its board. It does not end by itself and prints nothing to compare.
+const DEVICE: (&str, Board) = ("device", CORTEX_M4);
+
 /// How long a program may run: none takes a tenth of it on an idle machine.
 const TIMEOUT: Duration = Duration::from_secs(600);
 
@@ -66,11 +69,12 @@ const TIMEOUT: Duration = Duration::from_secs(600);
 pub(crate) fn run(args: &Args) -> Result<()> {
     let wanted = |p: &&Program| args.only.as_ref().is_none_or(|only| only == p.name);
     let programs: Vec<_> = PROGRAMS.iter().filter(wanted).collect();
-    if programs.is_empty() {
-        let names: Vec<_> = PROGRAMS.iter().map(|program| program.name).collect();
+    let with_device = args.only.as_ref().is_none_or(|only| only == DEVICE.0);
+    if programs.is_empty() && !with_device {
+        let names: Vec<_> = PROGRAMS.iter().map(|program| program.name).chain([DEVICE.0]).collect();
         bail!("no program of that name; there are {}", names.join(", "));
     }
-    if programs.iter().any(|program| program.inputs) {
+    if with_device || programs.iter().any(|program| program.inputs) {
         inputs::make()?;
     }
     let mut failed = Vec::new();
@@ -81,6 +85,15 @@ pub(crate) fn run(args: &Args) -> Result<()> {
                 println!("{error:#}");
                 failed.push(format!("{} on {}", program.name, board.name));
             }
+        }
+    }
+    if with_device {
+        let (name, board) = DEVICE;
+        println!("== {name} on {} ==", board.name);
+        if let Err(error) = build(name, &board).and_then(|image| device::verify(board.name, &image))
+        {
+            println!("{error:#}");
+            failed.push(format!("{name} on {}", board.name));
         }
     }
     ensure!(failed.is_empty(), "failed: {}", failed.join(", "));

@@ -301,7 +301,7 @@ fn a_command_that_is_no_device_is_told_what_it_did() {
 fn a_device_that_stalls_is_not_left_running() {
     let place = Place::with_model();
     let device = "sh -c 'echo $$ > pid; exec sleep 600'";
-    let line = "verify model.pmlp --data data --timeout 0.5 --device";
+    let line = "verify model.pmlp --data data --timeout 1 --device";
     let ran = Ran::new(line, place.command(line).arg(device).output().unwrap());
     ran.assert_failed(1, "picomlp: ", &["no answer"]);
     let pid = String::from_utf8(place.read("pid")).unwrap();
