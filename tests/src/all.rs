@@ -11,3 +11,4 @@ mod protocol;
 mod pytorch;
 mod reference;
 mod same_bits;
+mod self_test;

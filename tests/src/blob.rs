@@ -71,7 +71,7 @@ impl Bytes {
 }
 
 /// CRC-32 as in zip, bit by bit: polynomial 0x04C11DB7 reflected.
-fn crc32(bytes: &[u8]) -> u32 {
+pub(crate) fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
             crc >> 1 ^ if crc & 1 == 1 { 0xedb8_8320 } else { 0 }
@@ -125,6 +125,7 @@ fn full() -> Bytes {
         provenance: Some(provenance()),
         self_test_inputs: &SELF_TEST_PIXELS,
         self_test_logits: &logits,
+        self_test_layers: &[],
     };
     let mut blob = vec![];
     let len = contents.write_pieces(|piece| blob.extend_from_slice(piece)).unwrap();

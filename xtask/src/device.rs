@@ -11,7 +11,7 @@ use crate::mnist::{data, picomlp};
 use crate::run::read;
 
 /// MNIST's first test images that the device classifies.
-const IMAGES: &str = "200";
+const IMAGES: u32 = 200;
 
 /// Runs `image` on QEMU's `board`, its first serial port joined to `verify`.
 pub(crate) fn verify(board: &str, image: &Path) -> Result<()> {
@@ -22,7 +22,7 @@ pub(crate) fn verify(board: &str, image: &Path) -> Result<()> {
     );
     let run = |model: &Path| {
         let mut verify = Command::new(&program);
-        verify.arg("verify").arg(model).arg("--json").args(["--limit", IMAGES, "--timeout", "60"]);
+        verify.arg("verify").arg(model).arg("--json").args(["--timeout", "60", "--limit", &IMAGES.to_string()]);
         verify.arg("--data").arg(data()?).args(["--device", &device]);
         anyhow::Ok(verify)
     };
@@ -31,7 +31,7 @@ pub(crate) fn verify(board: &str, image: &Path) -> Result<()> {
     print!("{printed}");
     let line: Value = serde_json::from_str(&printed).context("not a line of JSON")?;
     ensure!(
-        line["device"] == board && line["images"].to_string() == IMAGES,
+        line["device"] == board && line["images"] == IMAGES,
         "not {IMAGES} images on {board}"
     );
     ensure!(line["equal"] == line["images"], "not all images are equal");

@@ -56,6 +56,7 @@ const PROGRAMS: &[Program] = &[
     Program { name: "kernels", ..PLAIN },
     Program { name: "infer", inputs: true, check: on_the_host::infer, ..PLAIN },
     Program { name: "train", inputs: true, check: on_the_host::train, ..PLAIN },
+    Program { name: "selftest", inputs: true, ..PLAIN },
     Program { name: "bench", inputs: true, tolerance: 0.03, ..PLAIN },
 ];
 

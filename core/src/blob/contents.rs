@@ -5,7 +5,7 @@ use super::provenance::FIXED as PROVENANCE_FIXED;
 use super::self_test::{FIXED as SELF_TEST_FIXED, vector_len};
 use super::{BlobError, Input, Provenance};
 use crate::fingerprint::{FNV_OFFSET, fingerprint, fnv1a};
-use crate::layers::{AnyLayer, Layer, LayerList};
+use crate::layers::{AnyLayer, Layer, LayerList, hidden_outputs};
 
 /// What goes into a blob.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +24,9 @@ pub struct Contents<'a, N: ?Sized> {
     pub self_test_inputs: &'a [u8],
     /// The logits they give, `[vectors][outputs]`.
     pub self_test_logits: &'a [f32],
+    /// What the layers before the last give, `[vectors][layers][outputs of the layer]`, as
+    /// [`trace`](crate::layers::trace) shows it; or nothing.
+    pub self_test_layers: &'a [f32],
 }
 
 impl<'a, N: Layer + ?Sized> Contents<'a, N> {
@@ -38,6 +41,7 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
             provenance: None,
             self_test_inputs: &[],
             self_test_logits: &[],
+            self_test_layers: &[],
         }
     }
 
@@ -139,6 +143,7 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
                     take(&provenance.to_bytes());
                     take(provenance.command.as_bytes());
                 }
+                section::SELF_TEST_LAYERS => take_floats(self.self_test_layers, &mut take),
                 _ => {
                     let (inputs, outputs) = (self.net.inputs(), self.net.outputs());
                     let pixels = self.self_test_inputs.chunks_exact(inputs.max(1));
@@ -181,6 +186,10 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
         }
         let mut layers = LayerList::new();
         self.net.describe(&mut layers).map_err(|_| BlobError::TooLarge)?;
+        let traced = hidden_outputs(&layers).and_then(|hidden| hidden.checked_mul(vectors));
+        if !self.self_test_layers.is_empty() && Some(self.self_test_layers.len()) != traced {
+            return malformed("its self-test's layers do not fit its layers");
+        }
         let names_len = names.iter().map(|name| name.len() + 1).sum::<usize>();
         let self_test =
             || vectors.checked_mul(vector_len(inputs, outputs)?)?.checked_add(SELF_TEST_FIXED);
@@ -193,10 +202,11 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
                 Some(self.provenance.map_or(0, |p| PROVENANCE_FIXED + p.command.len())),
             ),
             (section::SELF_TEST, if vectors == 0 { Some(0) } else { self_test() }),
+            (section::SELF_TEST_LAYERS, self.self_test_layers.len().checked_mul(4)),
         ];
         let present = lens.iter().filter(|(_, len)| *len != Some(0)).count();
         let mut end = HEADER + ROW * (layers.len() + present);
-        let mut rows = [(0, 0, 0); 5];
+        let mut rows = [(0, 0, 0); 6];
         for (to, (kind, len)) in rows.iter_mut().zip(lens) {
             let len = len.ok_or(BlobError::TooLarge)?;
             *to = (kind, end, len);
@@ -212,7 +222,7 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
 struct Layout {
     layers: LayerList,
     /// Kind, start, length; a length of 0 means that there is no such section.
-    rows: [(u32, usize, usize); 5],
+    rows: [(u32, usize, usize); 6],
     total: usize,
 }
 

@@ -39,6 +39,7 @@ pub(super) mod section {
     pub(crate) const CLASSES: u32 = 4;
     pub(crate) const PROVENANCE: u32 = 5;
     pub(crate) const SELF_TEST: u32 = 6;
+    pub(crate) const SELF_TEST_LAYERS: u32 = 8;
 }
 
 /// The little-endian number at `at`, 0 past the end: callers have checked the length.

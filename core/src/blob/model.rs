@@ -167,15 +167,7 @@ impl<'a, N: Layer> Model<'a, N> {
     /// Those of [`classify`](Self::classify).
     pub fn self_test(&self, scratch: &mut [f32]) -> Result<Option<SelfTestFailure>, Error> {
         let Some(test) = self.blob.self_test() else { return Ok(None) };
-        for (vector, (pixels, expected)) in test.vectors().enumerate() {
-            let logits = self.logits(pixels, scratch)?;
-            for (output, (logit, expected)) in logits.iter().zip(expected).enumerate() {
-                let got = logit.to_bits();
-                if got != expected {
-                    return Ok(Some(SelfTestFailure { vector, output, expected, got }));
-                }
-            }
-        }
-        Ok(None)
+        let map = self.blob.input().map_or(InputMap::PIXELS, |input| input.map);
+        test.run(&self.net, self.params, map, scratch)
     }
 }

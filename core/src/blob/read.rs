@@ -124,10 +124,15 @@ impl<'a> Blob<'a> {
         {
             return malformed("its provenance cannot be read");
         }
-        if let Some(test) = self.section(section::SELF_TEST)
-            && SelfTest::new(test, net.inputs(), net.outputs()).is_none()
-        {
-            return malformed("its self-test does not fit its layers");
+        if let Some(test) = self.section(section::SELF_TEST) {
+            let Some(test) = SelfTest::new(test, net.inputs(), net.outputs()) else {
+                return malformed("its self-test does not fit its layers");
+            };
+            if let Some(layers) = self.section(section::SELF_TEST_LAYERS)
+                && test.with_layers(layers, net.layers()).is_none()
+            {
+                return malformed("its self-test's layers do not fit its layers");
+            }
         }
         Ok(())
     }
@@ -243,7 +248,11 @@ impl<'a> Blob<'a> {
     #[must_use]
     pub fn self_test(&self) -> Option<SelfTest<'a>> {
         let net = self.network().ok()?;
-        SelfTest::new(self.section(section::SELF_TEST)?, net.inputs(), net.outputs())
+        let test = SelfTest::new(self.section(section::SELF_TEST)?, net.inputs(), net.outputs())?;
+        match self.section(section::SELF_TEST_LAYERS) {
+            Some(layers) => test.with_layers(layers, net.layers()),
+            None => Some(test),
+        }
     }
 
     fn tables_end(&self) -> usize {

@@ -11,6 +11,7 @@ mod dim;
 mod fixed;
 mod relu;
 mod sequential;
+mod trace;
 
 pub use any::AnyLayer;
 pub use chain::Chain;
@@ -21,6 +22,8 @@ pub use fixed::{
 };
 pub use relu::{Relu, ReluLayer};
 pub use sequential::{LayerList, MAX_LAYERS, Sequential};
+pub(crate) use trace::hidden_outputs;
+pub use trace::trace;
 
 use crate::Error;
 use crate::init::Init;

@@ -12,8 +12,8 @@ const PAYLOAD_CRC: usize = 20;
 const FINGERPRINT: usize = 32;
 const HEADER_CRC: usize = 60;
 
-/// Rows of the two tables: three layers and five sections.
-const TABLES: usize = 16 * (3 + 5);
+/// Rows of the two tables: three layers and six sections.
+const TABLES: usize = 16 * (3 + 6);
 
 /// Every command that reads a model.
 const READERS: [&str; 3] =
@@ -24,7 +24,7 @@ fn model() -> (Place, Vec<u8>) {
     let place = Place::with_model();
     place.ok("draw 3 -o a.png");
     let bytes = place.read("model.pmlp");
-    assert_eq!(bytes[SECTIONS], 5, "the tables are not as long as these tests think");
+    assert_eq!(bytes[SECTIONS], 6, "the tables are not as long as these tests think");
     (place, bytes)
 }
 
@@ -175,7 +175,7 @@ fn a_model_with_right_checksums_and_no_meaning_is_refused() {
         ("a relu that widens", row(1) + 8, 7, "a relu changes its width"),
         ("a section far away", row(3) + 4, 0xffff_fff0, "a section lies outside it"),
         ("a section too long", row(3) + 8, 0xffff_ffff, "a section lies outside it"),
-        ("a section askew", row(3) + 4, row(8) as u32 + 1, "at a multiple of 16"),
+        ("a section askew", row(3) + 4, row(9) as u32 + 1, "at a multiple of 16"),
     ] {
         println!("{what}");
         place.put("bad.pmlp", &sealed(&good, |bytes| put_u32(bytes, at, value)));
@@ -205,7 +205,7 @@ fn a_model_with_any_table_entry_changed_never_brings_a_command_down() {
 #[test]
 fn parameters_that_are_not_finite_or_not_those_of_fingerprint_or_self_test_are_found() {
     let (place, good) = model();
-    let row = (3..8).map(|row| HEADER + 16 * row).find(|row| good[*row] == 1).unwrap();
+    let row = (3..9).map(|row| HEADER + 16 * row).find(|row| good[*row] == 1).unwrap();
     let params = u32::from_le_bytes(good[row + 4..row + 8].try_into().unwrap()) as usize;
     let len = u32::from_le_bytes(good[row + 8..row + 12].try_into().unwrap()) as usize;
     // The last bias: it changes a logit of every sample.

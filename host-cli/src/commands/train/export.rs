@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use picomlp::blob::{Contents, Input, OptimizerKind, Provenance};
 use picomlp::fingerprint::fingerprint;
+use picomlp::layers::trace;
 use picomlp::{Batch, Layer, Network, Sequential};
 
 use super::args::{Args, OptimizerName};
@@ -36,6 +37,7 @@ pub(super) fn write(
     let mut logits = vec![0.0; vectors * net.outputs()];
     let x = Batch::rows(inputs, net.inputs())?.with_map(plan.map);
     net.forward(params, x, &mut logits, &mut vec![0.0; net.infer_scratch(vectors)])?;
+    let layers = traced(net, params, x)?;
     let command = args.command();
     let count = |samples: usize| u32::try_from(samples).unwrap_or(u32::MAX);
     let contents = Contents {
@@ -59,6 +61,7 @@ pub(super) fn write(
         }),
         self_test_inputs: inputs,
         self_test_logits: &logits,
+        self_test_layers: &layers,
         ..Contents::new(net, params)
     };
     let mut bytes = Vec::with_capacity(contents.byte_len()?);
@@ -67,4 +70,19 @@ pub(super) fn write(
         .with_context(|| format!("cannot write {}", args.out.display()))?;
     output::write_file(&args.out, &bytes)?;
     Ok(Exported { fingerprint: fingerprint(params), bytes: bytes.len() })
+}
+
+/// What every layer but the last gives, sample by sample.
+fn traced(net: &Sequential, params: &[f32], x: Batch<'_, u8>) -> Result<Vec<f32>> {
+    let (mut values, mut scratch) = (Vec::new(), vec![0.0; net.infer_scratch(1)]);
+    let last = net.layers().len() - 1;
+    for sample in x.iter() {
+        let x = Batch::rows(sample, net.inputs())?.with_map(x.map());
+        trace(net, params, x, &mut scratch, |layer, outputs| {
+            if layer < last {
+                values.extend_from_slice(outputs);
+            }
+        })?;
+    }
+    Ok(values)
 }
