@@ -290,6 +290,7 @@ fn a_command_that_is_no_device_is_told_what_it_did() {
     // What it is sent comes back: a port that echoes.
     fails("cat", "hello: garbled answer: expected info, got a message of kind 1");
     fails("sh -c 'printf hello; exec sleep 600'", "5 bytes came, none of them a frame");
+    fails("yes", " bytes came, none of them a frame");
     fails("no-such-program --x", "cannot start the device `no-such-program`: No such file");
     fails("'unfinished", "--device: 'unfinished: missing closing quote");
     fails("", "--device: expected a command or a port, got an empty string");

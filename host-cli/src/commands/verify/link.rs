@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
 use std::thread;
 use std::time::Instant;
 
@@ -64,7 +64,8 @@ impl Link {
                 }
             }
         });
-        let (came, events) = channel();
+        // Bounded: a command that prints without end waits, instead of filling the memory.
+        let (came, events) = sync_channel(16);
         thread::spawn(move || {
             let mut buffer = [0; 4096];
             loop {

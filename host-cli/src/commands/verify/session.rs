@@ -82,43 +82,41 @@ impl<'m> Session<'m> {
         // What is left of the request of an earlier run that was stopped, for which the device would wait.
         let rest_of_request = vec![0; inputs + 4];
         // Garbled bytes may be noise, or an answer to an earlier run: they count only if nothing better comes.
-        let mut last = None;
+        let mut garbled = None;
         loop {
             if self.sequence > 0 {
                 self.link.send(rest_of_request.clone());
             }
             self.send(&Message::Hello);
             let again = until.min(Instant::now() + HELLO_AGAIN);
-            loop {
+            while Instant::now() < again {
                 match self.next(again) {
                     Ok((sequence, _, Answer::Info(info))) if sequence <= self.sequence => {
                         self.started = true;
                         return Ok(info);
                     }
                     Ok((got, _, Answer::Info(_))) => {
-                        last = Some(Fault::Sequence { expected: self.sequence, got });
+                        garbled = Some(Fault::Sequence { expected: self.sequence, got });
                     }
                     Ok((_, _, Answer::Refused(code, text))) => {
                         let fault = Fault::Refused { code, text };
                         if code != ErrorCode::Garbled {
                             return Err(fault);
                         }
-                        last = Some(fault);
+                        garbled = Some(fault);
                     }
-                    Ok((_, got, _)) => last = Some(Fault::Kind { expected: "info", got }),
+                    Ok((_, got, _)) => garbled = Some(Fault::Kind { expected: "info", got }),
+                    Err(Fault::Stalled { .. }) => {}
                     Err(
                         fault @ Fault::Frame(
                             FrameError::HeaderCrc { .. } | FrameError::PayloadCrc { .. },
                         ),
-                    ) => last = Some(fault),
-                    Err(stalled @ Fault::Stalled { .. }) => {
-                        if again == until {
-                            return Err(last.unwrap_or(stalled));
-                        }
-                        break;
-                    }
+                    ) => garbled = Some(fault),
                     Err(fault) => return Err(fault),
                 }
+            }
+            if again == until {
+                return Err(garbled.unwrap_or(self.stalled()));
             }
         }
     }
@@ -130,7 +128,7 @@ impl<'m> Session<'m> {
         let (got, kind, answer) = loop {
             let next = self.next(until)?;
             // A device that was slow to start answers to every hello.
-            if !matches!(next.2, Answer::Info(_)) {
+            if !matches!(next.2, Answer::Info(_)) || Instant::now() >= until {
                 break next;
             }
         };
@@ -159,6 +157,7 @@ impl<'m> Session<'m> {
 
     /// The next frame: its sequence number, its kind and what it says.
     fn next(&mut self, until: Instant) -> Result<(u16, u8, Answer), Fault> {
+        let mut late = false;
         loop {
             while let Some(byte) = self.unread.pop_front() {
                 if self.first.len() < MAGIC.len() {
@@ -176,18 +175,27 @@ impl<'m> Session<'m> {
                     return Err(Fault::Magic { got });
                 }
             }
-            let pending = self.decoder.pending();
             match self.link.receive(until) {
-                Some(Event::Bytes(bytes)) => self.unread.extend(bytes),
+                Some(Event::Bytes(bytes)) => {
+                    self.unread.extend(bytes);
+                    // What came in time is looked at; what never stops coming is not.
+                    if late {
+                        return Err(self.stalled());
+                    }
+                    late = Instant::now() >= until;
+                }
                 Some(Event::End) => {
+                    let pending = self.decoder.pending();
                     return Err(Fault::Ended { how: self.link.how_it_ended(), pending });
                 }
-                None => {
-                    let skipped = self.decoder.skipped();
-                    return Err(Fault::Stalled { timeout: self.timeout, pending, skipped });
-                }
+                None => return Err(self.stalled()),
             }
         }
+    }
+
+    fn stalled(&self) -> Fault {
+        let (pending, skipped) = (self.decoder.pending(), self.decoder.skipped());
+        Fault::Stalled { timeout: self.timeout, pending, skipped }
     }
 }
 
