@@ -33,6 +33,7 @@ compile_error!("picomlp's blobs are used in place and are little-endian");
 extern crate std;
 
 pub mod blob;
+mod buffered;
 mod checksum;
 mod error;
 pub mod fingerprint;

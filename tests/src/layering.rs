@@ -251,7 +251,7 @@ fn misplaced(sources: &[Source], word: &str, allowed: impl Fn(&str) -> bool) -> 
 }
 
 /// What the files below each path of the core may name after `crate::`. The first path that fits counts.
-const MODULES: [(&str, &[&str]); 15] = [
+const MODULES: &[(&str, &[&str])] = &[
     ("core/src/lib.rs", &[]),
     ("core/src/error.rs", &[]),
     ("core/src/math.rs", &[]),
