@@ -14,7 +14,7 @@ pub enum Purpose {
     Init = 1,
     /// The order of the samples; the turn is the epoch.
     Shuffle = 2,
-    /// Which samples are held out for validation; the turn is 0.
+    /// Which samples are held out: for validation (turn 0), for testing (turn 1), in which fold (turn 2).
     Split = 3,
 }
 

@@ -62,6 +62,29 @@ pub fn evaluate<N: Layer + Sync>(
     Ok(Evaluation { samples: order.len(), correct, loss: loss / order.len() as f64, confusion })
 }
 
+/// The class of each of `images`, `[len][inputs]`, their pixels read by `map`, on all threads of the pool.
+///
+/// # Errors
+///
+/// If the pictures do not fit the network.
+pub fn classify<N: Layer + Sync>(
+    pool: &Pool,
+    net: &N,
+    params: &[f32],
+    images: &[u8],
+    map: InputMap,
+) -> Result<Vec<usize>> {
+    let (inputs, outputs) = (net.inputs(), net.outputs());
+    let run = |images: &[u8]| -> Result<Vec<usize>> {
+        let x = Batch::rows(images, inputs)?.with_map(map);
+        let mut logits = vec![0.0; x.len() * outputs];
+        net.forward(params, x, &mut logits, &mut vec![0.0; net.infer_scratch(x.len())])?;
+        Ok(logits.chunks_exact(outputs).map(argmax).collect())
+    };
+    let parts: Result<Vec<_>> = pool.run(|| images.par_chunks(BATCH * inputs).map(run).collect());
+    Ok(parts?.concat())
+}
+
 /// Counts `[true class][found class]`, and the sum of the losses of each batch.
 fn batches<N: Layer>(
     net: &N,

@@ -17,6 +17,6 @@ pub mod timing;
 
 pub use buffer::{Buffer, buffer};
 pub use epochs::Epochs;
-pub use evaluate::{Evaluation, evaluate};
+pub use evaluate::{Evaluation, classify, evaluate};
 pub use model_file::ModelFile;
 pub use pool::Pool;

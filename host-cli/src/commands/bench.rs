@@ -11,7 +11,7 @@ use picomlp::{Adam, Init, Layer, Model, Network, Optimizer, Sequential, Sgd, Tra
 use serde_json::json;
 
 use super::train::{Hidden, OptimizerName};
-use crate::data::{Dataset, Source, Split};
+use crate::data::{Dataset, Format, Source, Split};
 use crate::flops::{forward_flops, step_flops};
 use crate::machine::{Peak, cpu_model, has_wider_vectors, target_features};
 use crate::text::{grouped, percent, widths};
@@ -49,7 +49,7 @@ pub struct Args {
     /// Passes over the training set, each of them timed.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     epochs: u32,
-    /// `synthetic`, or a folder with MNIST's four IDX files, plain or gzipped.
+    /// `synthetic`, or a folder with training and test pictures: MNIST's four IDX files, or PNG files by class.
     #[arg(long, default_value_t, value_name = "DIR")]
     data: Source,
     /// Print one JSON object instead of text.
@@ -64,7 +64,9 @@ pub struct Args {
 /// If the data cannot be read, the settings do not fit it or the machine, the loss stops being a finite number, or a
 /// result is not what it must be.
 pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
-    let data = args.data.load()?;
+    let loaded = args.data.load(&Format::default())?;
+    let test = loaded.test.with_context(|| format!("{}: there is no test set", args.data))?;
+    let data = Split { train: loaded.train, test };
     let hidden = args.hidden.0.iter().copied();
     let layers: Vec<usize> =
         [data.train.pixels()].into_iter().chain(hidden).chain([data.train.classes]).collect();

@@ -4,11 +4,11 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use picomlp::{InputMap, Layer};
+use picomlp::InputMap;
 use serde_json::json;
 
-use crate::data::Source;
-use crate::model_file::check_fit;
+use crate::data::{Format, Source};
+use crate::model_file::{ModelInput, check_fit};
 use crate::text::{grouped, percent};
 use crate::{Evaluation, ModelFile, Pool, evaluate};
 
@@ -17,9 +17,12 @@ use crate::{Evaluation, ModelFile, Pool, evaluate};
 pub struct Args {
     /// The model, as `train` writes it.
     model: PathBuf,
-    /// `synthetic`, or a folder with MNIST's test images and labels.
-    #[arg(long, default_value_t, value_name = "DIR")]
+    /// `synthetic`, a folder with MNIST's test images and labels, a labelled CSV file, or a folder of PNG files by class
+    /// (of which DIR/test is taken if it is there).
+    #[arg(long, default_value_t, value_name = "DATA")]
     data: Source,
+    #[command(flatten)]
+    format: Format,
     /// Threads to use [default: one for each core].
     #[arg(long, value_parser = crate::pool::parse_threads, value_name = "N")]
     threads: Option<usize>,
@@ -36,8 +39,10 @@ pub struct Args {
 pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
     let file = ModelFile::read(&args.model)?;
     let model = file.model()?;
-    let data = args.data.load_test(model.net().outputs())?;
+    let input = ModelInput::new(model.blob(), model.net());
+    let (data, note) = args.data.load_test(&args.format, &input.known())?;
     check_fit(&model, file.path(), &data)?;
+    input.known().check_range(&data, &args.data)?;
     let order: Vec<u32> = (0..).take(data.len()).collect();
     let map = model.blob().input().map_or(InputMap::PIXELS, |input| input.map);
     let pool = Pool::new(args.threads)?;
@@ -56,6 +61,9 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
         });
         writeln!(out, "{line}")?;
         return Ok(());
+    }
+    if let Some(note) = note {
+        writeln!(out, "data           {note}")?;
     }
     write_result(out, &result)?;
     let names: Vec<&str> = model.blob().class_names().collect();

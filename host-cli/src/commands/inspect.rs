@@ -10,6 +10,7 @@ use picomlp::{Adam, AnyLayer, Layer, Sgd};
 use serde_json::json;
 
 use crate::ModelFile;
+use crate::model_file::ModelInput;
 use crate::text::{grouped, percent, widths};
 
 /// Show what a model holds: layers, memory, where it comes from, and whether it is intact.
@@ -99,13 +100,14 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
     }
     if let Some(input) = blob.input() {
         let read = |pixel: f32| pixel * input.map.scale + input.map.shift;
+        let max = ModelInput::new(blob, net).max;
         writeln!(
             out,
-            "input          {}×{} pixels, 0 to 255 read as {:.4} to {:.4}",
+            "input          {}×{} pixels, 0 to {max} read as {:.4} to {:.4}",
             input.rows,
             input.cols,
             read(0.0),
-            read(255.0)
+            read(f32::from(max))
         )?;
     }
     writeln!(out, "classes        {}", blob.class_names().collect::<Vec<_>>().join(" "))?;
@@ -134,12 +136,15 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
             grouped(p.train_samples as usize),
             p.data_fingerprint
         )?;
-        writeln!(
-            out,
-            "test accuracy  {} of {} samples",
-            percent(f64::from(p.test_accuracy)),
-            grouped(p.test_samples as usize)
-        )?;
+        match p.test_samples {
+            0 => writeln!(out, "test accuracy  not measured")?,
+            samples => writeln!(
+                out,
+                "test accuracy  {} of {} samples",
+                percent(f64::from(p.test_accuracy)),
+                grouped(samples as usize)
+            )?,
+        }
         writeln!(out, "repeat         {}", p.command)?;
     }
     writeln!(out, "fingerprint    {print:016x}")?;

@@ -1,27 +1,39 @@
 //! `picomlp predict`: which digit a picture shows.
 
+mod rows;
+
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use picomlp::{Layer, Model, Sequential};
 use serde_json::json;
 
+use crate::data::{Format, Source};
+use crate::model_file::ModelInput;
 use crate::text::percent;
 use crate::{ModelFile, picture};
 
-/// Classify pictures: PNG of any size and colour, dark on light or light on dark.
+/// Classify pictures: PNG of any size and colour, dark on light or light on dark, or a whole data set.
 ///
-/// Each is brought into MNIST's form (the ink fitted into 20×20 of 28×28 pixels, centred by mass) and shown as the
-/// network sees it.
+/// PNG files are brought into MNIST's form (the ink fitted into 20×20 of 28×28 pixels, centred by mass) and shown as the
+/// network sees them. With --data, pictures are taken as they are.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The model, as `train` writes it.
     model: PathBuf,
     /// PNG files, or folders of them.
-    #[arg(required = true, value_name = "FILE.png")]
+    #[arg(required_unless_present = "data", conflicts_with = "data", value_name = "FILE.png")]
     pictures: Vec<PathBuf>,
+    /// Classify the rows of a CSV file, with labels or without, or the test set of other data, as `train` takes it.
+    #[arg(long, value_name = "DATA")]
+    data: Option<Source>,
+    /// Write the answers to this file in Kaggle's form: `ImageId,Label`, ids from 1.
+    #[arg(long, value_name = "FILE.csv", requires = "data")]
+    submission: Option<PathBuf>,
+    #[command(flatten)]
+    format: Format,
     /// Print one JSON object a picture instead of text.
     #[arg(long)]
     json: bool,
@@ -41,13 +53,18 @@ const TOP: usize = 3;
 pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
     let file = ModelFile::read(&args.model)?;
     let model = file.model()?;
+    if let Some(source) = &args.data {
+        return rows::run(args, source, &file, &model, out);
+    }
+    let max = ModelInput::new(model.blob(), model.net()).max;
     let shape = model.blob().input();
     let shape = shape.with_context(|| {
         format!("{}: the model does not say what shape its pictures have", file.path().display())
     })?;
     for path in files(&args.pictures)? {
         let pixels = picture::read_normalised(&path, shape.rows, shape.cols)?;
-        let ranking = ranking(&model, &pixels)?;
+        let inputs: Vec<u8> = pixels.iter().map(|&level| of_range(level, max)).collect();
+        let ranking = ranking(&model, &inputs)?;
         if args.json {
             let top = ranking.iter().take(TOP);
             let top: Vec<_> =
@@ -72,6 +89,12 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
         writeln!(out, "  {}", top.join("   "))?;
     }
     Ok(())
+}
+
+/// A grey level out of 255 as a value out of `max`, rounded.
+fn of_range(level: u8, max: u8) -> u8 {
+    let value = (u32::from(level) * u32::from(max) * 2 + 255) / 510;
+    value as u8 // at most `max`
 }
 
 /// Class names and probabilities, most probable first.
@@ -101,7 +124,7 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
         let mut inside = Vec::new();
         for entry in fs::read_dir(path).with_context(|| format!("cannot read {shown}"))? {
             let path = entry.with_context(|| format!("cannot read {shown}"))?.path();
-            if is_png(&path) {
+            if picture::is_png(&path) {
                 inside.push(path);
             }
         }
@@ -112,6 +135,16 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn is_png(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_range_takes_0_to_0_and_255_to_the_largest_value() {
+        for max in 1..=255 {
+            assert_eq!((of_range(0, max), of_range(255, max)), (0, max));
+        }
+        assert!((0..=255).all(|level| of_range(level, 255) == level));
+        assert_eq!([7, 8, 127, 128].map(|level| of_range(level, 16)), [0, 1, 8, 8]);
+    }
 }

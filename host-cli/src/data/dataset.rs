@@ -1,11 +1,12 @@
 //! Labelled pictures in memory.
 
+use picomlp::InputMap;
 use picomlp::fingerprint::{FNV_OFFSET, fnv1a};
 
 /// Pictures of one shape, each with its label.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dataset {
-    /// The pixels, `[len][rows][cols]`, row-major; 0 is background, 255 is ink.
+    /// The pixels, `[len][rows][cols]`, row-major; 0 is background, `max` is ink.
     pub images: Vec<u8>,
     /// The labels, `[len]`, each below `classes`.
     pub labels: Vec<u8>,
@@ -15,6 +16,10 @@ pub struct Dataset {
     pub cols: usize,
     /// The number of classes; labels run from 0 to `classes - 1`.
     pub classes: usize,
+    /// The names of the classes, `[classes]`; empty if they are called 0, 1, 2 and so on.
+    pub class_names: Vec<String>,
+    /// The value of full ink: no pixel is above it, and it is read as 1.
+    pub max: u8,
 }
 
 impl Dataset {
@@ -48,6 +53,56 @@ impl Dataset {
         &self.images[index * pixels..][..pixels]
     }
 
+    /// The map that reads pixels from 0 to 1.
+    #[must_use]
+    pub fn unit_map(&self) -> InputMap {
+        match self.max {
+            u8::MAX => InputMap::PIXELS,
+            max => InputMap { scale: 1.0 / f32::from(max), shift: 0.0 },
+        }
+    }
+
+    /// The name of a class: its number, if it has no other.
+    #[must_use]
+    pub fn class_name(&self, class: usize) -> String {
+        self.class_names.get(class).cloned().unwrap_or_else(|| class.to_string())
+    }
+
+    /// Adds the pictures of another set, which has the same shape and names.
+    pub(super) fn append(&mut self, other: Self) {
+        debug_assert!((self.rows, self.cols, self.max) == (other.rows, other.cols, other.max));
+        self.images.reserve_exact(other.images.len());
+        self.images.extend(other.images);
+        self.labels.extend(other.labels);
+        self.classes = self.classes.max(other.classes);
+    }
+
+    /// Takes the pictures that `samples` names (ascending) out of the set, which closes up in its order.
+    pub(super) fn take_out(&mut self, samples: &[u32]) -> Self {
+        let pixels = self.pixels();
+        let mut taken = Self {
+            images: Vec::with_capacity(samples.len() * pixels),
+            labels: Vec::with_capacity(samples.len()),
+            class_names: self.class_names.clone(),
+            ..*self
+        };
+        let mut samples = samples.iter().map(|&sample| sample as usize).peekable();
+        let mut kept = 0;
+        for from in 0..self.len() {
+            if samples.next_if_eq(&from).is_some() {
+                taken.images.extend_from_slice(self.image(from));
+                taken.labels.push(self.labels[from]);
+            } else {
+                self.images.copy_within(from * pixels..(from + 1) * pixels, kept * pixels);
+                self.labels[kept] = self.labels[from];
+                kept += 1;
+            }
+        }
+        self.images.truncate(kept * pixels);
+        self.labels.truncate(kept);
+        taken
+    }
+
     /// Computes a number that tells this data from any other: the same pictures and labels, in the
     /// same order and shape.
     ///
@@ -69,7 +124,7 @@ impl Dataset {
 pub struct Split {
     /// What the network learns from.
     pub train: Dataset,
-    /// What it is measured on; never trained on.
+    /// What it is measured on; never trained on. Empty if there is none.
     pub test: Dataset,
 }
 
@@ -79,7 +134,8 @@ mod tests {
 
     fn two_pictures() -> Dataset {
         let images = (1..=12).collect();
-        Dataset { images, labels: vec![0, 2], rows: 2, cols: 3, classes: 3 }
+        let labels = vec![0, 2];
+        Dataset { images, labels, rows: 2, cols: 3, classes: 3, class_names: vec![], max: 255 }
     }
 
     #[test]
@@ -94,6 +150,37 @@ mod tests {
     #[should_panic = "out of range"]
     fn image_panics_past_the_last_picture() {
         let _ = two_pictures().image(2);
+    }
+
+    #[test]
+    fn take_out_parts_the_pictures_and_append_puts_them_together() {
+        let images: Vec<u8> = (0..30).collect();
+        let (labels, class_names) = (vec![0, 1, 2, 3, 4], vec![]);
+        let whole = Dataset { images, labels, rows: 2, cols: 3, classes: 5, class_names, max: 29 };
+        let mut rest = whole.clone();
+        let taken = rest.take_out(&[1, 4]);
+        assert_eq!(
+            (taken.labels.as_slice(), rest.labels.as_slice()),
+            (&[1, 4][..], &[0, 2, 3][..])
+        );
+        assert_eq!((taken.image(1), rest.image(1)), (whole.image(4), whole.image(2)));
+        assert_eq!((taken.classes, taken.max, rest.images.len()), (5, 29, 18));
+        rest.append(taken);
+        assert_eq!(rest.labels, [0, 2, 3, 1, 4]);
+        assert_eq!(rest.image(3), whole.image(1));
+        assert!(rest.take_out(&[]).is_empty());
+    }
+
+    #[test]
+    fn unit_map_reads_full_ink_as_1() {
+        let mut data = two_pictures();
+        assert_eq!(data.unit_map(), InputMap::PIXELS);
+        for max in 1..=255 {
+            data.max = max;
+            let InputMap { scale, shift } = data.unit_map();
+            // 1/max is rounded once, the product once more: 2 half units in the last place of 1.
+            assert!((f32::from(max) * scale + shift - 1.0).abs() <= f32::EPSILON, "{max}");
+        }
     }
 
     #[test]

@@ -5,27 +5,21 @@
 //! dimension, outermost first. Only the two forms that MNIST uses are read: images,
 //! `[count][rows][cols]` of `u8`, and labels, `[count]` of `u8`.
 //!
-//! Whether a file is compressed is decided by its first two bytes, not by its name: browsers and
-//! download scripts unpack files and keep the name, and the other way round.
-//!
 //! Source: the format is described on the MNIST page, <http://yann.lecun.com/exdb/mnist/>, "FILE
 //! FORMATS FOR THE MNIST DATABASE".
 
 use core::fmt;
 use std::{
-    fs::File,
-    io::{self, BufRead, BufReader, ErrorKind, Read},
+    io::{self, Read},
     path::Path,
 };
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use flate2::bufread::GzDecoder;
+
+use super::input::Input;
 
 /// The third byte of the magic number of files whose elements are unsigned bytes.
 const UNSIGNED_BYTE: u8 = 0x08;
-
-/// The first two bytes of every gzip file (RFC 1952, section 2.3.1).
-const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Bytes reserved at most on the header's word alone, enough for MNIST's 47 MB of training images.
 ///
@@ -99,27 +93,19 @@ pub struct Idx {
 /// than the header says; the gzip data is damaged, cut short, or followed by something that is not
 /// gzip data.
 pub fn read(path: &Path, what: Kind) -> Result<Idx> {
-    let name = path.display();
-    let file = File::open(path).with_context(|| format!("cannot open {name}"))?;
-    let mut file = BufReader::with_capacity(1 << 16, file);
-    // A file of one byte is not gzip, and the header's check will say what is wrong with it.
-    let start = file.fill_buf().with_context(|| format!("cannot read {name}"))?;
-    if start.starts_with(&GZIP) {
-        parse(Members::new(file), what, &|error| damaged_gzip(error).context(format!("{name}")))
-    } else {
-        parse(file, what, &|error| anyhow!(error).context(format!("cannot read {name}")))
-    }
-    // Reading errors name the file already; the format's do not.
-    .map_err(|error| match error {
-        Fault::Reading(error) => error,
-        Fault::Format(error) => error.context(format!("{name}")),
-    })
+    let mut input = Input::open(path)?;
+    parse(&mut input, what)
+        // Reading errors become sentences that name the file; the format's do not name it.
+        .map_err(|error| match error {
+            Fault::Reading(error) => input.explain(error),
+            Fault::Format(error) => error.context(format!("{}", path.display())),
+        })
 }
 
 /// Why [`parse`] gave up.
 enum Fault {
     /// The bytes could not be had.
-    Reading(anyhow::Error),
+    Reading(io::Error),
     /// The bytes are not what they should be.
     Format(anyhow::Error),
 }
@@ -130,22 +116,22 @@ impl From<anyhow::Error> for Fault {
     }
 }
 
-/// Reads header and elements from `input`; `explain` turns a reading error into a sentence.
-fn parse(
-    mut input: impl Read,
-    what: Kind,
-    explain: &dyn Fn(io::Error) -> anyhow::Error,
-) -> Result<Idx, Fault> {
-    let explain = |error| Fault::Reading(explain(error));
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        Self::Reading(error)
+    }
+}
 
+/// Reads header and elements from `input`.
+fn parse(mut input: impl Read, what: Kind) -> Result<Idx, Fault> {
     let header_len = 4 + 4 * what.dimensions();
     let mut header = Vec::with_capacity(header_len);
-    input.by_ref().take(header_len as u64).read_to_end(&mut header).map_err(explain)?;
+    input.by_ref().take(header_len as u64).read_to_end(&mut header)?;
     let dims = parse_header(&header, what)?;
 
     let expected = element_count(&dims, what)?;
     let mut data = Vec::with_capacity(expected.min(RESERVE));
-    let got = input.by_ref().take(expected as u64).read_to_end(&mut data).map_err(explain)?;
+    let got = input.by_ref().take(expected as u64).read_to_end(&mut data)?;
     let described = what.describe(&dims);
     if got < expected {
         return Err(Fault::Format(anyhow!(
@@ -154,7 +140,7 @@ fn parse(
         )));
     }
     // This last read also makes a compressed file check its checksum.
-    if input.take(1).read_to_end(&mut Vec::new()).map_err(explain)? != 0 {
+    if input.take(1).read_to_end(&mut Vec::new())? != 0 {
         return Err(Fault::Format(anyhow!(
             "the file is too long: expected {expected} bytes for {described} after the header, \
              and more follow"
@@ -235,66 +221,6 @@ fn element_count(dims: &[usize], what: Kind) -> Result<usize> {
         .with_context(|| {
             format!("the header says {described}, which is more bytes than can be addressed")
         })
-}
-
-/// Says in a sentence what is wrong with a gzip file.
-fn damaged_gzip(error: io::Error) -> anyhow::Error {
-    let what = if error.kind() == ErrorKind::UnexpectedEof {
-        "the gzip data ends too early, as after a download cut short"
-    } else {
-        "the gzip data is damaged"
-    };
-    anyhow!(error).context(what)
-}
-
-/// Unpacks the members of a gzip file, one after the other, as gzip itself does.
-///
-/// Zero bytes after the last member are padding and are passed over; anything else there is an
-/// error, where `flate2::bufread::GzDecoder` would stop without a word.
-struct Members<R> {
-    /// `None` after the last member.
-    current: Option<GzDecoder<R>>,
-}
-
-impl<R: BufRead> Members<R> {
-    fn new(input: R) -> Self {
-        Self { current: Some(GzDecoder::new(input)) }
-    }
-}
-
-impl<R: BufRead> Read for Members<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while let Some(mut member) = self.current.take() {
-            let read = member.read(buffer)?;
-            if read > 0 || buffer.is_empty() {
-                self.current = Some(member);
-                return Ok(read);
-            }
-            let mut rest = member.into_inner();
-            match rest.fill_buf()?.first() {
-                None => {}
-                Some(first) if *first == GZIP[0] => self.current = Some(GzDecoder::new(rest)),
-                Some(_) => skip_padding(rest)?,
-            }
-        }
-        Ok(0)
-    }
-}
-
-/// Reads `rest` to its end; an error if it has a byte that is not zero.
-fn skip_padding(mut rest: impl BufRead) -> io::Result<()> {
-    loop {
-        let bytes = rest.fill_buf()?;
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        if bytes.iter().any(|byte| *byte != 0) {
-            let message = "bytes that are not gzip data follow its end";
-            return Err(io::Error::new(ErrorKind::InvalidData, message));
-        }
-        let read = bytes.len();
-        rest.consume(read);
-    }
 }
 
 #[cfg(test)]

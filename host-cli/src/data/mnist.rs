@@ -70,6 +70,15 @@ pub fn load_test(dir: &Path, classes: usize) -> Result<Dataset> {
     Ok(data)
 }
 
+/// Tells whether one of the four files is in `dir`.
+#[must_use]
+pub fn has_files(dir: &Path) -> bool {
+    [TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS]
+        .into_iter()
+        .flat_map(spellings)
+        .any(|name| is_there(&dir.join(name)))
+}
+
 /// Finds files in `dir` under any of the names that are in use for them.
 fn find<const N: usize>(dir: &Path, names: [&str; N]) -> Result<[PathBuf; N]> {
     let shown = dir.display();
@@ -131,11 +140,12 @@ fn load_pair(images_path: &Path, labels_path: &Path) -> Result<Dataset> {
         labels_path.display(),
         labels.data.len()
     );
-    Ok(Dataset { images: data, labels: labels.data, rows, cols, classes: 0 })
+    let (images, labels, class_names) = (data, labels.data, Vec::new());
+    Ok(Dataset { images, labels, rows, cols, classes: 0, class_names, max: u8::MAX })
 }
 
 /// The largest label plus 1; an error if the labels name fewer than two classes.
-fn count_classes(labels: &[u8]) -> Result<usize> {
+pub(super) fn count_classes(labels: &[u8]) -> Result<usize> {
     let (smallest, largest) =
         labels.iter().fold((u8::MAX, 0), |(low, high), label| (low.min(*label), high.max(*label)));
     ensure!(

@@ -1,19 +1,38 @@
-//! Data to train and test on: MNIST's files in a folder, or digits that the program draws itself.
+//! Data to train and test on: MNIST's files in a folder, a CSV file, a folder of PNG files by class, or digits that the
+//! program draws itself; and how it is parted.
 
+pub mod args;
+pub mod csv_file;
 pub mod dataset;
+pub mod folder;
+pub mod format;
 pub mod idx;
+mod input;
+mod known;
 pub mod mnist;
+pub mod split;
 pub mod synthetic;
 
 use core::{fmt, str::FromStr};
-use std::path::PathBuf;
+use std::{
+    fs,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
+pub use args::{DataArgs, Prepared};
 pub use dataset::{Dataset, Split};
+pub use format::{Format, LabelColumn, Shape};
+pub use known::Known;
 
 /// The word that stands for [`Source::Synthetic`] on the command line.
 const SYNTHETIC: &str = "synthetic";
+
+/// What `--data` takes, for messages.
+const FORMS: &str =
+    "a folder with MNIST's IDX files or with a folder of PNG files for each class, or a CSV file";
 
 /// Where the data comes from, as `--data` names it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,47 +41,129 @@ pub enum Source {
     /// `./synthetic`.
     #[default]
     Synthetic,
-    /// A folder with MNIST's four files, read by [`mnist`]: any other word.
-    Folder(PathBuf),
+    /// Any other word: what is there decides whether [`mnist`], [`folder`] or [`csv_file`] reads it.
+    Path(PathBuf),
+}
+
+/// Data as it was found.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// Pictures to train on.
+    pub train: Dataset,
+    /// Pictures to test on, if there are such.
+    pub test: Option<Dataset>,
+    /// [`csv_file::Table::label_end`].
+    pub label_end: Option<LabelColumn>,
+    /// What was found, in sentences; nothing about IDX files, which say all of it themselves.
+    pub notes: Vec<String>,
+}
+
+/// What is at a path.
+enum Kind {
+    Idx,
+    Png,
+    Csv,
 }
 
 impl Source {
-    /// Loads or draws the training and the test data.
+    /// Loads or draws all of the data.
     ///
     /// Synthetic data is always the same: [`synthetic::TRAIN`] and [`synthetic::TEST`] pictures of
     /// the seed [`synthetic::SEED`], so that two runs can be compared.
     ///
     /// # Errors
     ///
-    /// Those of [`mnist::load_dir`].
-    pub fn load(&self) -> Result<Split> {
-        match self {
-            Self::Synthetic => {
-                Ok(synthetic::split(synthetic::TRAIN, synthetic::TEST, synthetic::SEED))
+    /// Those of [`mnist::load_dir`], [`folder::load`] and [`csv_file::read`]; a CSV file has no labels.
+    pub fn load(&self, format: &Format) -> Result<Loaded> {
+        let Self::Path(path) = self else {
+            let split = synthetic::split(synthetic::TRAIN, synthetic::TEST, synthetic::SEED);
+            return Ok(split.into());
+        };
+        match kind(path)? {
+            Kind::Idx => mnist::load_dir(path).map(Loaded::from),
+            Kind::Png => folder::load(path, format),
+            Kind::Csv => {
+                let table = csv_file::read(path, format, None)?;
+                let (label_end, notes) = (table.label_end.clone(), vec![table.note.clone()]);
+                Ok(Loaded { train: table.into_training(path)?, test: None, label_end, notes })
             }
-            Self::Folder(folder) => mnist::load_dir(folder),
         }
     }
 
-    /// Loads or draws the test data of [`load`](Self::load) only, for a network that knows
-    /// `classes` classes.
+    /// Loads or draws test data alone, which must fit `known`: all of a CSV file, else the test set. A sentence says what
+    /// was found, where that is not plain.
     ///
     /// # Errors
     ///
-    /// Those of [`mnist::load_test`]; or, for synthetic data, `classes` is not 10.
-    pub fn load_test(&self, classes: usize) -> Result<Dataset> {
-        match self {
-            Self::Synthetic => {
-                let data = synthetic::split(0, synthetic::TEST, synthetic::SEED).test;
-                ensure!(
-                    data.classes == classes,
-                    "synthetic data has {} classes, but the model tells {classes} apart",
-                    data.classes
-                );
-                Ok(data)
+    /// Those of [`mnist::load_test`], [`folder::load_test`] and [`csv_file::read`]; a CSV file has no labels; synthetic
+    /// data has another number of classes.
+    pub fn load_test(
+        &self,
+        format: &Format,
+        known: &Known<'_>,
+    ) -> Result<(Dataset, Option<String>)> {
+        let Self::Path(path) = self else {
+            let data = synthetic::split(0, synthetic::TEST, synthetic::SEED).test;
+            ensure!(
+                data.classes == known.classes,
+                "synthetic data has {} classes, but {} tells {} apart",
+                data.classes,
+                known.of,
+                known.classes
+            );
+            return Ok((data, None));
+        };
+        match kind(path)? {
+            Kind::Idx => Ok((mnist::load_test(path, known.classes)?, None)),
+            Kind::Png => {
+                let (data, note) = folder::load_test(path, format, known)?;
+                Ok((data, Some(note)))
             }
-            Self::Folder(folder) => mnist::load_test(folder, classes),
+            Kind::Csv => {
+                let table = csv_file::read(path, format, Some(known))?;
+                let note = table.note.clone();
+                Ok((table.into_test(path, known)?, Some(note)))
+            }
         }
+    }
+
+    /// Loads or draws pictures to classify, `[len][known.shape]`, as [`load_test`](Self::load_test), but a CSV file needs
+    /// no labels.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`load_test`](Self::load_test), and if the pictures are not what `known` says.
+    pub fn load_pictures(&self, format: &Format, known: &Known<'_>) -> Result<Vec<u8>> {
+        if let Self::Path(path) = self
+            && let Kind::Csv = kind(path)?
+        {
+            return Ok(csv_file::read(path, format, Some(known))?.images);
+        }
+        let (data, _) = self.load_test(format, known)?;
+        known.check(&data, self)?;
+        Ok(data.images)
+    }
+}
+
+/// Finds out what is at `path`.
+fn kind(path: &Path) -> Result<Kind> {
+    let shown = path.display();
+    match fs::metadata(path) {
+        Ok(found) if !found.is_dir() => Ok(Kind::Csv),
+        // Where neither is there, the IDX files are missed by name.
+        Ok(_) if mnist::has_files(path) || !folder::has_folders(path) => Ok(Kind::Idx),
+        Ok(_) => Ok(Kind::Png),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            bail!("{shown} does not exist, expected {FORMS}")
+        }
+        Err(error) => Err(error).with_context(|| format!("cannot open {shown}")),
+    }
+}
+
+impl From<Split> for Loaded {
+    fn from(split: Split) -> Self {
+        let (train, test) = (split.train, Some(split.test));
+        Self { train, test, label_end: None, notes: Vec::new() }
     }
 }
 
@@ -70,8 +171,11 @@ impl FromStr for Source {
     type Err = anyhow::Error;
 
     fn from_str(word: &str) -> Result<Self> {
-        ensure!(!word.is_empty(), "expected a folder or `{SYNTHETIC}`, got an empty string");
-        Ok(if word == SYNTHETIC { Self::Synthetic } else { Self::Folder(word.into()) })
+        ensure!(
+            !word.is_empty(),
+            "expected a folder, a file or `{SYNTHETIC}`, got an empty string"
+        );
+        Ok(if word == SYNTHETIC { Self::Synthetic } else { Self::Path(word.into()) })
     }
 }
 
@@ -79,7 +183,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Synthetic => f.write_str(SYNTHETIC),
-            Self::Folder(folder) => write!(f, "{}", folder.display()),
+            Self::Path(path) => write!(f, "{}", path.display()),
         }
     }
 }
@@ -94,31 +198,32 @@ mod tests {
             assert_eq!(word.parse::<Source>().unwrap().to_string(), word);
         }
         assert_eq!("synthetic".parse::<Source>().unwrap(), Source::Synthetic);
-        assert_eq!("./synthetic".parse::<Source>().unwrap(), Source::Folder("./synthetic".into()));
+        assert_eq!("./synthetic".parse::<Source>().unwrap(), Source::Path("./synthetic".into()));
     }
 
     #[test]
     fn source_refuses_an_empty_word() {
         let error = "".parse::<Source>().unwrap_err().to_string();
-        assert_eq!(error, "expected a folder or `synthetic`, got an empty string");
+        assert_eq!(error, "expected a folder, a file or `synthetic`, got an empty string");
     }
 
     #[test]
     fn load_test_gives_the_test_data_of_load() {
-        let split = Source::Synthetic.load().unwrap();
-        assert_eq!((split.train.len(), split.test.len()), (synthetic::TRAIN, synthetic::TEST));
-        assert!(Source::Synthetic.load_test(10).unwrap() == split.test);
-    }
-
-    #[test]
-    fn load_test_refuses_synthetic_data_for_another_class_count() {
-        let error = Source::Synthetic.load_test(4).unwrap_err().to_string();
+        let Loaded { train, test, .. } = Source::Synthetic.load(&Format::default()).unwrap();
+        let test = test.unwrap();
+        assert_eq!((train.len(), test.len()), (synthetic::TRAIN, synthetic::TEST));
+        let known = Known::training(&train);
+        let (alone, note) = Source::Synthetic.load_test(&Format::default(), &known).unwrap();
+        assert!(alone == test && note.is_none());
+        let few = Known { classes: 4, of: "the model", ..known };
+        let error = Source::Synthetic.load_test(&Format::default(), &few).unwrap_err().to_string();
         assert_eq!(error, "synthetic data has 10 classes, but the model tells 4 apart");
     }
 
     #[test]
-    fn load_reads_a_folder() {
-        let error = Source::Folder("no/such/folder".into()).load().unwrap_err();
-        assert!(format!("{error:#}").contains("no/such/folder"), "{error:#}");
+    fn load_says_what_it_takes() {
+        let error = Source::Path("no/such/thing".into()).load(&Format::default()).unwrap_err();
+        let expected = format!("no/such/thing does not exist, expected {FORMS}");
+        assert_eq!(error.to_string(), expected);
     }
 }

@@ -43,7 +43,8 @@ fn draw(count: usize, seed: u64) -> Dataset {
     let (pictures, _) = images.as_chunks_mut::<PIXELS>();
     let labels =
         pictures.iter_mut().zip(0..).map(|(picture, index)| sample(index, seed, picture)).collect();
-    Dataset { images, labels, rows: SIDE, cols: SIDE, classes: CLASSES }
+    let (rows, cols) = (SIDE, SIDE);
+    Dataset { images, labels, rows, cols, classes: CLASSES, class_names: vec![], max: u8::MAX }
 }
 
 #[cfg(test)]

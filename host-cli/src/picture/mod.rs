@@ -13,6 +13,12 @@ pub use normalise::normalise;
 pub use png::{read as read_png, write as write_png};
 pub use terminal::show;
 
+/// Tells whether a file's name is that of a PNG.
+#[must_use]
+pub fn is_png(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"))
+}
+
 /// Reads the PNG at `path` and brings its digit into MNIST's form, `[rows][cols]`.
 ///
 /// # Errors

@@ -164,8 +164,11 @@ fn train_says_which_file_a_folder_lacks() {
 fn train_says_that_the_data_folder_is_missing_or_a_file_or_empty() {
     let place = Place::with_data();
     let file = format!("data/{TEST_LABELS}");
-    place.fails("train --data no/where", &["the folder no/where does not exist", "MNIST"]);
-    place.fails(&format!("train --data {file}"), &[&file, "is a file, expected a folder"]);
+    place.fails("train --data no/where", &["no/where does not exist", "MNIST", "PNG", "CSV"]);
+    place.fails(
+        &format!("train --data {file}"),
+        &[&file, "is one of MNIST's IDX files", "the folder that holds them"],
+    );
     std::fs::create_dir(place.path("empty")).unwrap();
     place.fails("train --data empty", &["the folder empty lacks 4 of the 4 files"]);
 }
@@ -194,7 +197,7 @@ fn eval_says_what_is_wrong_with_the_test_set() {
         let message = place.fails("eval model.pmlp --data data", &parts);
         assert!(message.contains(&format!("data/{file}")), "{message}");
     }
-    place.fails("eval model.pmlp --data nowhere", &["the folder nowhere does not exist"]);
+    place.fails("eval model.pmlp --data nowhere", &["nowhere does not exist, expected a folder"]);
     place.remove(&format!("data/{TEST_LABELS}"));
     place.fails("eval model.pmlp --data data", &["lacks 1 of the 2 files", TEST_LABELS]);
 }

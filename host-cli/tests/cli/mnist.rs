@@ -8,7 +8,7 @@ use crate::util::{FILES, Place};
 /// The folder with the real MNIST, if there is one; else says what is left out.
 ///
 /// `PICOMLP_MNIST` names it, from the workspace's root on; without it, it is looked for beside the workspace.
-fn mnist(what: &str) -> Option<PathBuf> {
+pub(crate) fn mnist(what: &str) -> Option<PathBuf> {
     let named = std::env::var_os("PICOMLP_MNIST");
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let folder = root.join(named.as_deref().unwrap_or("../shared/mnist".as_ref()));

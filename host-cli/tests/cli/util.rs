@@ -223,11 +223,32 @@ pub(crate) fn idx(dims: &[usize], data: &[u8]) -> Vec<u8> {
 
 /// Image and label file of `count` bars.
 pub(crate) fn bars(count: usize, seed: u64) -> (Vec<u8>, Vec<u8>) {
+    let (images, labels) = bars_pixels(count, seed);
+    (idx(&[count, 8, 8], &images), idx(&[count], &labels))
+}
+
+/// Pixels and labels of `count` bars.
+pub(crate) fn bars_pixels(count: usize, seed: u64) -> (Vec<u8>, Vec<u8>) {
     let mut images = vec![0; count * BARS_PIXELS];
     let (pictures, _) = images.as_chunks_mut::<BARS_PIXELS>();
     let pictures = pictures.iter_mut().zip(0..);
-    let labels: Vec<u8> = pictures.map(|(picture, i)| bars8x8(i, seed, picture)).collect();
-    (idx(&[count, 8, 8], &images), idx(&[count], &labels))
+    let labels = pictures.map(|(picture, i)| bars8x8(i, seed, picture)).collect();
+    (images, labels)
+}
+
+/// `label,pixel0,pixel1,…` as Kaggle has it; without labels if there are none.
+pub(crate) fn kaggle(images: &[u8], labels: Option<&[u8]>, pixels: usize) -> Vec<u8> {
+    let names = labels.map(|_| "label".to_owned()).into_iter();
+    let names: Vec<String> = names.chain((0..pixels).map(|i| format!("pixel{i}"))).collect();
+    let mut text = names.join(",") + "\n";
+    for (row, image) in images.chunks_exact(pixels).enumerate() {
+        let label = labels.map(|labels| labels[row]);
+        let fields: Vec<String> =
+            label.iter().chain(image).map(|value| value.to_string()).collect();
+        text += &fields.join(",");
+        text.push('\n');
+    }
+    text.into_bytes()
 }
 
 pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use picomlp::Init;
 
-use crate::data::Source;
+use crate::data::DataArgs;
 use crate::pool::parse_threads;
 use crate::text::{program, shell_word};
 
@@ -18,9 +18,8 @@ use crate::text::{program, shell_word};
 #[derive(Clone, Debug, clap::Args)]
 #[command(allow_negative_numbers = true)] // so that `--lr -1` is a wrong rate, not an unknown flag
 pub struct Args {
-    /// `synthetic`, or a folder with MNIST's four IDX files, plain or gzipped.
-    #[arg(long, default_value_t, value_name = "DIR")]
-    pub(super) data: Source,
+    #[command(flatten)]
+    pub(super) data: DataArgs,
     /// Widths of the hidden layers, separated by commas; '' for none.
     #[arg(long, default_value_t, value_name = "WIDTHS")]
     pub(super) hidden: Hidden,
@@ -36,13 +35,9 @@ pub struct Args {
     /// Learning rate [default: 0.001 for adam, 0.1 for sgd].
     #[arg(long, value_parser = learning_rate, value_name = "RATE")]
     pub(super) lr: Option<f32>,
-    /// Determines initial weights, shuffling and validation split.
+    /// Determines initial weights, shuffling, and which samples are held out.
     #[arg(long, default_value_t = 1)]
     pub(super) seed: u64,
-    /// Share of the training set that is held out for validation; the epoch that is best there is kept.
-    /// With 0, the last one is.
-    #[arg(long, default_value_t = 0.1, value_parser = share, value_name = "SHARE")]
-    pub(super) val_split: f64,
     /// Take the samples in the order of the file in every epoch.
     #[arg(long)]
     pub(super) no_shuffle: bool,
@@ -59,7 +54,13 @@ pub struct Args {
     #[arg(long, value_parser = parse_threads, value_name = "N")]
     pub(super) threads: Option<usize>,
     /// The model file to write.
-    #[arg(long, short, default_value = "model.pmlp", value_name = "FILE")]
+    #[arg(
+        long,
+        short,
+        default_value = "model.pmlp",
+        value_name = "FILE",
+        conflicts_with = "folds"
+    )]
     pub(super) out: PathBuf,
     /// Print one JSON object a line instead of text: one `start`, one `epoch` each, one `done`.
     #[arg(long)]
@@ -84,14 +85,14 @@ impl Args {
             "{} train --data {} --hidden {} --epochs {} --batch-size {} --optimizer {} --lr {} --seed {} \
              --val-split {} --init {}",
             program(),
-            name(&self.data),
+            name(&self.data.source),
             name(&self.hidden),
             self.epochs,
             self.batch_size,
             self.optimizer,
             self.learning_rate(),
             self.seed,
-            self.val_split,
+            self.data.val_split,
             self.init,
         );
         if self.standardise {
@@ -103,7 +104,10 @@ impl Args {
         if let Some(steps) = self.max_steps {
             command.push_str(&format!(" --max-steps {steps}"));
         }
-        command.push_str(&format!(" --out {}", name(&self.out.display())));
+        command.push_str(&self.data.words());
+        if self.data.folds.is_none() {
+            command.push_str(&format!(" --out {}", name(&self.out.display())));
+        }
         command
     }
 }
@@ -194,13 +198,6 @@ fn learning_rate(text: &str) -> Result<f32, String> {
     }
 }
 
-fn share(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(share) if (0.0..1.0).contains(&share) => Ok(share),
-        _ => Err("expected a share of 1: at least 0 and below 1".to_owned()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -242,5 +239,19 @@ mod tests {
         assert_eq!(args.command().split_once(" train ").unwrap().1, line);
         let again = parse(args.command().split_once(" train ").unwrap().1).unwrap();
         assert_eq!(again.command(), args.command());
+    }
+
+    #[test]
+    fn the_command_repeats_every_setting_of_the_data() {
+        for line in [
+            "--test-data b.csv --stratified --csv-header no --label last --csv-max 16 --image-shape 8x8 --out a",
+            "--merge --test-split 10000 --normalise --out a",
+            "--test-split 0 --folds 5",
+        ] {
+            let command = parse(line).unwrap().command();
+            assert!(command.ends_with(&format!(" --val-split 0.1 --init he {line}")), "{command}");
+            let words = command.split_once(" train ").unwrap().1;
+            assert_eq!(parse(words).unwrap().command(), command);
+        }
     }
 }

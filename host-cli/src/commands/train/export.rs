@@ -11,7 +11,7 @@ use super::session::{Place, Plan};
 use crate::data::Split;
 use crate::{Evaluation, output};
 
-/// Test pictures that travel in the model as self-test vectors.
+/// Pictures of the test set (or of the training set if there is none) that travel in the model as self-test vectors.
 const SELF_TESTS: usize = 4;
 
 /// What was written.
@@ -28,12 +28,13 @@ pub(super) fn write(
     data: &Split,
     plan: &Plan,
     kept: Place,
-    test: &Evaluation,
+    test: Option<&Evaluation>,
 ) -> Result<Exported> {
-    let names: Vec<String> = (0..net.outputs()).map(|class| class.to_string()).collect();
+    let names: Vec<String> = (0..net.outputs()).map(|class| data.train.class_name(class)).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let vectors = SELF_TESTS.min(data.test.len());
-    let inputs = &data.test.images[..vectors * net.inputs()];
+    let pictures = if data.test.is_empty() { &data.train } else { &data.test };
+    let vectors = SELF_TESTS.min(pictures.len());
+    let inputs = &pictures.images[..vectors * net.inputs()];
     let mut logits = vec![0.0; vectors * net.outputs()];
     let x = Batch::rows(inputs, net.inputs())?.with_map(plan.map);
     net.forward(params, x, &mut logits, &mut vec![0.0; net.infer_scratch(vectors)])?;
@@ -41,7 +42,7 @@ pub(super) fn write(
     let command = args.command();
     let count = |samples: usize| u32::try_from(samples).unwrap_or(u32::MAX);
     let contents = Contents {
-        input: Some(Input { rows: data.test.rows, cols: data.test.cols, map: plan.map }),
+        input: Some(Input { rows: pictures.rows, cols: pictures.cols, map: plan.map }),
         class_names: &names,
         provenance: Some(Provenance {
             seed: args.seed,
@@ -55,8 +56,8 @@ pub(super) fn write(
             batch_size: args.batch_size,
             epochs: kept.epoch,
             train_samples: count(plan.train.len()),
-            test_samples: count(test.samples),
-            test_accuracy: test.accuracy() as f32,
+            test_samples: count(test.map_or(0, |test| test.samples)),
+            test_accuracy: test.map_or(0.0, Evaluation::accuracy) as f32,
             command: &command,
         }),
         self_test_inputs: inputs,

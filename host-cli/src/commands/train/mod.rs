@@ -4,6 +4,7 @@
 
 mod args;
 mod export;
+mod folds;
 mod report;
 mod session;
 
@@ -18,7 +19,7 @@ pub(crate) use args::{Hidden, OptimizerName};
 use report::Report;
 use session::{Plan, Stopped, train};
 
-use crate::data::Dataset;
+use crate::data::{Dataset, Prepared};
 use crate::{Pool, buffer, evaluate, output};
 
 /// Trains, and writes the model.
@@ -29,36 +30,59 @@ use crate::{Pool, buffer, evaluate, output};
 /// begins), or the loss stops being a finite number.
 pub fn run(args: &Args, out: &mut (impl Write + Send)) -> Result<()> {
     let began = Instant::now();
-    output::check_writable(&args.out)?;
-    let data = args.data.load()?;
+    if args.data.folds.is_none() {
+        output::check_writable(&args.out)?;
+    }
+    let mut args = args.clone();
+    let Prepared { split: data, notes } = args.data.load(args.seed)?;
+    let args = &args;
     let net = Sequential::mlp(&widths(args, &data.train)).context("--hidden")?;
-    let plan = Plan::new(args, &data.train)?;
     let mut params = buffer(net.params(), "parameters")?;
-    net.init(&mut params, args.init.into(), args.seed)?;
     let pool = Pool::new(args.threads)?;
+    let mut report = Report::new(args, &notes, out);
+    if let Some(folds) = args.data.folds {
+        let accuracies =
+            folds::run(args, &pool, &net, &mut params, &data.train, folds as usize, &mut report)?;
+        return report.folds_done(&accuracies, began.elapsed());
+    }
+    let all: Vec<u32> = (0..).take(data.train.len()).collect();
+    let plan = Plan::new(args, &data.train, &all)?;
 
-    let mut report = Report::new(args, out);
-    report.start(&net, &data, &plan)?;
-    let rate = args.learning_rate();
-    let ending = match args.optimizer {
-        OptimizerName::Sgd => {
-            fit(&pool, &net, Sgd::new(rate), &mut params, &data.train, &plan, &mut report)?
-        }
-        OptimizerName::Adam => {
-            fit(&pool, &net, Adam::new(rate), &mut params, &data.train, &plan, &mut report)?
-        }
-    };
+    report.start(&net, &data.train, &plan, data.test.len())?;
+    let ending = learn(args, &pool, &net, &mut params, &data.train, &plan, &mut report)?;
     let out_path = args.out.display();
     let Some(kept) = ending.kept else {
         bail!("{}; no epoch was finished, so nothing was written to {out_path}", ending.why());
     };
-    let order: Vec<u32> = (0..).take(data.test.len()).collect();
-    let test = evaluate(&pool, &net, &params, &data.test, plan.map, &order)?;
-    let model = export::write(args, &net, &params, &data, &plan, kept, &test)?;
+    let test = if data.test.is_empty() {
+        None
+    } else {
+        let order: Vec<u32> = (0..).take(data.test.len()).collect();
+        Some(evaluate(&pool, &net, &params, &data.test, plan.map, &order)?)
+    };
+    let model = export::write(args, &net, &params, &data, &plan, kept, test.as_ref())?;
     if ending.diverged.is_some() {
         bail!("{}; {out_path} holds the model of epoch {}", ending.why(), kept.epoch);
     }
-    report.done(&test, &model, &ending, began.elapsed())
+    report.done(test.as_ref(), &model, &ending, began.elapsed())
+}
+
+/// Trains from new weights on. Afterwards `params` are those to keep, if there are some.
+fn learn(
+    args: &Args,
+    pool: &Pool,
+    net: &Sequential,
+    params: &mut [f32],
+    data: &Dataset,
+    plan: &Plan,
+    report: &mut Report<'_, impl Write + Send>,
+) -> Result<Stopped> {
+    net.init(params, args.init.into(), args.seed)?;
+    let rate = args.learning_rate();
+    match args.optimizer {
+        OptimizerName::Sgd => fit(pool, net, Sgd::new(rate), params, data, plan, report),
+        OptimizerName::Adam => fit(pool, net, Adam::new(rate), params, data, plan, report),
+    }
 }
 
 /// Inputs, hidden layers, classes.

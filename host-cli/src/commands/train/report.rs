@@ -9,10 +9,11 @@ use serde_json::json;
 
 use super::args::Args;
 use super::export::Exported;
+use super::folds::mean_and_deviation;
 use super::session::{Plan, Stopped};
 use crate::Evaluation;
 use crate::commands::eval::write_result;
-use crate::data::{Source, Split};
+use crate::data::{Dataset, Source};
 use crate::progress::Progress;
 use crate::text::{grouped, percent, program, shell_word, widths};
 
@@ -26,23 +27,67 @@ pub(super) struct Epoch {
     pub(super) seconds: Duration,
 }
 
+/// The results of one fold of a cross-validation.
+pub(super) struct Fold {
+    /// Counted from 1.
+    pub(super) number: u32,
+    pub(super) kept_epoch: u32,
+    /// On the samples of the fold.
+    pub(super) test: Evaluation,
+    pub(super) fingerprint: u64,
+    /// Time of the training passes alone.
+    pub(super) seconds: Duration,
+}
+
 /// Results to `out`, progress to standard error.
 pub(super) struct Report<'a, W> {
     args: &'a Args,
+    /// What there is to say about the data.
+    notes: &'a [String],
     out: &'a mut W,
     progress: Option<Progress>,
     validates: bool,
+    /// The fold that is trained, if there are folds.
+    fold: Option<u32>,
 }
 
 impl<'a, W: Write> Report<'a, W> {
-    pub(super) fn new(args: &'a Args, out: &'a mut W) -> Self {
-        Self { args, out, progress: None, validates: false }
+    pub(super) fn new(args: &'a Args, notes: &'a [String], out: &'a mut W) -> Self {
+        Self { args, notes, out, progress: None, validates: false, fold: None }
     }
 
-    pub(super) fn start(&mut self, net: &Sequential, data: &Split, plan: &Plan) -> Result<()> {
+    /// A fold of `test` samples begins.
+    pub(super) fn start_fold(
+        &mut self,
+        net: &Sequential,
+        data: &Dataset,
+        plan: &Plan,
+        number: u32,
+        test: usize,
+    ) -> Result<()> {
+        self.fold = Some(number);
+        if number == 1 {
+            return self.start(net, data, plan, test);
+        }
+        self.start_progress(plan);
+        Ok(())
+    }
+
+    fn start_progress(&mut self, plan: &Plan) {
+        self.progress = Some(Progress::new(plan.samples(), self.args.quiet || self.args.json));
+    }
+
+    /// Training on `data` begins; it will be measured on `test` samples.
+    pub(super) fn start(
+        &mut self,
+        net: &Sequential,
+        data: &Dataset,
+        plan: &Plan,
+        test: usize,
+    ) -> Result<()> {
+        self.start_progress(plan);
         let args = self.args;
-        self.progress = Some(Progress::new(plan.samples(), args.quiet || args.json));
-        let (train, validation, test) = (plan.train.len(), plan.validation.len(), data.test.len());
+        let (train, validation) = (plan.train.len(), plan.validation.len());
         self.validates = validation > 0;
         if args.json {
             let line = json!({
@@ -54,11 +99,13 @@ impl<'a, W: Write> Report<'a, W> {
                 "batch_size": args.batch_size,
                 "epochs": args.epochs,
                 "seed": args.seed,
-                "data": args.data.to_string(),
-                "data_fingerprint": format!("{:016x}", data.train.fingerprint()),
+                "data": args.data.source.to_string(),
+                "data_notes": self.notes,
+                "data_fingerprint": format!("{:016x}", data.fingerprint()),
                 "train_samples": train,
                 "validation_samples": validation,
                 "test_samples": test,
+                "folds": args.data.folds,
                 "command": args.command(),
             });
             writeln!(self.out, "{line}")?;
@@ -82,13 +129,27 @@ impl<'a, W: Write> Report<'a, W> {
             )?;
             writeln!(
                 self.out,
-                "data           {}: {} training, {} validation, {} test samples\n",
-                args.data,
+                "data           {}: {} training, {} validation, {} test samples{}",
+                args.data.source,
                 grouped(train),
                 grouped(validation),
-                grouped(test)
+                grouped(test),
+                if self.fold.is_some() { " in the first fold" } else { "" }
             )?;
-            writeln!(self.out, "epoch   train loss   validation accuracy   samples/s   seconds")?;
+            for note in self.notes {
+                writeln!(self.out, "               {note}")?;
+            }
+            if self.fold.is_some() {
+                writeln!(
+                    self.out,
+                    "\n fold   test accuracy   test loss   samples   kept epoch   seconds"
+                )?;
+            } else {
+                writeln!(
+                    self.out,
+                    "\nepoch   train loss   validation accuracy   samples/s   seconds"
+                )?;
+            }
         }
         self.out.flush()?;
         Ok(())
@@ -101,13 +162,13 @@ impl<'a, W: Write> Report<'a, W> {
     }
 
     pub(super) fn epoch(&mut self, epoch: &Epoch) -> Result<()> {
-        let (args, out) = (self.args, &mut self.out);
+        let (args, fold, out) = (self.args, self.fold, &mut self.out);
         let Epoch { epoch, train_loss, validation, samples, seconds } = epoch;
         let accuracy = validation.as_ref().map(Evaluation::accuracy);
         let seconds = seconds.as_secs_f64();
         let mut print = || -> Result<()> {
             if args.json {
-                let line = json!({
+                let mut line = json!({
                     "event": "epoch",
                     "epoch": epoch,
                     "train_loss": train_loss,
@@ -115,8 +176,11 @@ impl<'a, W: Write> Report<'a, W> {
                     "val_loss": validation.as_ref().map(|validation| validation.loss),
                     "seconds": seconds,
                 });
+                if let Some(fold) = fold {
+                    line["fold"] = fold.into();
+                }
                 writeln!(out, "{line}")?;
-            } else if !args.quiet {
+            } else if !args.quiet && fold.is_none() {
                 writeln!(
                     out,
                     "{epoch:>5}   {train_loss:>10.4}   {:>19}   {:>9}   {seconds:>7.2}",
@@ -135,7 +199,7 @@ impl<'a, W: Write> Report<'a, W> {
 
     pub(super) fn done(
         &mut self,
-        test: &Evaluation,
+        test: Option<&Evaluation>,
         model: &Exported,
         ended: &Stopped,
         elapsed: Duration,
@@ -148,8 +212,8 @@ impl<'a, W: Write> Report<'a, W> {
         if args.json {
             let line = json!({
                 "event": "done",
-                "test_accuracy": test.accuracy(),
-                "test_loss": test.loss,
+                "test_accuracy": test.map(Evaluation::accuracy),
+                "test_loss": test.map(|test| test.loss),
                 "fingerprint": format!("{:016x}", model.fingerprint),
                 "steps": ended.steps,
                 "kept_epoch": ended.kept.map(|kept| kept.epoch),
@@ -164,7 +228,10 @@ impl<'a, W: Write> Report<'a, W> {
         if !args.quiet {
             writeln!(out)?;
         }
-        write_result(*out, test)?;
+        match test {
+            Some(test) => write_result(*out, test)?,
+            None => writeln!(out, "test accuracy  not measured: there is no test set")?,
+        }
         writeln!(out, "fingerprint    {:016x}", model.fingerprint)?;
         writeln!(
             out,
@@ -182,8 +249,75 @@ impl<'a, W: Write> Report<'a, W> {
         }
         writeln!(out, "repeat         {}", args.command())?;
         if !args.quiet {
-            next_steps(*out, &path, &args.data)?;
+            next_steps(*out, &path, &args.data.source)?;
         }
+        Ok(())
+    }
+}
+
+/// What is printed of each fold, and at the end of all.
+impl<W: Write> Report<'_, W> {
+    /// A fold is done.
+    pub(super) fn fold(&mut self, fold: &Fold) -> Result<()> {
+        if let Some(progress) = self.progress.take() {
+            progress.finish();
+        }
+        let (args, out) = (self.args, &mut self.out);
+        let Fold { number, kept_epoch, test, fingerprint, seconds } = fold;
+        let seconds = seconds.as_secs_f64();
+        if args.json {
+            let line = json!({
+                "event": "fold",
+                "fold": number,
+                "test_accuracy": test.accuracy(),
+                "test_loss": test.loss,
+                "test_samples": test.samples,
+                "kept_epoch": kept_epoch,
+                "fingerprint": format!("{fingerprint:016x}"),
+                "seconds": seconds,
+            });
+            writeln!(out, "{line}")?;
+        } else if !args.quiet {
+            writeln!(
+                out,
+                "{number:>5}   {:>13}   {:>9.4}   {:>7}   {kept_epoch:>10}   {seconds:>7.2}",
+                percent(test.accuracy()),
+                test.loss,
+                grouped(test.samples),
+            )?;
+        }
+        out.flush()?;
+        Ok(())
+    }
+
+    /// All folds are done.
+    pub(super) fn folds_done(&mut self, accuracies: &[f64], elapsed: Duration) -> Result<()> {
+        let (args, out) = (self.args, &mut self.out);
+        let (mean, deviation) = mean_and_deviation(accuracies);
+        if args.json {
+            let line = json!({
+                "event": "done",
+                "folds": accuracies.len(),
+                "test_accuracy_mean": mean,
+                "test_accuracy_deviation": deviation,
+                "seconds": elapsed.as_secs_f64(),
+            });
+            writeln!(out, "{line}")?;
+            return Ok(());
+        }
+        if !args.quiet {
+            writeln!(out)?;
+        }
+        writeln!(
+            out,
+            "test accuracy  {}, standard deviation {}: the mean of {} folds",
+            percent(mean),
+            percent(deviation),
+            accuracies.len()
+        )?;
+        writeln!(out, "time           {:.2} s", elapsed.as_secs_f64())?;
+        writeln!(out, "model          none is written by a cross-validation")?;
+        writeln!(out, "repeat         {}", args.command())?;
         Ok(())
     }
 }

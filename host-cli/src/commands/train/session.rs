@@ -5,7 +5,7 @@ use std::io::Write;
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
-use picomlp::rng::{Purpose, Stream, permute, shuffle};
+use picomlp::rng::shuffle;
 use picomlp::{Batch, Error, InputMap, Optimizer, Sequential, Threads, Trainer};
 
 use super::args::Args;
@@ -29,25 +29,13 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Holds out a random share of the training set; which samples, the seed says.
-    pub(super) fn new(args: &Args, data: &Dataset) -> Result<Self> {
-        let held_out = (data.len() as f64 * args.val_split).round() as usize;
-        ensure!(
-            held_out < data.len(),
-            "--val-split {} of {} training samples leaves none to train on",
-            args.val_split,
-            data.len()
-        );
-        let mut order = vec![0; data.len()];
-        permute(&mut order, &mut Stream::new(args.seed, Purpose::Split, 0));
-        let mut train = order.split_off(held_out);
-        let mut validation = order;
-        train.sort_unstable();
-        validation.sort_unstable();
+    /// For these samples, ascending, of which some are held out for validation.
+    pub(super) fn new(args: &Args, data: &Dataset, samples: &[u32]) -> Result<Self> {
+        let (train, validation) = args.data.hold_out_validation(data, samples, args.seed)?;
         let batch_size = (args.batch_size as usize).min(train.len());
         let max_steps = args.max_steps.unwrap_or(u64::MAX);
         let (epochs, seed, shuffles) = (args.epochs, args.seed, !args.no_shuffle);
-        let map = if args.standardise { standard(data, &train)? } else { InputMap::PIXELS };
+        let map = if args.standardise { standard(data, &train)? } else { data.unit_map() };
         Ok(Self { train, validation, batch_size, epochs, map, max_steps, seed, shuffles })
     }
 

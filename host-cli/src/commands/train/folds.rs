@@ -1,0 +1,74 @@
+//! Cross-validation: each fold in turn is what a run of `train` would have as its test set.
+
+use std::io::Write;
+
+use anyhow::{Result, bail, ensure};
+use picomlp::Sequential;
+use picomlp::fingerprint::fingerprint;
+
+use super::args::Args;
+use super::learn;
+use super::report::{Fold, Report};
+use super::session::Plan;
+use crate::data::Dataset;
+use crate::{Pool, evaluate};
+
+/// Trains `count` times, each time from the same initial weights and on all folds but one, of which `--val-split` is
+/// held out to choose the epoch; returns the accuracies on that one fold.
+pub(super) fn run(
+    args: &Args,
+    pool: &Pool,
+    net: &Sequential,
+    params: &mut [f32],
+    data: &Dataset,
+    count: usize,
+    report: &mut Report<'_, impl Write + Send>,
+) -> Result<Vec<f64>> {
+    ensure!(count <= data.len(), "--folds {count} of {} samples leaves a fold empty", data.len());
+    let all: Vec<u32> = (0..).take(data.len()).collect();
+    let folds = args.data.parting(args.seed).folds(&all, &data.labels, count);
+    let mut accuracies = Vec::with_capacity(count);
+    for (number, fold) in (1..).zip(&folds) {
+        let others = (1..).zip(&folds).filter(|(other, _)| *other != number);
+        let mut rest: Vec<u32> = others.flat_map(|(_, other)| other).copied().collect();
+        rest.sort_unstable();
+        let plan = Plan::new(args, data, &rest)?;
+        report.start_fold(net, data, &plan, number, fold.len())?;
+        let ending = learn(args, pool, net, params, data, &plan, report)?;
+        let (Some(kept), None) = (ending.kept, ending.diverged) else {
+            bail!("fold {number}: {}", ending.why());
+        };
+        let test = evaluate(pool, net, params, data, plan.map, fold)?;
+        accuracies.push(test.accuracy());
+        report.fold(&Fold {
+            number,
+            kept_epoch: kept.epoch,
+            test,
+            fingerprint: fingerprint(params),
+            seconds: ending.training,
+        })?;
+    }
+    Ok(accuracies)
+}
+
+/// The mean, and the standard deviation of a sample (divided by one less than their number) of at least two values.
+pub(super) fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let squares = values.iter().map(|value| (value - mean) * (value - mean)).sum::<f64>();
+    (mean, (squares / (count - 1.0)).sqrt())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_deviation_is_that_of_a_sample() {
+        // Squared distances from 5: 9, 1, 1, 1, 0, 0, 4, 16; their sum over 7.
+        let (mean, deviation) = mean_and_deviation(&[2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]);
+        assert_eq!(mean, 5.0);
+        assert_eq!(deviation, (32.0_f64 / 7.0).sqrt());
+        assert_eq!(mean_and_deviation(&[0.5, 0.5]), (0.5, 0.0));
+    }
+}

@@ -1,0 +1,322 @@
+//! Reads a CSV file of pictures, a row each: pixels as whole numbers, and perhaps a label.
+//!
+//! The file is read once, from first byte to last (a pipe will do), and only pixels and labels are kept.
+//!
+//! What the flags do not say is found in the file, by rules that cannot be wrong in silence: where more than one
+//! reading is left, the file is refused and the flag named. What was found is in [`Table::note`].
+//!
+//! * **Header**: a first line without a number in it, or with a column named `label`, `class` or `target`.
+//! * **Label**: the column of that name. Without one, the number of columns tells whether there is a label at all: the
+//!   pixels' (of the known shape, or a square) or one more. It is the first or the last column: the one that is not
+//!   the same in every row.
+//! * **Shape**: that of the model or training data, or `--image-shape`, or a square.
+//! * **Value of full ink**: that of the model or training data, or `--csv-max`, or the largest pixel if that is 1, 16
+//!   or 255.
+
+mod cell;
+mod columns;
+#[cfg(test)]
+mod tests;
+
+use std::io::BufRead;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use csv::{ByteRecord, Reader, ReaderBuilder};
+
+use self::cell::{shown, whole};
+use self::columns::{Columns, Place};
+use super::format::{CsvHeader, CsvMax, Format, LabelColumn, Shape};
+use super::input::Input;
+use super::{Dataset, Known};
+use crate::text::grouped;
+
+/// Values of full ink that are taken for such when they are the largest: bits, scikit-learn's digits, bytes.
+const USUAL_MAX: [u8; 3] = [1, 16, 255];
+
+/// The pictures of a CSV file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// The pixels, `[rows][shape.rows][shape.cols]`.
+    pub images: Vec<u8>,
+    /// A label each, if the file has them.
+    pub labels: Option<Vec<u8>>,
+    /// The shape of each picture.
+    pub shape: Shape,
+    /// The value of full ink; no pixel is above it.
+    pub max: u8,
+    /// First or last, if that was found by comparing the two; a file like this one will have them there.
+    pub label_end: Option<LabelColumn>,
+    /// What was found, in a sentence that names the file.
+    pub note: String,
+}
+
+impl Table {
+    /// The table as training data: its classes are those up to the largest label.
+    ///
+    /// # Errors
+    ///
+    /// If there are no labels, or only one class.
+    pub fn into_training(self, path: &Path) -> Result<Dataset> {
+        let labels = self.labels.as_deref().with_context(|| unlabelled(path))?;
+        let classes =
+            super::mnist::count_classes(labels).with_context(|| path.display().to_string())?;
+        self.into_dataset(path, classes, &[])
+    }
+
+    /// The table as data to test on, with the classes of `known`.
+    ///
+    /// # Errors
+    ///
+    /// If there are no labels.
+    pub fn into_test(self, path: &Path, known: &Known<'_>) -> Result<Dataset> {
+        self.into_dataset(path, known.classes, known.names)
+    }
+
+    fn into_dataset(self, path: &Path, classes: usize, names: &[String]) -> Result<Dataset> {
+        let Shape { rows, cols } = self.shape;
+        let labels = self.labels.with_context(|| unlabelled(path))?;
+        let class_names = names.to_vec();
+        Ok(Dataset { images: self.images, labels, rows, cols, classes, class_names, max: self.max })
+    }
+}
+
+fn unlabelled(path: &Path) -> String {
+    format!(
+        "{}: the file has no labels (if it has: --label first, last or a column's name)",
+        path.display()
+    )
+}
+
+/// Reads the file at `path`, plain or compressed with gzip. With `known`, pictures and labels must fit it.
+///
+/// # Errors
+///
+/// Each names the file and, where there is one, line and column, what was expected and what came: it cannot be read; it
+/// is no text or has no rows; a row is longer or shorter than the first; a field is no whole number from 0 to the value
+/// of full ink; a label is none of the classes; what is not said by `format` cannot be told from the file.
+pub fn read(path: &Path, format: &Format, known: Option<&Known<'_>>) -> Result<Table> {
+    let name = path.display();
+    let mut input = Input::open(path)?;
+    check_start(&mut input, path)?;
+    let mut file = File::new(path, input);
+    let mut record = ByteRecord::new();
+    ensure!(file.next(&mut record)?, "{name}: the file has no row, expected numbers with commas");
+    let columns = Columns::new(path, &record, format, known)?;
+    if columns.has_header() {
+        ensure!(file.next(&mut record)?, "{name}: the file has a header, but no row after it");
+    }
+
+    let limit = limit(path, format.csv_max, known)?;
+    let (mut images, mut labels) = (Vec::new(), Vec::new());
+    loop {
+        file.check_len(&record, &columns)?;
+        for (column, field) in record.iter().enumerate() {
+            let wrong = |expected: &str| file.wrong(&record, &columns, column, expected, field);
+            // Either end may turn out to be the label: then its limit is another.
+            let is_end = columns.label == Place::AnEnd && columns.is_end(column);
+            let limit = if is_end { u8::MAX } else { limit };
+            if columns.label == Place::At(column) {
+                let label = read_label(field, known);
+                labels.push(label.map_err(|expected| wrong(&expected))?);
+            } else {
+                let value = whole(field, limit).ok_or_else(|| {
+                    wrong(&format!("a whole number from 0 to {limit}{}", cell::advice(field)))
+                })?;
+                if is_end && column == 0 { &mut labels } else { &mut images }.push(value);
+            }
+        }
+        if !file.next(&mut record)? {
+            break;
+        }
+    }
+    images.shrink_to_fit();
+
+    let pixels = columns.shape.pixels();
+    let rows = images.len() / pixels;
+    let mut label_end = None;
+    if columns.label == Place::AnEnd {
+        label_end = Some(settle_end(path, &mut images, &mut labels, pixels, known)?);
+        check_settled(path, &images, pixels, &mut labels, limit, known)?;
+    }
+    let largest = images.iter().copied().max().unwrap_or(0);
+    let max = match (known, format.csv_max.0) {
+        (Some(known), _) => known.max,
+        (None, Some(max)) => max,
+        (None, None) => {
+            ensure!(
+                USUAL_MAX.contains(&largest),
+                "{name}: the largest pixel is {largest}, expected 1, 16 or 255: say by --csv-max which value is full ink"
+            );
+            largest
+        }
+    };
+    let note = format!(
+        "{name}: {} rows {} header, {}, pictures of {}×{}, pixels from 0 to {max} (largest: {largest})",
+        grouped(rows),
+        if columns.has_header() { "after a" } else { "without" },
+        columns.describe(label_end.as_ref()),
+        columns.shape.rows,
+        columns.shape.cols,
+    );
+    let labels = (columns.label != Place::None).then_some(labels);
+    Ok(Table { images, labels, shape: columns.shape, max, label_end, note })
+}
+
+/// The largest value that a pixel may have.
+fn limit(path: &Path, asked: CsvMax, known: Option<&Known<'_>>) -> Result<u8> {
+    match (known, asked.0) {
+        (Some(known), Some(max)) if known.max != max => bail!(
+            "{}: --csv-max {max} was given, but the pixels of {} go to {}",
+            path.display(),
+            known.of,
+            known.max
+        ),
+        (Some(known), _) => Ok(known.max),
+        (None, max) => Ok(max.unwrap_or(u8::MAX)),
+    }
+}
+
+/// Refuses what is no text, with a sentence that says what it is.
+fn check_start(input: &mut Input, path: &Path) -> Result<()> {
+    let name = path.display();
+    let start = input.fill_buf().map(<[u8]>::to_vec);
+    let start = start.map_err(|error| input.explain(error))?;
+    match start[..] {
+        [] => bail!("{name}: the file is empty, expected rows of numbers with commas"),
+        [0, 0, 8, 1 | 3, ..] => bail!(
+            "{name} is one of MNIST's IDX files, expected the folder that holds them, or a CSV file"
+        ),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+            bail!("{name}: the file is UTF-16 text, expected UTF-8")
+        }
+        _ => ensure!(
+            !start.contains(&0),
+            "{name} is no CSV file: it has bytes of value 0, expected text"
+        ),
+    }
+    Ok(())
+}
+
+/// Reads a label: the name of a known class, or a whole number. An error says what was expected.
+fn read_label(field: &[u8], known: Option<&Known<'_>>) -> Result<u8, String> {
+    let number = whole(field, u8::MAX);
+    let Some(known) = known else {
+        return number.ok_or_else(|| "a label, which is a whole number from 0 to 255".to_owned());
+    };
+    let written = str::from_utf8(field.trim_ascii()).unwrap_or_default();
+    known
+        .class_named(written)
+        .or_else(|| known.class_named(&number?.to_string()))
+        .ok_or_else(|| format!("a label that {} knows: {}", known.of, known.list()))
+}
+
+/// Finds out which end holds the labels. Before, `labels` holds the first column; afterwards, the labels.
+fn settle_end(
+    path: &Path,
+    images: &mut [u8],
+    labels: &mut [u8],
+    pixels: usize,
+    known: Option<&Known<'_>>,
+) -> Result<LabelColumn> {
+    let last = || images.iter().copied().skip(pixels - 1).step_by(pixels);
+    // Labels of two classes vary. A test set may have one class only, so there the pixel must be background.
+    let is_pixel = |first: u8, all_alike: bool| all_alike && (known.is_none() || first == 0);
+    let first_is_pixel = is_pixel(labels[0], labels.iter().all(|&value| value == labels[0]));
+    let last_is_pixel =
+        is_pixel(images[pixels - 1], last().all(|value| value == images[pixels - 1]));
+    match (first_is_pixel, last_is_pixel) {
+        (false, true) => Ok(LabelColumn::First),
+        (true, false) => {
+            for (image, label) in images.chunks_exact_mut(pixels).zip(labels) {
+                image.rotate_right(1);
+                core::mem::swap(&mut image[0], label);
+            }
+            Ok(LabelColumn::Last)
+        }
+        _ => bail!(
+            "{}: the labels may be in the first or in the last of the {} columns: say --label first or --label last",
+            path.display(),
+            pixels + 1
+        ),
+    }
+}
+
+/// Checks what could not be checked before it was known which end holds the labels.
+fn check_settled(
+    path: &Path,
+    images: &[u8],
+    pixels: usize,
+    labels: &mut [u8],
+    limit: u8,
+    known: Option<&Known<'_>>,
+) -> Result<()> {
+    let name = path.display();
+    if let Some(at) = images.iter().position(|&value| value > limit) {
+        let (row, value) = (at / pixels + 1, images[at]);
+        bail!("{name}: a pixel of row {row} is {value}, expected at most {limit}");
+    }
+    let Some(known) = known else { return Ok(()) };
+    for (row, label) in (1..).zip(labels) {
+        let class = known.class_named(&label.to_string());
+        *label = class.with_context(|| {
+            format!("{name}: the label of row {row} is {label}, expected {}", known.list())
+        })?;
+    }
+    Ok(())
+}
+
+/// The file's rows, and sentences about them.
+struct File<'a, R> {
+    path: &'a Path,
+    reader: Reader<R>,
+}
+
+impl<'a> File<'a, Input> {
+    fn new(path: &'a Path, input: Input) -> Self {
+        let reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(input);
+        Self { path, reader }
+    }
+
+    /// Reads the next row; whether there is one. Empty lines are passed over.
+    fn next(&mut self, record: &mut ByteRecord) -> Result<bool> {
+        self.reader.read_byte_record(record).map_err(|error| match error.into_kind() {
+            csv::ErrorKind::Io(error) => self.reader.get_ref().explain(error),
+            other => anyhow!("{}: {other:?}", self.path.display()),
+        })
+    }
+
+    fn check_len(&self, record: &ByteRecord, columns: &Columns) -> Result<()> {
+        ensure!(
+            record.len() == columns.count,
+            "{}, line {}: expected {} columns as in the first line, got {}",
+            self.path.display(),
+            line(record),
+            columns.count,
+            record.len()
+        );
+        Ok(())
+    }
+
+    fn wrong(
+        &self,
+        record: &ByteRecord,
+        columns: &Columns,
+        column: usize,
+        expected: &str,
+        got: &[u8],
+    ) -> anyhow::Error {
+        anyhow!(
+            "{}, line {}, {}: expected {expected}, got {}",
+            self.path.display(),
+            line(record),
+            columns.title(column),
+            shown(got)
+        )
+    }
+}
+
+/// The line on which a row begins, from 1.
+fn line(record: &ByteRecord) -> u64 {
+    record.position().map_or(0, csv::Position::line)
+}

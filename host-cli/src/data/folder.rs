@@ -1,0 +1,231 @@
+//! Reads a folder of PNG files by class: `DIR/train/0/*.png` and `DIR/test/0/*.png`, or `DIR/0/*.png`.
+//!
+//! `training` and `testing` will do for `train` and `test`. A class has the name of its folder; classes are ordered by
+//! name, or by number if all names are numbers, and so are the files of a class, so that every machine reads the same
+//! set. Names that begin with a dot are passed over; so are files that do not end in `.png`, and counted.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+
+use super::format::{Format, Shape};
+use super::{Dataset, Known, Loaded};
+use crate::picture;
+use crate::text::grouped;
+
+const TRAIN: [&str; 2] = ["train", "training"];
+const TEST: [&str; 2] = ["test", "testing"];
+
+/// The shape of MNIST's pictures, to which others are brought.
+const MNIST: Shape = Shape { rows: 28, cols: 28 };
+
+/// Classes at most: a label is a byte.
+const MOST_CLASSES: usize = 256;
+
+/// Tells whether there is a folder in `dir`, which then can only be that of a class, `train` or `test`.
+#[must_use]
+pub fn has_folders(dir: &Path) -> bool {
+    folders(dir).is_ok_and(|folders| !folders.is_empty())
+}
+
+/// Loads training pictures, and those to test on if there is a folder for them.
+///
+/// # Errors
+///
+/// Each names the file or folder: there are fewer than two classes; a class has no PNG file; a picture cannot be read, or
+/// is of another size than the first one (or `format.image_shape`); the test pictures have another class.
+pub fn load(dir: &Path, format: &Format) -> Result<Loaded> {
+    let train_dir = part(dir, TRAIN);
+    let test_dir = part(dir, TEST);
+    ensure!(
+        train_dir.is_some() || test_dir.is_none(),
+        "the folder {} has test pictures but no folder `train`",
+        dir.display()
+    );
+    let train_dir = train_dir.unwrap_or_else(|| dir.to_owned());
+    let classes = folders(&train_dir)?;
+    ensure!(
+        (2..=MOST_CLASSES).contains(&classes.len()),
+        "the folder {} has {} folders, expected one for each of 2 to {MOST_CLASSES} classes",
+        train_dir.display(),
+        classes.len()
+    );
+    let mut names: Vec<String> = classes.iter().map(|(name, _)| name.clone()).collect();
+    let count = names.len();
+    if names.iter().enumerate().all(|(i, name)| *name == i.to_string()) {
+        names.clear();
+    }
+    let (pictures, note) =
+        Pictures::read(&train_dir, (0..=u8::MAX).zip(&classes), format.image_shape, format)?;
+    let train = pictures.into_dataset(count, names);
+    let mut notes = vec![note];
+    let test = match test_dir {
+        None => None,
+        Some(dir) => {
+            let (test, note) = load_test_in(&dir, format, &Known::training(&train))?;
+            notes.push(note);
+            Some(test)
+        }
+    };
+    Ok(Loaded { train, test, label_end: None, notes })
+}
+
+/// Loads test pictures alone: those of `DIR/test`, or of `DIR` if it has the classes' folders itself.
+///
+/// # Errors
+///
+/// As [`load`]; the pictures must fit `known`.
+pub fn load_test(dir: &Path, format: &Format, known: &Known<'_>) -> Result<(Dataset, String)> {
+    match part(dir, TEST) {
+        Some(test) => load_test_in(&test, format, known),
+        None => {
+            ensure!(
+                part(dir, TRAIN).is_none(),
+                "the folder {} has training pictures but no folder `test`",
+                dir.display()
+            );
+            load_test_in(dir, format, known)
+        }
+    }
+}
+
+fn load_test_in(dir: &Path, format: &Format, known: &Known<'_>) -> Result<(Dataset, String)> {
+    let classes = folders(dir)?;
+    ensure!(!classes.is_empty(), "the folder {} has no folder of a class", dir.display());
+    let mut labelled = Vec::with_capacity(classes.len());
+    for class in &classes {
+        let label = known.class_named(&class.0).with_context(|| {
+            format!(
+                "{}: {} has no class `{}`, expected {}",
+                class.1.display(),
+                known.of,
+                class.0,
+                known.list()
+            )
+        })?;
+        labelled.push((label, class));
+    }
+    let (pictures, note) = Pictures::read(dir, labelled.into_iter(), Some(known.shape), format)?;
+    Ok((pictures.into_dataset(known.classes, known.names.to_vec()), note))
+}
+
+/// Pictures of one shape and their labels.
+struct Pictures {
+    images: Vec<u8>,
+    labels: Vec<u8>,
+    shape: Shape,
+}
+
+impl Pictures {
+    /// Reads the classes' folders, each with its label; says in a sentence what was read.
+    fn read<'a>(
+        dir: &Path,
+        classes: impl Iterator<Item = (u8, &'a (String, PathBuf))>,
+        shape: Option<Shape>,
+        format: &Format,
+    ) -> Result<(Self, String)> {
+        // The shape, and what it was taken from.
+        let mut shape = shape.map(|shape| (shape, "the set's shape".to_owned()));
+        if format.normalise && shape.is_none() {
+            shape = Some((MNIST, String::new()));
+        }
+        let (mut images, mut labels, mut others) = (Vec::new(), Vec::new(), 0);
+        let mut seen = 0;
+        for (label, (_, folder)) in classes {
+            let (files, others_here) = png_files(folder)?;
+            (seen, others) = (seen + 1, others + others_here);
+            for file in files {
+                if let (true, Some((shape, _))) = (format.normalise, &shape) {
+                    let pixels = picture::read_normalised(&file, shape.rows, shape.cols)?;
+                    images.extend(pixels);
+                } else {
+                    let picture = picture::read_png(&file)?;
+                    let got =
+                        Shape { rows: picture.height() as usize, cols: picture.width() as usize };
+                    let name = file.display();
+                    let (expected, of) = shape.get_or_insert_with(|| (got, name.to_string()));
+                    ensure!(
+                        got == *expected,
+                        "{name}: the picture is {got} (rows x columns), expected {expected} as {of}; \
+                         --normalise brings pictures of any size into one form"
+                    );
+                    images.extend(picture.into_raw());
+                }
+                labels.push(label);
+            }
+        }
+        let (shape, _) = shape.with_context(|| format!("{}: no picture", dir.display()))?;
+        let passed_over = match others {
+            0 => String::new(),
+            n => format!("; {} files that are not PNG were passed over", grouped(n)),
+        };
+        let note = format!(
+            "{}: {} pictures of {}×{} in {seen} class folders{}{passed_over}",
+            dir.display(),
+            grouped(labels.len()),
+            shape.rows,
+            shape.cols,
+            if format.normalise { ", brought into MNIST's form" } else { "" },
+        );
+        Ok((Self { images, labels, shape }, note))
+    }
+
+    fn into_dataset(self, classes: usize, class_names: Vec<String>) -> Dataset {
+        let Self { images, labels, shape: Shape { rows, cols } } = self;
+        Dataset { images, labels, rows, cols, classes, class_names, max: u8::MAX }
+    }
+}
+
+/// The folder of that name (in either spelling) that has folders in it.
+fn part(dir: &Path, names: [&str; 2]) -> Option<PathBuf> {
+    names.into_iter().map(|name| dir.join(name)).find(|path| has_folders(path))
+}
+
+/// The visible folders in `dir`, by number if all names are numbers, else by name.
+fn folders(dir: &Path) -> Result<Vec<(String, PathBuf)>> {
+    let mut folders = Vec::new();
+    for path in entries(dir)? {
+        if path.is_dir() {
+            let name = path.file_name().and_then(|name| name.to_str());
+            let name = name.with_context(|| {
+                format!("{}: a class's name must be UTF-8 text", path.display())
+            })?;
+            folders.push((name.to_owned(), path));
+        }
+    }
+    let number = |name: &str| name.parse::<u64>().ok();
+    if folders.iter().all(|(name, _)| number(name).is_some()) {
+        folders.sort_by_key(|(name, _)| number(name));
+    }
+    Ok(folders)
+}
+
+/// The PNG files in the folder of a class, by name, and how many other files there are.
+fn png_files(folder: &Path) -> Result<(Vec<PathBuf>, usize)> {
+    let all = entries(folder)?;
+    let is_png = |path: &PathBuf| picture::is_png(path) && !path.is_dir();
+    let (files, others): (Vec<_>, Vec<_>) = all.into_iter().partition(is_png);
+    if files.is_empty() {
+        let found = match &others[..] {
+            [] => "it is empty".to_owned(),
+            [first, ..] => format!("it has {}", first.display()),
+        };
+        bail!("the class folder {} has no PNG file: {found}", folder.display());
+    }
+    Ok((files, others.len()))
+}
+
+/// What is in a folder, by name, but for what begins with a dot.
+fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
+    let cannot = || anyhow!("cannot read the folder {}", dir.display());
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(dir).with_context(cannot)? {
+        let entry = entry.with_context(cannot)?;
+        if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+            paths.push(entry.path());
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}

@@ -1,0 +1,87 @@
+//! What is known of pictures and classes before a file is read.
+
+use anyhow::{Result, ensure};
+
+use super::{Dataset, Shape, Source};
+
+/// What data must fit: a model, or the data that it is trained on.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// What knows it, for messages: `the model`, `the training data`.
+    pub of: &'a str,
+    /// The shape of pictures.
+    pub shape: Shape,
+    /// The value of full ink.
+    pub max: u8,
+    /// The number of classes.
+    pub classes: usize,
+    /// Their names, `[classes]`; empty if they are called 0, 1, 2 and so on.
+    pub names: &'a [String],
+}
+
+impl<'a> Known<'a> {
+    /// What training data says.
+    #[must_use]
+    pub fn training(data: &'a Dataset) -> Self {
+        Self {
+            of: "the training data",
+            shape: Shape { rows: data.rows, cols: data.cols },
+            max: data.max,
+            classes: data.classes,
+            names: &data.class_names,
+        }
+    }
+
+    /// The label of the class that is called `word`.
+    #[must_use]
+    pub fn class_named(&self, word: &str) -> Option<u8> {
+        let class = if self.names.is_empty() {
+            word.parse().ok().filter(|&class| class < self.classes)
+        } else {
+            self.names.iter().position(|name| name == word)
+        };
+        class.and_then(|class| u8::try_from(class).ok())
+    }
+
+    /// The classes, for messages.
+    #[must_use]
+    pub fn list(&self) -> String {
+        if self.names.is_empty() {
+            format!("0 to {}", self.classes.saturating_sub(1))
+        } else {
+            format!("one of {}", self.names.join(", "))
+        }
+    }
+
+    /// Checks that other data has the same shape and full ink.
+    ///
+    /// # Errors
+    ///
+    /// If it has not, naming `source`.
+    pub fn check(&self, data: &Dataset, source: &Source) -> Result<()> {
+        let shape = Shape { rows: data.rows, cols: data.cols };
+        ensure!(
+            shape == self.shape,
+            "{source}: its pictures are {shape}, those of {} are {}",
+            self.of,
+            self.shape
+        );
+        self.check_range(data, source)
+    }
+
+    /// Checks that other data has the same full ink.
+    ///
+    /// # Errors
+    ///
+    /// If it has not, naming `source`.
+    pub fn check_range(&self, data: &Dataset, source: &Source) -> Result<()> {
+        ensure!(
+            data.max == self.max,
+            "{source}: its pixels go to {}, those of {} to {}",
+            data.max,
+            self.of,
+            self.max
+        );
+        Ok(())
+    }
+}

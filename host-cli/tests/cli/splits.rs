@@ -1,0 +1,91 @@
+//! Parts of a set: what is held out, and cross-validation.
+
+use crate::util::{Place, TEST, TRAIN, field};
+
+#[test]
+fn the_two_sets_are_pooled_and_parted_anew() {
+    let place = Place::with_data();
+    let line = "train --data data --merge --test-split 52 --val-split 48 --stratified --hidden 5 --epochs 2";
+    let text = place.ok(line);
+    for part in [
+        "data: 160 training, 48 validation, 52 test samples",
+        "training and test set together: 260 samples (--merge)",
+        "52 samples held out for testing: --test-split 52, stratified, seed 1",
+    ] {
+        assert!(text.contains(part), "`{part}` is missing: {text}");
+    }
+    assert!(field(&text, "repeat").contains(" --val-split 48 "), "{text}");
+    assert!(
+        field(&text, "repeat").contains(" --merge --test-split 52 --stratified --out "),
+        "{text}"
+    );
+    let print = field(&text, "fingerprint");
+    assert_eq!(field(&place.ok(line), "fingerprint"), print);
+    for other in ["--seed 2", "--test-split 51"] {
+        let line = line.replace("--test-split 52", other);
+        assert_ne!(field(&place.ok(&line), "fingerprint"), print, "{other}");
+    }
+    assert_ne!(field(&place.ok(&line.replace("--stratified", "")), "fingerprint"), print);
+}
+
+#[test]
+fn a_validation_set_may_be_given_by_share_or_count() {
+    let place = Place::with_data();
+    let flags = "--hidden 5 --epochs 2 --val-split";
+    assert_eq!(
+        place.fingerprint(&format!("{flags} 0.1")),
+        place.fingerprint(&format!("{flags} 20"))
+    );
+}
+
+#[test]
+fn cross_validation_measures_every_sample_once_and_writes_no_model() {
+    let place = Place::with_data();
+    let before = place.everything();
+    let line = "train --data data --folds 4 --stratified --hidden 5 --epochs 3 --json";
+    let lines = place.json(line);
+    let folds: Vec<_> = lines.iter().filter(|line| line["event"] == "fold").collect();
+    let samples: u64 = folds.iter().map(|fold| fold["test_samples"].as_u64().unwrap()).sum();
+    assert_eq!((folds.len(), samples), (4, TRAIN as u64));
+    let epochs = lines.iter().filter(|line| line["event"] == "epoch" && line["fold"] == 2);
+    assert_eq!(epochs.count(), 3);
+    let accuracies: Vec<f64> =
+        folds.iter().map(|fold| fold["test_accuracy"].as_f64().unwrap()).collect();
+    let mean = accuracies.iter().sum::<f64>() / 4.0;
+    let done = lines.last().unwrap();
+    assert!((done["test_accuracy_mean"].as_f64().unwrap() - mean).abs() < 1e-12, "{done}");
+    assert_eq!((&done["event"], &done["folds"]), (&"done".into(), &4.into()));
+    assert_eq!(place.json(line)[1]["train_loss"], lines[1]["train_loss"]);
+
+    let text = place.ok(&line.replace("--json", "--threads 2"));
+    assert!(
+        text.contains("135 training, 15 validation, 50 test samples in the first fold"),
+        "{text}"
+    );
+    assert!(text.contains("model          none is written by a cross-validation"), "{text}");
+    assert!(field(&text, "test accuracy").ends_with(": the mean of 4 folds"), "{text}");
+    assert!(
+        field(&text, "repeat").ends_with(" --val-split 0.1 --init he --stratified --folds 4"),
+        "{text}"
+    );
+    assert!(place.everything() == before, "{:?}", place.names());
+}
+
+#[test]
+fn a_fold_is_what_a_run_with_the_rest_as_training_set_measures() {
+    // Folds over the pooled set hold each of its samples once.
+    let place = Place::with_data();
+    let lines = place
+        .json("train --data data --merge --folds 2 --val-split 0 --hidden 3 --epochs 1 --json");
+    assert_eq!(lines[0]["train_samples"], (TRAIN + TEST) / 2);
+    let folds = lines.iter().filter(|line| line["event"] == "fold");
+    assert!(folds.clone().all(|fold| fold["test_samples"] == (TRAIN + TEST) / 2), "{lines:?}");
+    assert_eq!(folds.count(), 2);
+}
+
+#[test]
+fn a_cross_validation_that_diverges_says_in_which_fold() {
+    let place = Place::with_data();
+    let ran = place.run("train --data data --folds 3 --optimizer sgd --lr 1e30 --quiet");
+    ran.assert_failed(1, "picomlp: ", &["fold 1: the loss became NaN or infinite", "--lr"]);
+}
