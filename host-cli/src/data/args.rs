@@ -111,6 +111,12 @@ impl DataArgs {
                 test
             }
         };
+        if self.folds.is_some() && !test.is_empty() {
+            notes.push(format!(
+                "{} test samples, which play no part in the cross-validation",
+                grouped(test.len())
+            ));
+        }
         Ok(Prepared { split: Split { train, test }, notes })
     }
 

@@ -88,6 +88,15 @@ fn unlabelled(path: &Path) -> String {
     )
 }
 
+/// Whether labels are of use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Labels {
+    /// They are read and checked.
+    Read,
+    /// A column that holds them is passed over, whatever is in it.
+    PassOver,
+}
+
 /// Reads the file at `path`, plain or compressed with gzip. With `known`, pictures and labels must fit it.
 ///
 /// # Errors
@@ -95,7 +104,12 @@ fn unlabelled(path: &Path) -> String {
 /// Each names the file and, where there is one, line and column, what was expected and what came: it cannot be read; it
 /// is no text or has no rows; a row is longer or shorter than the first; a field is no whole number from 0 to the value
 /// of full ink; a label is none of the classes; what is not said by `format` cannot be told from the file.
-pub fn read(path: &Path, format: &Format, known: Option<&Known<'_>>) -> Result<Table> {
+pub fn read(
+    path: &Path,
+    format: &Format,
+    known: Option<&Known<'_>>,
+    wanted: Labels,
+) -> Result<Table> {
     let name = path.display();
     let mut input = Input::open(path)?;
     check_start(&mut input, path)?;
@@ -117,6 +131,9 @@ pub fn read(path: &Path, format: &Format, known: Option<&Known<'_>>) -> Result<T
             let is_end = columns.label == Place::AnEnd && columns.is_end(column);
             let limit = if is_end { u8::MAX } else { limit };
             if columns.label == Place::At(column) {
+                if wanted == Labels::PassOver {
+                    continue;
+                }
                 let label = read_label(field, known);
                 labels.push(label.map_err(|expected| wrong(&expected))?);
             } else {
@@ -137,6 +154,7 @@ pub fn read(path: &Path, format: &Format, known: Option<&Known<'_>>) -> Result<T
     let mut label_end = None;
     if columns.label == Place::AnEnd {
         label_end = Some(settle_end(path, &mut images, &mut labels, pixels, known)?);
+        let known = known.filter(|_| wanted == Labels::Read);
         check_settled(path, &images, pixels, &mut labels, limit, known)?;
     }
     let largest = images.iter().copied().max().unwrap_or(0);
@@ -159,7 +177,8 @@ pub fn read(path: &Path, format: &Format, known: Option<&Known<'_>>) -> Result<T
         columns.shape.rows,
         columns.shape.cols,
     );
-    let labels = (columns.label != Place::None).then_some(labels);
+    let is_labelled = columns.label != Place::None && wanted == Labels::Read;
+    let labels = is_labelled.then_some(labels);
     Ok(Table { images, labels, shape: columns.shape, max, label_end, note })
 }
 
@@ -187,6 +206,7 @@ fn check_start(input: &mut Input, path: &Path) -> Result<()> {
         [0, 0, 8, 1 | 3, ..] => bail!(
             "{name} is one of MNIST's IDX files, expected the folder that holds them, or a CSV file"
         ),
+        [b'P', b'K', 3, 4, ..] => bail!("{name} is a zip archive, expected the CSV file in it"),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
             bail!("{name}: the file is UTF-16 text, expected UTF-8")
         }

@@ -1,6 +1,6 @@
 //! What is known of pictures and classes before a file is read.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::{Dataset, Shape, Source};
 
@@ -51,6 +51,23 @@ impl<'a> Known<'a> {
         } else {
             format!("one of {}", self.names.join(", "))
         }
+    }
+
+    /// Gives data whose labels are numbers the labels that classes of these names have.
+    ///
+    /// # Errors
+    ///
+    /// If there is no class of that name, naming `source`.
+    pub(super) fn relabel(&self, mut data: Dataset, source: &Source) -> Result<Dataset> {
+        if self.names.is_empty() {
+            return Ok(data);
+        }
+        for label in &mut data.labels {
+            *label = self.class_named(&label.to_string()).with_context(|| {
+                format!("{source}: {} has no class `{label}`, expected {}", self.of, self.list())
+            })?;
+        }
+        Ok(Dataset { classes: self.classes, class_names: self.names.to_vec(), ..data })
     }
 
     /// Checks that other data has the same shape and full ink.

@@ -23,6 +23,7 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 
 pub use args::{DataArgs, Prepared};
+use csv_file::Labels;
 pub use dataset::{Dataset, Split};
 pub use format::{Format, LabelColumn, Shape};
 pub use known::Known;
@@ -83,7 +84,7 @@ impl Source {
             Kind::Idx => mnist::load_dir(path).map(Loaded::from),
             Kind::Png => folder::load(path, format),
             Kind::Csv => {
-                let table = csv_file::read(path, format, None)?;
+                let table = csv_file::read(path, format, None, Labels::Read)?;
                 let (label_end, notes) = (table.label_end.clone(), vec![table.note.clone()]);
                 Ok(Loaded { train: table.into_training(path)?, test: None, label_end, notes })
             }
@@ -111,16 +112,20 @@ impl Source {
                 known.of,
                 known.classes
             );
-            return Ok((data, None));
+            return Ok((known.relabel(data, self)?, None));
         };
         match kind(path)? {
-            Kind::Idx => Ok((mnist::load_test(path, known.classes)?, None)),
+            Kind::Idx => {
+                // Numbers of classes that have other names are names, too.
+                let classes = if known.names.is_empty() { known.classes } else { 256 };
+                Ok((known.relabel(mnist::load_test(path, classes)?, self)?, None))
+            }
             Kind::Png => {
                 let (data, note) = folder::load_test(path, format, known)?;
                 Ok((data, Some(note)))
             }
             Kind::Csv => {
-                let table = csv_file::read(path, format, Some(known))?;
+                let table = csv_file::read(path, format, Some(known), Labels::Read)?;
                 let note = table.note.clone();
                 Ok((table.into_test(path, known)?, Some(note)))
             }
@@ -137,7 +142,7 @@ impl Source {
         if let Self::Path(path) = self
             && let Kind::Csv = kind(path)?
         {
-            return Ok(csv_file::read(path, format, Some(known))?.images);
+            return Ok(csv_file::read(path, format, Some(known), Labels::PassOver)?.images);
         }
         let (data, _) = self.load_test(format, known)?;
         known.check(&data, self)?;

@@ -275,6 +275,11 @@ fn a_bad_row_is_named_by_file_line_and_column() {
             vec!["line 1: expected columns with commas between them"],
         ),
         ("UTF-16", b"\xff\xfe1\0,\0".to_vec(), vec!["UTF-16 text, expected UTF-8"]),
+        (
+            "zip",
+            b"PK\x03\x04 and so on".to_vec(),
+            vec!["a zip archive, expected the CSV file in it"],
+        ),
         ("bytes", b"1,2\0".to_vec(), vec!["no CSV file", "bytes of value 0"]),
         (
             "cut gzip",

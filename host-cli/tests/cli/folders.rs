@@ -1,6 +1,8 @@
 //! Folders of PNG files by class.
 
-use crate::util::{Place, TEST, TRAIN, bars_pixels, write_png};
+use crate::util::{
+    Place, TEST, TEST_IMAGES, TEST_LABELS, TRAIN, bars_pixels, field, idx, write_png,
+};
 
 /// Writes bars into `folder/<class>/`, named so that their order within a class is that of the set.
 fn put_bars(place: &Place, folder: &str, count: usize, seed: u64, names: [&str; 4]) {
@@ -63,6 +65,12 @@ fn classes_have_the_names_of_their_folders() {
     for class in 1..4 {
         assert_eq!(eval["confusion"][class], before["confusion"][class]);
     }
+    // The numbers of an IDX file are no names of these classes.
+    place.put_bars("idx", TRAIN);
+    place.fails(
+        "eval model.pmlp --data idx",
+        &["idx: the model has no class `0`", "one of falling"],
+    );
     // A CSV file may name the classes, too.
     let (images, _) = bars_pixels(1, 2);
     let pixels: Vec<String> = images.iter().map(u8::to_string).collect();
@@ -91,6 +99,13 @@ fn class_folders_without_a_test_set_are_split_and_numbers_are_in_their_order() {
     let text = place.ok("train --data png --hidden 6 --epochs 1 --test-split 40 --stratified");
     assert!(text.contains("144 training, 16 validation, 40 test samples"), "{text}");
     assert!(place.ok("inspect model.pmlp").contains("classes        2 9 10 11"));
+    // A label is the name of a class, not its place.
+    place.put(&format!("idx/{TEST_IMAGES}"), &idx(&[2, 8, 8], &bars_pixels(2, 1).0));
+    place.put(&format!("idx/{TEST_LABELS}"), &idx(&[2], &[9, 10]));
+    let eval = place.json("eval model.pmlp --data idx --json").pop().unwrap();
+    let rows: Vec<Vec<u32>> = serde_json::from_value(eval["confusion"].clone()).unwrap();
+    let samples: Vec<u32> = rows.iter().map(|row| row.iter().sum()).collect();
+    assert_eq!(samples, [0, 1, 1, 0]);
 }
 
 #[test]
@@ -123,13 +138,9 @@ fn pictures_of_any_size_are_brought_into_one_form_where_that_is_asked_for() {
         "{text}"
     );
     let text = place.ok(&format!("{line} --normalise --image-shape 12x12"));
-    assert!(field_network(&text).starts_with("144-4-2"), "{text}");
+    assert!(field(&text, "network").starts_with("144-4-2"), "{text}");
     place.ok("predict model.pmlp png/1/50-1.png");
     place.ok("eval model.pmlp --data png --normalise");
-}
-
-fn field_network(text: &str) -> &str {
-    crate::util::field(text, "network")
 }
 
 #[test]

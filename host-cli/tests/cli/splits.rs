@@ -62,6 +62,7 @@ fn cross_validation_measures_every_sample_once_and_writes_no_model() {
         text.contains("135 training, 15 validation, 50 test samples in the first fold"),
         "{text}"
     );
+    assert!(text.contains("60 test samples, which play no part in the cross-validation"), "{text}");
     assert!(text.contains("model          none is written by a cross-validation"), "{text}");
     assert!(field(&text, "test accuracy").ends_with(": the mean of 4 folds"), "{text}");
     assert!(
@@ -78,6 +79,7 @@ fn a_fold_is_what_a_run_with_the_rest_as_training_set_measures() {
     let lines = place
         .json("train --data data --merge --folds 2 --val-split 0 --hidden 3 --epochs 1 --json");
     assert_eq!(lines[0]["train_samples"], (TRAIN + TEST) / 2);
+    assert_eq!(lines[0]["data_notes"].as_array().unwrap().len(), 1);
     let folds = lines.iter().filter(|line| line["event"] == "fold");
     assert!(folds.clone().all(|fold| fold["test_samples"] == (TRAIN + TEST) / 2), "{lines:?}");
     assert_eq!(folds.count(), 2);

@@ -13,7 +13,7 @@ use super::folds::mean_and_deviation;
 use super::session::{Plan, Stopped};
 use crate::Evaluation;
 use crate::commands::eval::write_result;
-use crate::data::{Dataset, Source};
+use crate::data::{DataArgs, Dataset, Source};
 use crate::progress::Progress;
 use crate::text::{grouped, percent, program, shell_word, widths};
 
@@ -249,7 +249,7 @@ impl<'a, W: Write> Report<'a, W> {
         }
         writeln!(out, "repeat         {}", args.command())?;
         if !args.quiet {
-            next_steps(*out, &path, &args.data.source)?;
+            next_steps(*out, &path, &args.data)?;
         }
         Ok(())
     }
@@ -322,7 +322,7 @@ impl<W: Write> Report<'_, W> {
     }
 }
 
-fn next_steps(out: &mut impl Write, model: &str, data: &Source) -> Result<()> {
+fn next_steps(out: &mut impl Write, model: &str, data: &DataArgs) -> Result<()> {
     let (picomlp, model) = (program(), shell_word(model));
     writeln!(out, "\nWhat to do next:")?;
     writeln!(out, "  draw a digit and have it read:")?;
@@ -330,15 +330,21 @@ fn next_steps(out: &mut impl Write, model: &str, data: &Source) -> Result<()> {
     writeln!(out, "    {picomlp} predict {model} seven.png")?;
     writeln!(out, "  look at the model: layers, memory, where it comes from:")?;
     writeln!(out, "    {picomlp} inspect {model}")?;
-    if *data == Source::Synthetic {
+    if data.source == Source::Synthetic {
         writeln!(
             out,
             "  train on the real MNIST (a folder with its four IDX files, plain or gzipped):"
         )?;
         writeln!(out, "    {picomlp} train --data DIR")?;
     } else {
-        writeln!(out, "  see which classes it confuses:")?;
-        writeln!(out, "    {picomlp} eval {model} --data {}", shell_word(&data.to_string()))?;
+        let with_training_samples = match data.test_split {
+            Some(_) => " (in all of the data, what it was trained on included)",
+            None => "",
+        };
+        writeln!(out, "  see which classes it confuses{with_training_samples}:")?;
+        let source = data.test_data.as_ref().unwrap_or(&data.source).to_string();
+        let format = data.format.words();
+        writeln!(out, "    {picomlp} eval {model} --data {}{format}", shell_word(&source))?;
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ fn put(text: &[u8]) -> (TempDir, PathBuf) {
 
 fn read_text(text: &str, format: &Format) -> Result<Table> {
     let (_folder, path) = put(text.as_bytes());
-    read(&path, format, None)
+    read(&path, format, None, Labels::Read)
 }
 
 fn message(text: &str, format: &Format) -> String {
@@ -30,7 +30,7 @@ const KNOWN: Known<'static> =
 
 fn read_known(text: &str) -> Result<Table> {
     let (_folder, path) = put(text.as_bytes());
-    read(&path, &Format::default(), Some(&KNOWN))
+    read(&path, &Format::default(), Some(&KNOWN), Labels::Read)
 }
 
 #[test]
@@ -59,6 +59,14 @@ fn among_test_data_only_a_background_pixel_is_no_label() {
     assert_eq!(read_known("1,1,2,255,0\n2,4,5,6,0\n").unwrap().labels, Some(vec![1, 2]));
     let error = read_known("1,1,2,255,0\n3,4,5,6,0\n").unwrap_err();
     assert!(error.to_string().ends_with("the label of row 2 is 3, expected 0 to 2"), "{error}");
+}
+
+#[test]
+fn a_column_of_labels_that_are_not_wanted_may_hold_anything() {
+    let (_folder, path) = put(b"id,a,b,c,d\n1000,1,2,255,0\nx,4,5,6,0\n");
+    let format = labelled(LabelColumn::Named("id".into()));
+    let table = read(&path, &format, Some(&KNOWN), Labels::PassOver).unwrap();
+    assert_eq!((table.labels, table.images), (None, vec![1, 2, 255, 0, 4, 5, 6, 0]));
 }
 
 #[test]
@@ -148,5 +156,8 @@ fn a_pipe_is_read_as_a_file_is() {
     writer.write_all(b"7,1,2,255,0\n8,4,5,6,0\n").unwrap();
     drop(writer);
     let path = PathBuf::from(format!("/dev/fd/{}", reader.as_raw_fd()));
-    assert_eq!(read(&path, &Format::default(), None).unwrap().labels, Some(vec![7, 8]));
+    assert_eq!(
+        read(&path, &Format::default(), None, Labels::Read).unwrap().labels,
+        Some(vec![7, 8])
+    );
 }
