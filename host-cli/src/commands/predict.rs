@@ -66,14 +66,11 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
         let inputs: Vec<u8> = pixels.iter().map(|&level| of_range(level, max)).collect();
         let ranking = ranking(&model, &inputs)?;
         if args.json {
-            let top = ranking.iter().take(TOP);
-            let top: Vec<_> =
-                top.map(|(name, p)| json!({"class": name, "probability": p})).collect();
             let line = json!({
                 "event": "prediction",
                 "file": path.display().to_string(),
                 "class": ranking.first().map(|(name, _)| name),
-                "top": top,
+                "top": top_json(&ranking),
             });
             writeln!(out, "{line}")?;
             continue;
@@ -83,10 +80,7 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
         if !args.quiet {
             write!(out, "{}", picture::terminal::show(&pixels, shape.rows, shape.cols))?;
         }
-        let top = ranking.iter().take(TOP);
-        let top: Vec<_> =
-            top.map(|(name, p)| format!("{name}: {}", percent(f64::from(*p)))).collect();
-        writeln!(out, "  {}", top.join("   "))?;
+        writeln!(out, "  {}", top_text(&ranking))?;
     }
     Ok(())
 }
@@ -110,6 +104,19 @@ fn ranking(model: &Model<'_, Sequential>, pixels: &[u8]) -> Result<Vec<(String, 
     let mut ranking: Vec<_> = named.collect();
     ranking.sort_by(|a, b| b.1.total_cmp(&a.1));
     Ok(ranking)
+}
+
+/// The most probable classes, as JSON.
+fn top_json(ranking: &[(String, f32)]) -> Vec<serde_json::Value> {
+    let top = ranking.iter().take(TOP);
+    top.map(|(name, p)| json!({"class": name, "probability": p})).collect()
+}
+
+/// The most probable classes, for people.
+fn top_text(ranking: &[(String, f32)]) -> String {
+    let top = ranking.iter().take(TOP);
+    let top: Vec<_> = top.map(|(name, p)| format!("{name}: {}", percent(f64::from(*p)))).collect();
+    top.join("   ")
 }
 
 /// The files named, and the PNG files in the folders named, sorted by name.

@@ -74,7 +74,9 @@ impl DataArgs {
             let known = Known::training(&train);
             let (data, note) = source.load_test(&format, &known)?;
             known.check(&data, source)?;
-            notes.extend(note);
+            notes.push(
+                note.unwrap_or_else(|| format!("{source}: {} test samples", grouped(data.len()))),
+            );
             test = Some(data);
         }
         if self.merge {

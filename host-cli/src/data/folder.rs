@@ -158,7 +158,7 @@ impl Pictures {
         let (shape, _) = shape.with_context(|| format!("{}: no picture", dir.display()))?;
         let passed_over = match others {
             0 => String::new(),
-            n => format!("; {} files that are not PNG were passed over", grouped(n)),
+            n => format!("; files passed over, as they are not PNG: {}", grouped(n)),
         };
         let note = format!(
             "{}: {} pictures of {}×{} in {seen} class folders{}{passed_over}",

@@ -32,6 +32,15 @@ impl Amount {
     /// None at all.
     pub const NONE: Self = Self::Count(0);
 
+    /// Whether it is none, of however many samples.
+    #[must_use]
+    pub fn is_zero(self) -> bool {
+        match self {
+            Self::Share(share) => share == 0.0,
+            Self::Count(count) => count == 0,
+        }
+    }
+
     /// The number of samples out of `samples`; may be more than there are.
     #[must_use]
     pub fn of(self, samples: usize) -> usize {
@@ -190,6 +199,10 @@ mod tests {
         }
         assert_eq!(Amount::Share(0.25).of(1797), 449);
         assert_eq!(Amount::Count(450).of(1797), 450);
+        assert_eq!(
+            ["0", "0.0", "0.1", "2"].map(|word| word.parse::<Amount>().unwrap().is_zero()),
+            [true, true, false, false]
+        );
         for word in ["0.25", "5000", "0"] {
             assert_eq!(word.parse::<Amount>().unwrap().to_string(), word);
         }

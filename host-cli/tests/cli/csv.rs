@@ -395,3 +395,39 @@ fn kaggles_form_of_mnist_gives_the_model_that_its_idx_files_give() {
     let eval = place.json("eval model.pmlp --data labelled.csv --json").pop().unwrap();
     assert_eq!(eval["test_accuracy"].as_f64().unwrap(), right as f64 / 1000.0);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_large_file_takes_the_memory_of_its_pixels() {
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+
+    const ROWS: usize = 42_000; // Kaggle's training set
+    let place = Place::new();
+    let mut images = vec![0; 200 * PIXELS];
+    let (pictures, _) = images.as_chunks_mut::<PIXELS>();
+    let labels: Vec<u8> =
+        pictures.iter_mut().zip(0..).map(|(picture, i)| sample(i, 1, picture)).collect();
+    let some = kaggle(&images, Some(&labels), PIXELS);
+    place.put("some.csv", &some);
+    place.ok("train --data some.csv --test-split 0 --hidden 2 --epochs 1 --quiet");
+    let header = some.iter().position(|&byte| byte == b'\n').unwrap() + 1;
+    place.put("large.csv", &[&some[..header], &some[header..].repeat(ROWS / 200)].concat());
+
+    // The first answer is printed when all of the file has been read; the pipe is too small for all of them.
+    let mut child = place
+        .command("predict model.pmlp --data large.csv")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(line.starts_with("1: "), "{line}");
+    let peak = field(&status.unwrap(), "VmHWM:").trim_end_matches(" kB").parse::<usize>().unwrap();
+    // 38 MB when this was written. What comes on top of the pixels is the program itself, and the buffers of a row.
+    let pixels = ROWS * PIXELS;
+    assert!((pixels..pixels + (16 << 20)).contains(&(1024 * peak)), "{peak} kB");
+}

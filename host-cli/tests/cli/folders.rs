@@ -32,7 +32,7 @@ fn a_folder_of_png_files_is_trained_on_and_measured() {
     let lines = place.json("train --data png --hidden 6 --epochs 3 --json");
     assert_eq!((&lines[0]["network"], &lines[0]["test_samples"]), (&"64-6-4".into(), &TEST.into()));
     let notes = &lines[0]["data_notes"];
-    let expected = "png/train: 200 pictures of 8×8 in 4 class folders; 1 files that are not PNG were passed over";
+    let expected = "png/train: 200 pictures of 8×8 in 4 class folders; files passed over, as they are not PNG: 1";
     assert_eq!(notes[0], expected);
     let done = lines.last().unwrap();
     let eval = place.json("eval model.pmlp --data png --json").pop().unwrap();

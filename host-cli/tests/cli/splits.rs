@@ -1,6 +1,8 @@
 //! Parts of a set: what is held out, and cross-validation.
 
-use crate::util::{Place, TEST, TRAIN, field};
+use picomlp_cli::data::split::Parting;
+
+use crate::util::{Place, TEST, TRAIN, bars_pixels, field, kaggle};
 
 #[test]
 fn the_two_sets_are_pooled_and_parted_anew() {
@@ -73,11 +75,38 @@ fn cross_validation_measures_every_sample_once_and_writes_no_model() {
 }
 
 #[test]
-fn a_fold_is_what_a_run_with_the_rest_as_training_set_measures() {
-    // Folds over the pooled set hold each of its samples once.
+fn a_fold_is_what_a_run_on_the_others_measures() {
+    let place = Place::new();
+    let (images, labels) = bars_pixels(TRAIN, 1);
+    place.put("all.csv", &kaggle(&images, Some(&labels), 64));
+    let flags = "--hidden 5 --epochs 3 --seed 3 --stratified --json";
+    let lines = place.json(&format!("train --data all.csv --folds 3 {flags}"));
+    let found = lines.iter().filter(|line| line["event"] == "fold");
+
+    let all: Vec<u32> = (0..TRAIN as u32).collect();
+    let folds = Parting { seed: 3, stratified: true }.folds(&all, &labels, 3);
+    for (fold, found) in folds.iter().zip(found) {
+        for (name, is_test) in [("train.csv", false), ("test.csv", true)] {
+            let samples = all.iter().filter(|sample| fold.contains(sample) == is_test);
+            let samples: Vec<usize> = samples.map(|&sample| sample as usize).collect();
+            let images: Vec<u8> =
+                samples.iter().flat_map(|i| &images[64 * i..][..64]).copied().collect();
+            let labels: Vec<u8> = samples.iter().map(|&i| labels[i]).collect();
+            place.put(name, &kaggle(&images, Some(&labels), 64));
+        }
+        let run = format!("train --data train.csv --test-data test.csv --csv-max 255 {flags}");
+        let done = place.json(&run).pop().unwrap();
+        for name in ["fingerprint", "test_accuracy", "test_loss", "kept_epoch"] {
+            assert_eq!(found[name], done[name], "{name}");
+        }
+    }
+}
+
+#[test]
+fn folds_of_the_pooled_sets_hold_the_samples_of_both() {
     let place = Place::with_data();
-    let lines = place
-        .json("train --data data --merge --folds 2 --val-split 0 --hidden 3 --epochs 1 --json");
+    let line = "train --data data --merge --folds 2 --val-split 0 --hidden 3 --epochs 1 --json";
+    let lines = place.json(line);
     assert_eq!(lines[0]["train_samples"], (TRAIN + TEST) / 2);
     assert_eq!(lines[0]["data_notes"].as_array().unwrap().len(), 1);
     let folds = lines.iter().filter(|line| line["event"] == "fold");

@@ -3,14 +3,14 @@
 use std::io::Write;
 use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use picomlp::{InputMap, Layer, Model, Sequential};
 use serde_json::json;
 
-use super::{Args, TOP, ranking};
+use super::{Args, ranking, top_json, top_text};
 use crate::data::Source;
 use crate::model_file::ModelInput;
-use crate::text::{grouped, percent};
+use crate::text::grouped;
 use crate::{ModelFile, Pool, classify, output};
 
 /// Classifies the pictures of `source`: into the file that `--submission` names, or onto `out`.
@@ -37,16 +37,13 @@ pub(super) fn run(
     }
     for (id, pixels) in (1..).zip(images.chunks_exact(pixels)) {
         let ranking = ranking(model, pixels)?;
-        let top = ranking.iter().take(TOP);
+        let (name, _) = ranking.first().context("the model has no classes")?;
         if args.json {
-            let top: Vec<_> =
-                top.map(|(name, p)| json!({"class": name, "probability": p})).collect();
-            let line = json!({"event": "prediction", "id": id, "class": ranking[0].0, "top": top});
+            let top = top_json(&ranking);
+            let line = json!({"event": "prediction", "id": id, "class": name, "top": top});
             writeln!(out, "{line}")?;
         } else {
-            let top: Vec<_> =
-                top.map(|(name, p)| format!("{name}: {}", percent(f64::from(*p)))).collect();
-            writeln!(out, "{id}: {}   ({})", ranking[0].0, top.join("   "))?;
+            writeln!(out, "{id}: {name}   ({})", top_text(&ranking))?;
         }
     }
     Ok(())

@@ -338,7 +338,7 @@ fn next_steps(out: &mut impl Write, model: &str, data: &DataArgs) -> Result<()> 
         writeln!(out, "    {picomlp} train --data DIR")?;
     } else {
         let with_training_samples = match data.test_split {
-            Some(_) => " (in all of the data, what it was trained on included)",
+            Some(_) => " (with samples among them that it was trained on)",
             None => "",
         };
         writeln!(out, "  see which classes it confuses{with_training_samples}:")?;
