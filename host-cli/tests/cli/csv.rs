@@ -421,10 +421,12 @@ fn a_large_file_takes_the_memory_of_its_pixels() {
         .spawn()
         .unwrap();
     let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let mut answers = BufReader::new(child.stdout.take().unwrap());
+    answers.read_line(&mut line).unwrap();
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()));
     child.kill().unwrap();
     child.wait().unwrap();
+    drop(answers); // only now: a program whose reader is gone ends
     assert!(line.starts_with("1: "), "{line}");
     let peak = field(&status.unwrap(), "VmHWM:").trim_end_matches(" kB").parse::<usize>().unwrap();
     // 38 MB when this was written. What comes on top of the pixels is the program itself, and the buffers of a row.
