@@ -33,7 +33,6 @@ compile_error!("picomlp's blobs are used in place and are little-endian");
 extern crate std;
 
 pub mod blob;
-mod buffered;
 mod checksum;
 mod error;
 pub mod fingerprint;

@@ -7,7 +7,6 @@
 mod blob;
 mod gradients;
 mod layering;
-mod optimizers;
 mod protocol;
 mod pytorch;
 mod reference;

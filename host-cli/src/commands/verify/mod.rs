@@ -15,8 +15,8 @@ use picomlp::Layer;
 use picomlp::protocol::ModelDevice;
 
 use crate::ModelFile;
-use crate::data::Source;
-use crate::model_file::check_fit;
+use crate::data::{Format, Source};
+use crate::model_file::{ModelInput, check_fit};
 use link::Link;
 use session::{Session, memory_len};
 
@@ -31,9 +31,11 @@ pub struct Args {
     /// A command to start, with its arguments as a shell takes them, or a serial port that is set up already.
     #[arg(long, value_name = "COMMAND")]
     device: String,
-    /// `synthetic`, or a folder with MNIST's test images and labels.
-    #[arg(long, default_value_t, value_name = "DIR")]
+    /// `synthetic`, a folder with MNIST's test images and labels, a labelled CSV file, or a folder of PNG files by class.
+    #[arg(long, default_value_t, value_name = "DATA")]
     data: Source,
+    #[command(flatten)]
+    format: Format,
     /// Send so many images, from the first on.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..), value_name = "N")]
     limit: u32,
@@ -55,8 +57,10 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
     let file = ModelFile::read(&args.model)?;
     let model = file.model()?;
     let (inputs, outputs) = (model.net().inputs(), model.net().outputs());
-    let data = args.data.load_test(outputs)?;
+    let input = ModelInput::new(model.blob(), model.net());
+    let (data, _) = args.data.load_test(&args.format, &input.known())?;
     check_fit(&model, file.path(), &data)?;
+    input.known().check_range(&data, &args.data)?;
     ensure!(!data.is_empty(), "{}: there is no image to send", args.data);
     let mut scratch = vec![0.0; model.net().infer_scratch(1)];
     let mut host = ModelDevice { model, name: "host", scratch: &mut scratch };
