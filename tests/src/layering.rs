@@ -255,7 +255,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("core/src/lib.rs", &[]),
     ("core/src/error.rs", &[]),
     ("core/src/math.rs", &[]),
-    ("core/src/rng.rs", &[]),
+    ("core/src/rng.rs", &["math"]),
     ("core/src/fingerprint.rs", &[]),
     ("core/src/samples.rs", &[]),
     ("core/src/checksum.rs", &[]),
