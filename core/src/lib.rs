@@ -53,6 +53,6 @@ pub use init::Init;
 pub use kernels::{Batch, Element, InputMap, IntoBatch, Serial, Threads};
 pub use layers::{AnyLayer, Chain, Dense, FixedLayer, Layer, Mlp, Relu, Sequential};
 pub use network::{Network, argmax};
-pub use optim::{Adam, Optimizer, Sgd};
+pub use optim::{Adam, AdamW, Momentum, Optimizer, RmsProp, Sgd, WeightDecay};
 pub use samples::{Sample, Samples, StoredSamples};
 pub use trainer::{Pass, Trainer};

@@ -69,6 +69,13 @@ pub fn sqrt_f64(x: f64) -> f64 {
     libm::sqrt(x)
 }
 
+/// Cosine in f64 (`libm::cos`), within 1 unit in the last place.
+#[inline]
+#[must_use]
+pub fn cos_f64(x: f64) -> f64 {
+    libm::cos(x)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -45,7 +45,7 @@ impl<'a, N: Layer, O: Optimizer> Trainer<'a, N, O> {
     ///
     /// # Shapes
     ///
-    /// `params: [params]`, `state: [STATE_PER_PARAM][params]`; `scratch` as long as
+    /// `params: [params]`, `state: [state_per_param][params]`; `scratch` as long as
     /// [`train_scratch`](Layer::train_scratch) of the largest batch.
     ///
     /// # Errors
@@ -60,7 +60,7 @@ impl<'a, N: Layer, O: Optimizer> Trainer<'a, N, O> {
         scratch: &'a mut [f32],
     ) -> Result<Self, Error> {
         check_len("params", params, net.params())?;
-        check_len("state", state, O::STATE_PER_PARAM * net.params())?;
+        check_len("state", state, optimizer.state_per_param() * net.params())?;
         check_room("scratch", scratch, net.train_scratch(1))?;
         optimizer.check()?;
         Ok(Self { net, optimizer, params, state, scratch })

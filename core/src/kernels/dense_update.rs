@@ -26,6 +26,12 @@ pub trait GradientSink: Send {
     /// Takes the gradient of the parameters `at..at + gradient.len()`.
     fn take(&mut self, at: usize, gradient: &[f32]);
 
+    /// As [`take`](Self::take), for parameters that are a bias, or the gain or shift of a normalisation.
+    #[inline]
+    fn take_bias(&mut self, at: usize, gradient: &[f32]) {
+        self.take(at, gradient);
+    }
+
     /// Takes a gradient of `+0.0` for the parameters `at..at + len`.
     fn take_zeros(&mut self, at: usize, len: usize);
 
@@ -44,7 +50,7 @@ pub trait GradientSink: Send {
 
 /// [`GradientSink::take_rows`], a row at a time.
 #[inline]
-fn take_row_by_row<S: GradientSink + ?Sized>(
+pub(crate) fn take_row_by_row<S: GradientSink + ?Sized>(
     sink: &mut S,
     at: usize,
     rows: &Nonzeros,
@@ -331,7 +337,9 @@ impl<S: GradientSink> ForEachBlock for Bias<'_, S> {
             sums.add(C::load(row.get(at..).unwrap_or_default()));
         }
         sums.scaled(self.scale).store(self.shifted.get_mut(at..).unwrap_or_default());
-        give(sums, at, self.sink);
+        let mut gradient = [0.0; PIECE];
+        sums.store(&mut gradient);
+        self.sink.take_bias(at, gradient.get(..C::WIDTH).unwrap_or_default());
     }
 }
 
@@ -372,7 +380,7 @@ pub fn dense_update_scalar<T: Element>(
             }
             sink.take(at + i * outputs + o, &[sum]);
         }
-        sink.take(at + x.width() * outputs + o, &[bias]);
+        sink.take_bias(at + x.width() * outputs + o, &[bias]);
     }
 }
 

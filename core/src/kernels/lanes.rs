@@ -29,6 +29,27 @@ pub(crate) fn map_with(values: &mut [f32], a: &[f32], f: impl Fn(f32x16, f32x16)
     }
 }
 
+/// `[x, y] = f(x, y, a)` for all values of three slices of one length.
+#[inline(always)]
+pub(crate) fn map_two_with(
+    xs: &mut [f32],
+    ys: &mut [f32],
+    a: &[f32],
+    f: impl Fn(f32x16, f32x16, f32x16) -> [f32x16; 2],
+) {
+    let (x_chunks, x_tail) = xs.as_chunks_mut::<16>();
+    let (y_chunks, y_tail) = ys.as_chunks_mut::<16>();
+    let (a_chunks, a_tail) = a.as_chunks::<16>();
+    for ((x, y), a) in x_chunks.iter_mut().zip(y_chunks).zip(a_chunks) {
+        [*x, *y] = f(f32x16::new(*x), f32x16::new(*y), f32x16::new(*a)).map(f32x16::to_array);
+    }
+    if !x_tail.is_empty() {
+        let [x, y] = f(padded(x_tail), padded(y_tail), padded(a_tail)).map(f32x16::to_array);
+        put(x_tail, x);
+        put(y_tail, y);
+    }
+}
+
 /// A piece of fewer than 16 values, and zeros.
 #[inline(always)]
 pub(crate) fn padded(tail: &[f32]) -> f32x16 {

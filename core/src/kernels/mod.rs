@@ -25,7 +25,10 @@ mod element;
 mod exp;
 mod lanes;
 mod lean;
+mod momentum;
 pub(crate) mod relu;
+mod rms_prop;
+mod scale;
 pub(crate) mod sgd;
 pub(crate) mod softmax;
 #[cfg(test)]
@@ -43,7 +46,12 @@ pub use dense_update::{GradientSink, dense_update, dense_update_scalar, update_w
 pub use element::{Element, InputMap, PIXEL_SCALE};
 pub use exp::{exp, exp_scalar};
 pub use lean::Nonzeros;
+pub use momentum::{MomentumCoefficients, momentum, momentum_scalar};
 pub use relu::{relu, relu_gradient, relu_gradient_scalar, relu_scalar};
+pub use rms_prop::{RmsPropCoefficients, rms_prop, rms_prop_scalar};
+pub use scale::{
+    add_scaled, add_scaled_scalar, scale, scale_scalar, sum_of_squares, sum_of_squares_scalar,
+};
 pub use sgd::{sgd, sgd_scalar};
 pub use softmax::{softmax, softmax_cross_entropy, softmax_cross_entropy_scalar};
 pub use threads::{Serial, Threads};

@@ -1,10 +1,9 @@
 //! Adam.
 
-use super::{Optimizer, check_positive, check_share};
+use super::{Optimizer, Rule, Settings, check_positive, check_share, learning_rate_field};
 use crate::Error;
-use crate::kernels::{AdamCoefficients, GradientSink, adam};
+use crate::kernels::{AdamCoefficients, adam};
 use crate::math;
-use crate::network::check_len;
 
 /// Adam with bias correction, ε outside the root: PyTorch's definition and default settings.
 ///
@@ -51,11 +50,7 @@ impl Adam {
     }
 }
 
-impl Optimizer for Adam {
-    const STATE_PER_PARAM: usize = Self::STATE_PER_PARAM;
-
-    type Step<'a> = AdamStep<'a>;
-
+impl Settings for Adam {
     fn check(&self) -> Result<(), Error> {
         check_positive("learning_rate", self.learning_rate)?;
         check_share("beta1", self.beta1)?;
@@ -63,14 +58,16 @@ impl Optimizer for Adam {
         check_positive("epsilon", self.epsilon)
     }
 
+    learning_rate_field!();
+}
+
+impl Optimizer for Adam {
+    const STATE_PER_PARAM: usize = Self::STATE_PER_PARAM;
+
+    type Rule = AdamRule;
+
     #[inline]
-    fn step<'a>(
-        &'a mut self,
-        params: &'a mut [f32],
-        state: &'a mut [f32],
-    ) -> Result<AdamStep<'a>, Error> {
-        check_len("state", state, Self::state_len(params.len()))?;
-        let (m, v) = state.split_at_mut(params.len().min(state.len()));
+    fn begin(&mut self) -> AdamRule {
         self.steps += 1;
         let [power1, power2] = &mut self.powers;
         *power1 *= self.beta1;
@@ -84,71 +81,22 @@ impl Optimizer for Adam {
             root_correction: (1.0 / math::sqrt_f64(1.0 - *power2)) as f32,
             epsilon: self.epsilon,
         };
-        Ok(AdamStep { params, m, v, coefficients })
+        AdamRule(coefficients)
     }
 }
 
 /// One step of [`Adam`].
-#[derive(Debug)]
-pub struct AdamStep<'a> {
-    params: &'a mut [f32],
-    m: &'a mut [f32],
-    v: &'a mut [f32],
-    coefficients: AdamCoefficients,
-}
+#[derive(Clone, Copy, Debug)]
+pub struct AdamRule(AdamCoefficients);
 
-impl AdamStep<'_> {
+impl Rule for AdamRule {
     #[inline(always)]
-    fn update(&mut self, at: usize, gradient: &[f32]) {
-        let range = at..at + gradient.len();
-        if let (Some(params), Some(m), Some(v)) = (
-            self.params.get_mut(range.clone()),
-            self.m.get_mut(range.clone()),
-            self.v.get_mut(range),
-        ) {
-            adam::update(params, gradient, m, v, &self.coefficients);
-        }
-    }
-}
-
-impl GradientSink for AdamStep<'_> {
-    type Part<'p>
-        = AdamStep<'p>
-    where
-        Self: 'p;
-
-    #[inline]
-    fn params(&self) -> &[f32] {
-        self.params
+    fn update(&self, params: &mut [f32], gradient: &[f32], [m, v]: [&mut [f32]; 2]) {
+        adam::update(params, gradient, m, v, &self.0);
     }
 
     #[inline]
-    fn take(&mut self, at: usize, gradient: &[f32]) {
-        self.update(at, gradient);
-    }
-
-    #[inline]
-    fn take_zeros(&mut self, at: usize, len: usize) {
-        let range = at..at + len;
-        if let (Some(params), Some(m), Some(v)) = (
-            self.params.get_mut(range.clone()),
-            self.m.get_mut(range.clone()),
-            self.v.get_mut(range),
-        ) {
-            adam::update_zeros(params, m, v, &self.coefficients);
-        }
-    }
-
-    #[inline]
-    fn split_at(&mut self, at: usize) -> (AdamStep<'_>, AdamStep<'_>) {
-        let at = at.min(self.params.len());
-        let (params_a, params_b) = self.params.split_at_mut(at);
-        let (m_a, m_b) = self.m.split_at_mut(at);
-        let (v_a, v_b) = self.v.split_at_mut(at);
-        let coefficients = self.coefficients;
-        (
-            AdamStep { params: params_a, m: m_a, v: v_a, coefficients },
-            AdamStep { params: params_b, m: m_b, v: v_b, coefficients },
-        )
+    fn update_zeros(&self, params: &mut [f32], [m, v]: [&mut [f32]; 2]) {
+        adam::update_zeros(params, m, v, &self.0);
     }
 }

@@ -1,24 +1,33 @@
 //! Optimizers: what is done with a gradient, piece by piece, while the backward pass makes it.
+//!
+//! [`Sgd`], [`Momentum`], [`RmsProp`], [`Adam`] and [`WeightDecay`] of any of them (so [`AdamW`]) are
+//! [`Optimizer`]s: they need no gradient but the piece at hand, and a [`Trainer`](crate::Trainer) fuses them with the
+//! backward pass. [`GroupRms`] and clipping need the whole gradient first; a
+//! [`BufferedTrainer`](crate::BufferedTrainer) keeps it. [`Schedule`], [`Warmup`] and [`Plateau`] give learning rates.
 
 mod adam;
+mod any;
+mod momentum;
+mod rms_prop;
+mod rule;
+mod schedule;
 mod sgd;
+mod weight_decay;
 
-pub use adam::{Adam, AdamStep};
-pub use sgd::{Sgd, SgdStep};
+pub use adam::{Adam, AdamRule};
+pub use any::{AnyOptimizer, AnyRule};
+pub use momentum::{Momentum, MomentumRule};
+pub use rms_prop::{RmsProp, RmsPropRule};
+pub use rule::{Rule, Step};
+pub use schedule::{Plateau, Schedule, Warmup};
+pub use sgd::{Sgd, SgdRule};
+pub use weight_decay::{AdamW, WeightDecay, WeightDecayRule};
 
 use crate::Error;
-use crate::kernels::GradientSink;
+use crate::network::check_len;
 
-/// Turns gradients into changes of the parameters.
-pub trait Optimizer {
-    /// `f32`s of state for each parameter.
-    const STATE_PER_PARAM: usize;
-
-    /// One step, as the backward pass sees it: holds the parameters and takes their gradient.
-    type Step<'a>: GradientSink
-    where
-        Self: 'a;
-
+/// What all optimizers have.
+pub trait Settings {
     /// Whether the settings make sense.
     ///
     /// # Errors
@@ -26,16 +35,44 @@ pub trait Optimizer {
     /// [`Error::Setting`] naming the one that does not.
     fn check(&self) -> Result<(), Error>;
 
-    /// Begins a step on `params`, with `state: [STATE_PER_PARAM][params]`.
+    /// The learning rate.
+    fn learning_rate(&self) -> f32;
+
+    /// Sets the learning rate, from the next step on.
+    fn set_learning_rate(&mut self, rate: f32);
+}
+
+/// Turns gradients into changes of the parameters, element by element.
+pub trait Optimizer: Settings {
+    /// The most `f32`s of state for each parameter: 0, 1 or 2.
+    const STATE_PER_PARAM: usize;
+
+    /// What a step does to each parameter.
+    type Rule: Rule;
+
+    /// Begins a step: counts it, and says what it does.
+    fn begin(&mut self) -> Self::Rule;
+
+    /// `f32`s of state for each parameter with these settings.
+    fn state_per_param(&self) -> usize {
+        Self::STATE_PER_PARAM
+    }
+
+    /// Begins a step on `params`, with `state: [state_per_param][params]`.
     ///
     /// # Errors
     ///
     /// [`Error::BufferLength`] naming `state`.
+    #[inline]
     fn step<'a>(
-        &'a mut self,
+        &mut self,
         params: &'a mut [f32],
         state: &'a mut [f32],
-    ) -> Result<Self::Step<'a>, Error>;
+    ) -> Result<Step<'a, Self::Rule>, Error> {
+        check_len("state", state, self.state_per_param() * params.len())?;
+        let (first, second) = state.split_at_mut(params.len().min(state.len()));
+        Ok(Step { params, state: [first, second], rule: self.begin() })
+    }
 }
 
 /// A finite number above zero.
@@ -47,6 +84,15 @@ fn check_positive(what: &'static str, value: f32) -> Result<(), Error> {
     }
 }
 
+/// A finite number that is not below zero.
+fn check_not_negative(what: &'static str, value: f32) -> Result<(), Error> {
+    if value.is_finite() && value >= 0.0 {
+        Ok(())
+    } else {
+        Err(Error::Setting { what, expected: "a finite number, at least 0" })
+    }
+}
+
 /// A share of 1 that is below 1.
 fn check_share(what: &'static str, value: f64) -> Result<(), Error> {
     if (0.0..1.0).contains(&value) {
@@ -55,3 +101,23 @@ fn check_share(what: &'static str, value: f64) -> Result<(), Error> {
         Err(Error::Setting { what, expected: "at least 0 and below 1" })
     }
 }
+
+fn check_at_least_one(what: &'static str, value: u64) -> Result<(), Error> {
+    if value > 0 { Ok(()) } else { Err(Error::Setting { what, expected: "at least 1" }) }
+}
+
+/// [`Settings`]' learning rate is the field of that name.
+macro_rules! learning_rate_field {
+    () => {
+        #[inline]
+        fn learning_rate(&self) -> f32 {
+            self.learning_rate
+        }
+
+        #[inline]
+        fn set_learning_rate(&mut self, rate: f32) {
+            self.learning_rate = rate;
+        }
+    };
+}
+use learning_rate_field;

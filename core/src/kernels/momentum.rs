@@ -1,0 +1,107 @@
+//! One step of gradient descent with momentum for a piece of the parameters.
+//!
+//! `v = μ·v + g`, then `w = w - rate·v`; with Nesterov's look ahead `w = w - rate·(g + μ·v)`. Sutskever et al., "On
+//! the importance of initialization and momentum in deep learning", ICML 2013, arranged as PyTorch does it: the
+//! rate stands outside the velocity.
+
+use wide::f32x16;
+
+use super::adam::SMALLEST_MOMENT;
+use super::lanes::map_two_with;
+
+/// What one step multiplies with; the same for all parameters.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MomentumCoefficients {
+    /// The learning rate.
+    pub rate: f32,
+    /// `μ`, the share of the velocity that stays.
+    pub momentum: f32,
+    /// Whether the gradient is added once more, ahead of the velocity.
+    pub nesterov: bool,
+}
+
+/// Updates `params` and their `velocity` by one step. A velocity of magnitude below 2⁻¹⁰⁰ becomes 0.
+///
+/// # Panics
+///
+/// If the slices differ in length.
+#[inline]
+pub fn momentum(
+    params: &mut [f32],
+    gradient: &[f32],
+    velocity: &mut [f32],
+    c: &MomentumCoefficients,
+) {
+    check(params, gradient, velocity);
+    let [rate, share, smallest] = [c.rate, c.momentum, SMALLEST_MOMENT].map(f32x16::splat);
+    let next = |v: f32x16, g: f32x16| {
+        let v = share * v + g;
+        v.abs().simd_lt(smallest).select(f32x16::ZERO, v)
+    };
+    if c.nesterov {
+        map_two_with(params, velocity, gradient, |w, v, g| {
+            let v = next(v, g);
+            [w - rate * (g + share * v), v]
+        });
+    } else {
+        map_two_with(params, velocity, gradient, |w, v, g| {
+            let v = next(v, g);
+            [w - rate * v, v]
+        });
+    }
+}
+
+/// What [`momentum`] must give, one value at a time.
+///
+/// # Panics
+///
+/// If the slices differ in length.
+pub fn momentum_scalar(
+    params: &mut [f32],
+    gradient: &[f32],
+    velocity: &mut [f32],
+    c: &MomentumCoefficients,
+) {
+    check(params, gradient, velocity);
+    for ((w, g), v) in params.iter_mut().zip(gradient).zip(velocity) {
+        *v = c.momentum * *v + g;
+        if v.abs() < SMALLEST_MOMENT {
+            *v = 0.0;
+        }
+        *w -= c.rate * if c.nesterov { g + c.momentum * *v } else { *v };
+    }
+}
+
+#[inline]
+fn check(params: &[f32], gradient: &[f32], velocity: &[f32]) {
+    let n = params.len();
+    assert!(
+        gradient.len() == n && velocity.len() == n,
+        "momentum: params, gradient and velocity differ in length"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::testing::assert_updates_agree;
+
+    #[test]
+    fn momentum_equals_scalar_bit_for_bit_at_every_length() {
+        for nesterov in [false, true] {
+            let c = MomentumCoefficients { rate: 0.1, momentum: 0.9, nesterov };
+            assert_updates_agree(
+                |w, g, v| momentum(w, g, v, &c),
+                |w, g, v| momentum_scalar(w, g, v, &c),
+            );
+        }
+    }
+
+    #[test]
+    fn velocity_that_would_become_subnormal_becomes_zero() {
+        let c = MomentumCoefficients { rate: 0.1, momentum: 0.9, nesterov: false };
+        let (mut w, mut v) = ([1.0, 1.0], [-1.1 * SMALLEST_MOMENT, -1.2 * SMALLEST_MOMENT]);
+        momentum(&mut w, &[0.0, 0.0], &mut v, &c);
+        assert!(v[0] == 0.0 && v[1] < 0.0, "{v:?}");
+    }
+}
