@@ -51,6 +51,9 @@ pub enum Error {
     EmptyBatch,
     /// The loss is NaN or infinite, so its gradient would ruin the parameters. They are as they were.
     LossNotFinite,
+    /// The square of the gradient's norm is NaN or infinite, so no step can be scaled by it. The parameters are as they
+    /// were.
+    GradientNotFinite,
     /// A number that must be 1 or more is 0.
     ZeroSize {
         /// The argument at fault.
@@ -101,6 +104,7 @@ impl fmt::Display for Error {
             }
             Self::EmptyBatch => write!(f, "the batch has no sample"),
             Self::LossNotFinite => write!(f, "the loss is not a finite number"),
+            Self::GradientNotFinite => write!(f, "the gradient's norm is not a finite number"),
             Self::ZeroSize { what } => write!(f, "`{what}` is 0, expected at least 1"),
             Self::Setting { what, expected } => write!(f, "`{what}` must be {expected}"),
             Self::LayersDoNotMeet { layer, before, inputs } => write!(

@@ -5,7 +5,9 @@
 //! * A network is a description of no size, such as [`Mlp`]`<784, 128, 10>` or a [`Chain`] of layers; its numbers lie in
 //!   slices that the caller owns. [`Sequential`] is the same with sizes known at run time.
 //! * [`Network`] has what can be done with one: initialise, run, ask for the gradient.
-//! * [`Trainer`] makes steps with [`Sgd`] or [`Adam`], fused into the backward pass.
+//! * [`Trainer`] makes steps with [`Sgd`], [`Adam`] or another [`Optimizer`], fused into the backward pass;
+//!   [`BufferedTrainer`] keeps the gradient first, for clipping and for batches larger than the memory.
+//! * [`optim`] has the optimizers, weight decay and learning-rate schedules.
 //! * [`Model`] runs a weight blob in place; [`blob::Contents`] writes one, [`include_model!`] puts one in flash.
 //! * [`protocol`] is how `picomlp verify` asks a device for its logits.
 //! * [`kernels`] are the numeric kernels, each beside its scalar twin.
@@ -33,6 +35,7 @@ compile_error!("picomlp's blobs are used in place and are little-endian");
 extern crate std;
 
 pub mod blob;
+mod buffered;
 mod checksum;
 mod error;
 pub mod fingerprint;
@@ -48,6 +51,7 @@ mod samples;
 mod trainer;
 
 pub use blob::Model;
+pub use buffered::BufferedTrainer;
 pub use error::Error;
 pub use init::Init;
 pub use kernels::{Batch, Element, InputMap, IntoBatch, Serial, Threads};

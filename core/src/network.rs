@@ -79,15 +79,40 @@ impl<L: Layer + ?Sized> Network for L {}
 
 /// What a forward pass leaves for the way back.
 pub(crate) struct Pass<'a> {
-    /// The mean loss of the batch.
+    /// The mean loss of the batch; of a part, what it and the parts before it add to that.
     pub(crate) loss: f32,
+    /// The sum of the losses, of the parts before too.
+    pub(crate) loss_sum: f32,
     logits: &'a [f32],
     d_logits: &'a mut [f32],
     memory: Memory<'a>,
 }
 
+/// A part of a batch that is too large for the scratch.
+#[derive(Clone, Copy)]
+pub(crate) struct Part {
+    /// Samples in the whole batch.
+    pub(crate) of: usize,
+    /// The sum of the losses of all samples before.
+    pub(crate) loss_before: f32,
+}
+
 /// The first half of a training step. Nothing but the scratch has been written afterwards.
 pub(crate) fn forward_and_loss<'a, N: Layer + ?Sized, T: Element>(
+    threads: &impl Threads,
+    net: &N,
+    params: &[f32],
+    x: Batch<'_, T>,
+    labels: &[u8],
+    scratch: &'a mut [f32],
+) -> Result<Pass<'a>, Error> {
+    let whole = Part { of: x.len(), loss_before: 0.0 };
+    forward_and_loss_of(whole, threads, net, params, x, labels, scratch)
+}
+
+/// As [`forward_and_loss`], of a part of a batch.
+pub(crate) fn forward_and_loss_of<'a, N: Layer + ?Sized, T: Element>(
+    part: Part,
     threads: &impl Threads,
     net: &N,
     params: &[f32],
@@ -118,10 +143,19 @@ pub(crate) fn forward_and_loss<'a, N: Layer + ?Sized, T: Element>(
     for (d_logit, logit) in d_logits.iter_mut().zip(logits.iter()) {
         *d_logit = *logit;
     }
-    let share = 1.0 / batch as f32;
-    let loss = cross_entropy(d_logits, labels, share) * share;
+    let share = 1.0 / part.of as f32;
+    let loss_sum = if part.of == batch {
+        cross_entropy(d_logits, labels, share)
+    } else {
+        // One by one, since the sum over samples goes on from that of the parts before.
+        let samples = d_logits.chunks_exact_mut(classes).zip(labels.chunks(1));
+        samples.fold(part.loss_before, |sum, (d_logits, label)| {
+            sum + cross_entropy(d_logits, label, share)
+        })
+    };
+    let loss = loss_sum * share;
     if loss.is_finite() {
-        Ok(Pass { loss, logits, d_logits, memory: Memory { between, d_between, work } })
+        Ok(Pass { loss, loss_sum, logits, d_logits, memory: Memory { between, d_between, work } })
     } else {
         Err(Error::LossNotFinite)
     }

@@ -7,6 +7,7 @@
 mod blob;
 mod gradients;
 mod layering;
+mod optimizers;
 mod protocol;
 mod pytorch;
 mod reference;

@@ -263,7 +263,8 @@ const MODULES: &[(&str, &[&str])] = &[
     ("core/src/init.rs", &["math", "rng"]),
     ("core/src/layers/", &["Error", "kernels", "init", "layers"]),
     ("core/src/network.rs", &["Error", "kernels", "init", "layers"]),
-    ("core/src/optim/", &["Error", "kernels", "math", "network", "optim"]),
+    ("core/src/optim/", &["Error", "kernels", "layers", "math", "network", "optim"]),
+    ("core/src/buffered.rs", &["Error", "kernels", "layers", "math", "network", "optim"]),
     ("core/src/trainer.rs", &["Error", "kernels", "layers", "network", "optim", "samples"]),
     (
         "core/src/blob/",

@@ -12,7 +12,11 @@ use core::cell::Cell;
 use std::alloc::System;
 
 use picomlp::blob::{Aligned, Contents};
-use picomlp::{Adam, Init, Mlp, Model, Network, Optimizer, Sequential, Sgd, Trainer};
+use picomlp::optim::GroupRms;
+use picomlp::{
+    Adam, AdamW, BufferedTrainer, Init, Mlp, Model, Momentum, Network, Optimizer, RmsProp,
+    Sequential, Sgd, Trainer, WeightDecay,
+};
 
 type Net = Mlp<131, 43, 10>;
 
@@ -122,6 +126,27 @@ fn steps<O: Optimizer>(what: &str, optimizer: O) {
 fn a_train_step_allocates_nothing() {
     steps("SGD", Sgd::new(0.1));
     steps("Adam", Adam::new(1e-2));
+    steps("momentum", Momentum::nesterov(0.1, 0.9));
+    steps("RMSprop", RmsProp::new(1e-2));
+    steps("AdamW", AdamW::new(1e-2, 1e-2));
+    steps("SGD with L2", WeightDecay::l2(Sgd::new(0.1), 1e-3));
+}
+
+#[test]
+fn a_buffered_train_step_allocates_nothing() {
+    let (pixels, labels) = batch();
+    let (mut params, mut gradient) = (vec![0.0; Net::PARAMS], vec![0.0; Net::PARAMS]);
+    let (mut state, mut scratch) = ([0.0; 4], vec![0.0; Net::train_scratch(BATCH / 2)]);
+    let (net, group_rms) = (Net::default(), GroupRms::new(0.5));
+    net.init(&mut params, Init::XavierNormal, 1).unwrap();
+    without_allocation("buffered", || {
+        let (params, gradient) = (&mut params, &mut gradient);
+        let trainer =
+            BufferedTrainer::new(net, group_rms, params, gradient, &mut state, &mut scratch);
+        let mut trainer = trainer.unwrap().clip_norm(0.1).unwrap();
+        trainer.step(pixels.as_slice(), &labels).unwrap();
+        trainer.step(&pixels[..Net::INPUTS], &labels[..1]).unwrap();
+    });
 }
 
 #[test]

@@ -72,7 +72,9 @@ fn train_both<T: Element>(
 fn compare<N: FixedLayer>(widths: &[usize]) {
     let (fixed, free) = (N::default(), Sequential::mlp(widths).unwrap());
     assert_eq!(N::PARAMS, free.params(), "{widths:?}");
-    for init in [Init::He, Init::Xavier] {
+    for init in
+        [Init::He, Init::HeNormal, Init::Xavier, Init::XavierNormal, Init::Normal(0.1), Init::Zeros]
+    {
         let (mut a, mut b) = (vec![f32::NAN; N::PARAMS], vec![f32::NAN; N::PARAMS]);
         fixed.init(&mut a, init, 9).unwrap();
         free.init(&mut b, init, 9).unwrap();

@@ -46,6 +46,20 @@ pub trait GradientSink: Send {
 
     /// A sink for the parameters before `at`, and one for the rest: they may be used at once.
     fn split_at(&mut self, at: usize) -> (Self::Part<'_>, Self::Part<'_>);
+
+    /// What the samples before these have summed to, for the parameters `at..at + len`: the sums over samples go on from
+    /// there. Nothing, if these are all the samples; the sums then start from `+0.0`.
+    #[inline]
+    fn summed(&self, at: usize, len: usize) -> Option<&[f32]> {
+        let _ = (at, len);
+        None
+    }
+
+    /// Whether more samples follow, whose gradient will be added. What is added once, after all samples, then waits.
+    #[inline]
+    fn more_follows(&self) -> bool {
+        false
+    }
 }
 
 /// [`GradientSink::take_rows`], a row at a time.
@@ -141,7 +155,7 @@ pub(crate) fn update<T: Element>(
     let (mut weights, mut bias) = sink.split_at(x.width() * outputs);
     let scale = x.map().shift;
     for_each_block(outputs, &mut Bias { d_y, outputs, scale, shifted, sink: &mut bias });
-    let shifted = if scale == 0.0 { None } else { Some(&*shifted) };
+    let shifted = if scale == 0.0 || weights.more_follows() { None } else { Some(&*shifted) };
     let parts = parts(threads, d_y.len() * x.width());
     Rows { x, d_y, outputs, shifted }.over(threads, parts, 0..x.width(), &mut weights, work);
 }
@@ -272,7 +286,7 @@ impl<T: Element, M: Iterator<Item = u64> + Clone, S: GradientSink> ForEachBlock
     #[inline(always)]
     fn block<C: Columns>(&mut self, at: usize) {
         let Rows { x, d_y, outputs, shifted } = self.rows;
-        let mut sums = C::zero();
+        let mut sums: C = start(self.at + at, self.sink);
         for (t, mut mask) in self.masks.clone().enumerate() {
             while mask != 0 {
                 let s = t * TILE + mask.trailing_zeros() as usize;
@@ -303,7 +317,8 @@ impl<T: Element, S: GradientSink> ForEachBlock for Four<'_, T, S> {
     fn block<C: Columns>(&mut self, at: usize) {
         let Rows { x, d_y, outputs, shifted } = self.rows;
         let scale = x.map().scale;
-        let mut sums = [C::zero(); 4];
+        let mut sums: [C; 4] =
+            core::array::from_fn(|row| start(self.at + row * outputs + at, self.sink));
         for (sample, d_y) in x.iter().zip(d_y.chunks_exact(outputs)) {
             let inputs = sample.get(self.i..).and_then(<[T]>::first_chunk::<4>);
             let (Some(inputs), Some(d_y)) = (inputs, d_y.get(at..at + C::WIDTH)) else { return };
@@ -332,7 +347,7 @@ struct Bias<'a, S> {
 impl<S: GradientSink> ForEachBlock for Bias<'_, S> {
     #[inline(always)]
     fn block<C: Columns>(&mut self, at: usize) {
-        let mut sums = C::zero();
+        let mut sums: C = start(at, self.sink);
         for row in self.d_y.chunks_exact(self.outputs) {
             sums.add(C::load(row.get(at..).unwrap_or_default()));
         }
@@ -341,6 +356,12 @@ impl<S: GradientSink> ForEachBlock for Bias<'_, S> {
         sums.store(&mut gradient);
         self.sink.take_bias(at, gradient.get(..C::WIDTH).unwrap_or_default());
     }
+}
+
+/// Where the sums of a block begin.
+#[inline(always)]
+fn start<C: Columns>(at: usize, sink: &impl GradientSink) -> C {
+    sink.summed(at, C::WIDTH).map_or_else(C::zero, C::load)
 }
 
 #[inline(always)]
@@ -366,16 +387,17 @@ pub fn dense_update_scalar<T: Element>(
     let Some(outputs) = d_y.len().checked_div(x.len()) else { return };
     let map = x.map();
     for o in 0..outputs {
-        let mut bias = 0.0;
+        let first = |sink: &mut _, at| GradientSink::summed(sink, at, 1).map_or(0.0, |sum| sum[0]);
+        let mut bias = first(sink, at + x.width() * outputs + o);
         for s in 0..x.len() {
             bias += d_y[s * outputs + o];
         }
         for i in 0..x.width() {
-            let mut sum = 0.0;
+            let mut sum = first(sink, at + i * outputs + o);
             for (s, x) in x.iter().enumerate() {
                 sum += x[i].to_f32() * map.scale * d_y[s * outputs + o];
             }
-            if map.shift != 0.0 {
+            if map.shift != 0.0 && !sink.more_follows() {
                 sum += bias * map.shift;
             }
             sink.take(at + i * outputs + o, &[sum]);

@@ -55,6 +55,7 @@ pub use scale::{
 pub use sgd::{sgd, sgd_scalar};
 pub use softmax::{softmax, softmax_cross_entropy, softmax_cross_entropy_scalar};
 pub use threads::{Serial, Threads};
+pub(crate) use threads::{parts, share};
 
 /// Inputs whose zeros are found at once: the bits of one mask.
 pub(crate) const TILE: usize = 64;

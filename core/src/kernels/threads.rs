@@ -36,7 +36,7 @@ const WORTH: usize = 1 << 15;
 
 /// Into how many parts work of so many products is split.
 #[inline]
-pub(super) fn parts(threads: &impl Threads, products: usize) -> usize {
+pub(crate) fn parts(threads: &impl Threads, products: usize) -> usize {
     threads.count().min(products / WORTH).max(1)
 }
 
@@ -64,6 +64,6 @@ pub(super) fn over_samples<T: Element, H: Threads>(
 
 /// Where `len` things are cut for the first half of `parts`; 0 if they are not.
 #[inline]
-pub(super) fn share(len: usize, parts: usize) -> usize {
+pub(crate) fn share(len: usize, parts: usize) -> usize {
     if parts < 2 { 0 } else { len * (parts / 2) / parts }
 }

@@ -9,6 +9,7 @@ mod chain;
 mod dense;
 mod dim;
 mod fixed;
+mod group;
 mod relu;
 mod sequential;
 mod trace;
@@ -20,6 +21,7 @@ pub use dim::{Const, Dim};
 pub use fixed::{
     FixedLayer, INFER_STACK, TRAIN_STACK, flash, infer_scratch, train_ram, train_scratch,
 };
+pub use group::{Group, for_each_group};
 pub use relu::{Relu, ReluLayer};
 pub use sequential::{LayerList, MAX_LAYERS, Sequential};
 pub(crate) use trace::hidden_outputs;

@@ -7,6 +7,8 @@
 
 mod adam;
 mod any;
+mod buffered;
+mod group_rms;
 mod momentum;
 mod rms_prop;
 mod rule;
@@ -16,6 +18,8 @@ mod weight_decay;
 
 pub use adam::{Adam, AdamRule};
 pub use any::{AnyOptimizer, AnyRule};
+pub use buffered::BufferedOptimizer;
+pub use group_rms::GroupRms;
 pub use momentum::{Momentum, MomentumRule};
 pub use rms_prop::{RmsProp, RmsPropRule};
 pub use rule::{Rule, Step};

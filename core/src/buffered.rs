@@ -1,0 +1,257 @@
+//! Training with a gradient that is whole before it is used.
+
+use crate::Error;
+use crate::kernels::{
+    Batch, Element, GradientSink, IntoBatch, Serial, Threads, scale, sum_of_squares,
+};
+use crate::layers::Layer;
+use crate::math;
+use crate::network::{Part, backward, check_len, check_room, forward_and_loss_of};
+use crate::optim::BufferedOptimizer;
+
+/// A [`Trainer`](crate::Trainer) that keeps the gradient of a batch in a buffer before it steps.
+///
+/// For what must see all of the gradient first: clipping by its norm ([`clip_norm`](Self::clip_norm)),
+/// [`GroupRms`](crate::optim::GroupRms), and batches that are larger than the scratch, up to the whole training set.
+/// It takes one more buffer, as long as the parameters, and passes over it once more. Without clipping, a step has the
+/// bits of a `Trainer`'s.
+///
+/// **A batch may be of any size.** What the scratch has no room for is done in chunks, whose sums over samples go on
+/// from one chunk to the next in the order of the samples: the bits do not depend on the scratch. (Layers that compare
+/// the samples of a batch, as batch normalisation does, see a chunk only: give them a scratch for the whole batch.)
+///
+/// ```
+/// use picomlp::optim::GroupRms;
+/// use picomlp::{BufferedTrainer, Init, Mlp, Network};
+///
+/// type Net = Mlp<4, 8, 2>;
+///
+/// let (mut params, mut gradient) = ([0.0; Net::PARAMS], [0.0; Net::PARAMS]);
+/// let mut state = [0.0; 4]; // one for each weight matrix and each bias
+/// let mut scratch = [0.0; Net::train_scratch(1)];
+/// Net::default().init(&mut params, Init::Normal(0.1), 1)?;
+/// let mut trainer = BufferedTrainer::new(
+///     Net::default(), GroupRms::new(0.5), &mut params, &mut gradient, &mut state, &mut scratch,
+/// )?;
+/// let (images, labels) = ([[255u8, 255, 0, 0], [0, 0, 255, 255], [0, 0, 0, 255]], [0, 1, 1]);
+/// let first = trainer.step(&images, &labels)?;
+/// for _ in 0..50 {
+///     trainer.step(&images, &labels)?;
+/// }
+/// assert!(trainer.step(&images, &labels)? < first / 10.0);
+/// # Ok::<(), picomlp::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct BufferedTrainer<'a, N, O> {
+    net: N,
+    optimizer: O,
+    params: &'a mut [f32],
+    gradient: &'a mut [f32],
+    state: &'a mut [f32],
+    scratch: &'a mut [f32],
+    clip_norm: Option<f32>,
+}
+
+impl<'a, N: Layer, O: BufferedOptimizer> BufferedTrainer<'a, N, O> {
+    /// Puts a network and its memory together; the parameters and the state go on from what they are.
+    ///
+    /// # Shapes
+    ///
+    /// `params` and `gradient`: `[params]`; `state` as long as
+    /// [`state_len_of`](BufferedOptimizer::state_len_of) says, for an [`Optimizer`](crate::Optimizer)
+    /// `[state_per_param][params]`; `scratch` as long as [`train_scratch`](Layer::train_scratch) of as many samples as
+    /// shall be worked on together.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BufferLength`] naming `params`, `gradient` or `state`; [`Error::BufferTooShort`] if `scratch` does not
+    /// even do for one sample; [`Error::Setting`] for a setting of the optimizer that makes no sense.
+    pub fn new(
+        net: N,
+        optimizer: O,
+        params: &'a mut [f32],
+        gradient: &'a mut [f32],
+        state: &'a mut [f32],
+        scratch: &'a mut [f32],
+    ) -> Result<Self, Error> {
+        check_len("params", params, net.params())?;
+        check_len("gradient", gradient, net.params())?;
+        check_len("state", state, optimizer.state_len_of(&net))?;
+        check_room("scratch", scratch, net.train_scratch(1))?;
+        optimizer.check()?;
+        Ok(Self { net, optimizer, params, gradient, state, scratch, clip_norm: None })
+    }
+
+    /// Shortens gradients that are longer than `most`: they are multiplied by `most/(norm + 1e-6)` where that is below
+    /// 1, as by PyTorch's `clip_grad_norm_`, before the optimizer and its decay see them.
+    ///
+    /// The norm is the root of the [`sum_of_squares`] of all the gradient.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] if `most` is no finite number above 0.
+    pub fn clip_norm(mut self, most: f32) -> Result<Self, Error> {
+        if !(most.is_finite() && most > 0.0) {
+            return Err(Error::Setting { what: "most", expected: "a finite number above 0" });
+        }
+        self.clip_norm = Some(most);
+        Ok(self)
+    }
+
+    /// One step: forward, loss and backward, chunk by chunk, then clipping and update. Allocates nothing.
+    ///
+    /// Returns the mean loss of the batch before the update, in nats.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EmptyBatch`], [`Error::InputWidth`], [`Error::BufferLength`] naming `labels`,
+    /// [`Error::LabelOutOfRange`] (numbered within its chunk), [`Error::LossNotFinite`],
+    /// [`Error::GradientNotFinite`]. Parameters, state and optimizer are then as they were.
+    pub fn step<'x>(&mut self, x: impl IntoBatch<'x>, labels: &[u8]) -> Result<f32, Error> {
+        self.step_on(&Serial, x, labels)
+    }
+
+    /// As [`step`](Self::step), on several threads: the bits do not depend on how many.
+    ///
+    /// For so many threads, [`train_scratch_on`](Layer::train_scratch_on) says how many samples the scratch holds.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`step`](Self::step), and [`Error::BufferTooShort`] if the scratch does not even do for one sample.
+    pub fn step_on<'x>(
+        &mut self,
+        threads: &impl Threads,
+        x: impl IntoBatch<'x>,
+        labels: &[u8],
+    ) -> Result<f32, Error> {
+        let x = x.into_batch(self.net.inputs())?;
+        let loss = self.sum_gradient(threads, x, labels)?;
+        let square = sum_of_squares(self.gradient);
+        if !square.is_finite() {
+            return Err(Error::GradientNotFinite);
+        }
+        if let Some(most) = self.clip_norm {
+            let factor = most / (math::sqrt(square) + 1e-6);
+            if factor < 1.0 {
+                scale(self.gradient, factor);
+            }
+        }
+        self.optimizer.apply(threads, &self.net, self.params, self.gradient, self.state)?;
+        Ok(loss)
+    }
+
+    /// The mean loss of the batch, and its gradient in `self.gradient`.
+    fn sum_gradient<T: Element>(
+        &mut self,
+        threads: &impl Threads,
+        mut x: Batch<'_, T>,
+        mut labels: &[u8],
+    ) -> Result<f32, Error> {
+        check_len("labels", labels, x.len())?;
+        let chunk = self.chunk(threads.count(), x.len())?;
+        let mut part = Part { of: x.len(), loss_before: 0.0 };
+        self.gradient.fill(0.0);
+        loop {
+            let (here, rest) = x.split_at(chunk.min(x.len()));
+            let (labels_here, labels_rest) = labels.split_at(here.len().min(labels.len()));
+            let (params, gradient) = (&*self.params, &mut *self.gradient);
+            let pass = forward_and_loss_of(
+                part,
+                threads,
+                &self.net,
+                params,
+                here,
+                labels_here,
+                self.scratch,
+            )?;
+            let loss = pass.loss;
+            part.loss_before = pass.loss_sum;
+            let more = !rest.is_empty();
+            backward(threads, &self.net, here, pass, &mut Sum { params, gradient, more })?;
+            if !more {
+                return Ok(loss);
+            }
+            (x, labels) = (rest, labels_rest);
+        }
+    }
+
+    /// The most samples of `batch` that the scratch has room for.
+    fn chunk(&self, threads: usize, batch: usize) -> Result<usize, Error> {
+        let fits = |samples| self.net.train_scratch_on(threads, samples) <= self.scratch.len();
+        if fits(batch) {
+            return Ok(batch);
+        }
+        // `fits(low)` and not `fits(high)`, or `low` is 0.
+        let (mut low, mut high) = (0, batch);
+        while high - low > 1 {
+            let middle = low + (high - low) / 2;
+            if fits(middle) { low = middle } else { high = middle }
+        }
+        if low == 0 {
+            check_room("scratch", self.scratch, self.net.train_scratch_on(threads, 1))?;
+        }
+        Ok(low)
+    }
+
+    /// The network.
+    #[must_use]
+    pub fn net(&self) -> &N {
+        &self.net
+    }
+
+    /// The parameters as they are now.
+    #[must_use]
+    pub fn params(&self) -> &[f32] {
+        self.params
+    }
+
+    /// The optimizer, whose learning rate may be changed between steps.
+    pub fn optimizer_mut(&mut self) -> &mut O {
+        &mut self.optimizer
+    }
+}
+
+/// Adds to the gradient, in the order of the samples.
+struct Sum<'a> {
+    params: &'a [f32],
+    gradient: &'a mut [f32],
+    /// Whether more samples follow.
+    more: bool,
+}
+
+impl GradientSink for Sum<'_> {
+    type Part<'p>
+        = Sum<'p>
+    where
+        Self: 'p;
+
+    fn params(&self) -> &[f32] {
+        self.params
+    }
+
+    fn take(&mut self, at: usize, gradient: &[f32]) {
+        if let Some(to) = self.gradient.get_mut(at..at + gradient.len()) {
+            to.copy_from_slice(gradient);
+        }
+    }
+
+    /// What was summed before stays.
+    fn take_zeros(&mut self, _at: usize, _len: usize) {}
+
+    fn split_at(&mut self, at: usize) -> (Sum<'_>, Sum<'_>) {
+        let at = at.min(self.params.len()).min(self.gradient.len());
+        let (params, gradient) = (self.params.split_at(at), self.gradient.split_at_mut(at));
+        (
+            Sum { params: params.0, gradient: gradient.0, more: self.more },
+            Sum { params: params.1, gradient: gradient.1, more: self.more },
+        )
+    }
+
+    fn summed(&self, at: usize, len: usize) -> Option<&[f32]> {
+        self.gradient.get(at..at + len)
+    }
+
+    fn more_follows(&self) -> bool {
+        self.more
+    }
+}

@@ -1,0 +1,320 @@
+//! The optimizers beyond SGD and Adam, and the trainer that keeps a gradient: equal bits where the arithmetic is the
+//! same, and f64 where it is only near.
+
+use picomlp::kernels::Serial;
+use picomlp::layers::for_each_group;
+use picomlp::optim::{AnyOptimizer, BufferedOptimizer, GroupRms};
+use picomlp::{
+    Adam, AdamW, Batch, BufferedTrainer, Error, Init, InputMap, Layer, Mlp, Momentum, Network,
+    Optimizer, RmsProp, Sequential, Sgd, Threads, Trainer, WeightDecay,
+};
+
+use crate::reference::{U, gamma};
+
+type Net = Mlp<131, 43, 10>;
+
+const SAMPLES: usize = 70;
+
+/// Claims to have so many threads, and does what could be done at once in the wrong order.
+struct Backwards(usize);
+
+impl Threads for Backwards {
+    fn count(&self) -> usize {
+        self.0
+    }
+
+    fn join(&self, a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
+        b();
+        a();
+    }
+}
+
+/// Pixels with zeros, some of them in every sample; as they are read by default, or standardised.
+struct Data {
+    pixels: Vec<u8>,
+    labels: Vec<u8>,
+    map: InputMap,
+}
+
+impl Data {
+    fn new(inputs: usize, map: InputMap) -> Self {
+        let mut pixels = vec![0; SAMPLES * inputs];
+        picomlp_fixtures::sparse_pixels(&mut pixels, 1, 207);
+        pixels.chunks_mut(inputs).for_each(|sample| sample[..9].fill(0));
+        Self { pixels, labels: (0..SAMPLES).map(|s| (s * s % 10) as u8).collect(), map }
+    }
+
+    fn batch(&self, inputs: usize) -> Batch<'_, u8> {
+        Batch::rows(&self.pixels, inputs).unwrap().with_map(self.map)
+    }
+}
+
+const MAPS: [InputMap; 2] = [InputMap::PIXELS, InputMap { scale: 0.0127, shift: -0.42 }];
+
+fn bits(losses: &[f32], params: &[f32]) -> Vec<u32> {
+    losses.iter().chain(params).map(|value| value.to_bits()).collect()
+}
+
+fn initial(net: &impl Layer) -> Vec<f32> {
+    let mut params = vec![f32::NAN; net.params()];
+    net.init(&mut params, Init::He, 6).unwrap();
+    params
+}
+
+const STEPS: usize = 4;
+
+/// Losses of four steps on one batch, then the parameters.
+fn fused(net: &(impl Layer + Clone), o: impl Optimizer, data: &Data, threads: usize) -> Vec<u32> {
+    let mut params = initial(net);
+    let mut state = vec![0.0; o.state_per_param() * params.len()];
+    let mut scratch = vec![f32::NAN; net.train_scratch_on(threads, SAMPLES)];
+    let mut trainer = Trainer::new(net.clone(), o, &mut params, &mut state, &mut scratch).unwrap();
+    let x = data.batch(net.inputs());
+    let mut step = || trainer.step_on(&Backwards(threads), x, &data.labels).unwrap();
+    let losses: [f32; STEPS] = core::array::from_fn(|_| step());
+    bits(&losses, &params)
+}
+
+/// The same with a gradient that is kept, and a scratch for so many samples.
+fn buffered(
+    net: &(impl Layer + Clone),
+    o: impl BufferedOptimizer,
+    data: &Data,
+    threads: usize,
+    chunk: usize,
+    clip: Option<f32>,
+) -> Vec<u32> {
+    let mut params = initial(net);
+    let mut state = vec![0.0; o.state_len_of(net)];
+    let mut gradient = vec![f32::NAN; params.len()];
+    let mut scratch = vec![f32::NAN; net.train_scratch_on(threads, chunk)];
+    let trainer =
+        BufferedTrainer::new(net.clone(), o, &mut params, &mut gradient, &mut state, &mut scratch);
+    let mut trainer = trainer.unwrap();
+    if let Some(most) = clip {
+        trainer = trainer.clip_norm(most).unwrap();
+    }
+    let x = data.batch(net.inputs());
+    let mut step = || trainer.step_on(&Backwards(threads), x, &data.labels).unwrap();
+    let losses: [f32; STEPS] = core::array::from_fn(|_| step());
+    bits(&losses, &params)
+}
+
+/// Sizes in the type and at run time, one thread and three, fused and buffered: the same bits; returns them.
+fn agree(o: WeightDecay<AnyOptimizer>, data: &Data) -> Vec<u32> {
+    let (fixed, free) = (Net::default(), free());
+    let expected = fused(&free, o, data, 1);
+    assert!(expected == fused(&free, o, data, 3), "on three threads");
+    assert!(expected == fused(&fixed, o, data, 1), "in the type");
+    assert!(expected == buffered(&free, o, data, 1, SAMPLES, None), "buffered");
+    assert!(expected == buffered(&fixed, o, data, 3, 17, None), "in chunks of 17");
+    expected
+}
+
+fn free() -> Sequential {
+    Sequential::mlp(&[131, 43, 10]).unwrap()
+}
+
+#[test]
+fn every_optimizer_gives_the_same_bits_in_the_type_at_run_time_on_threads_and_buffered() {
+    let plain = |o| WeightDecay::l2(o, 0.0);
+    let sgd = AnyOptimizer::Sgd(Sgd::new(0.1));
+    let momentum = AnyOptimizer::Momentum(Momentum::new(0.02, 0.9));
+    let nesterov = AnyOptimizer::Momentum(Momentum::nesterov(0.02, 0.9));
+    let rms_prop = AnyOptimizer::RmsProp(RmsProp::new(1e-3));
+    let adam = AnyOptimizer::Adam(Adam::new(1e-3));
+    let all = [
+        plain(sgd),
+        plain(momentum),
+        plain(nesterov),
+        plain(rms_prop),
+        plain(adam),
+        WeightDecay::decoupled(adam, 0.1),
+        WeightDecay::l2(sgd, 0.1),
+        WeightDecay::l2(sgd, 0.1).weights_only(),
+        WeightDecay::decoupled(nesterov, 0.1).weights_only(),
+    ];
+    for map in MAPS {
+        let data = Data::new(131, map);
+        let results = all.map(|o| agree(o, &data));
+        for (i, one) in results.iter().enumerate() {
+            assert!(results[..i].iter().all(|other| other != one), "{:?} is another one", all[i]);
+        }
+        let [sgd, momentum, _, rms_prop, adam, adam_w, ..] = &results;
+        // Chosen at compile time.
+        let net = free();
+        assert!(fused(&net, Sgd::new(0.1), &data, 1) == *sgd);
+        assert!(fused(&net, Momentum::new(0.02, 0.9), &data, 1) == *momentum);
+        assert!(fused(&net, RmsProp::new(1e-3), &data, 1) == *rms_prop);
+        assert!(fused(&net, Adam::new(1e-3), &data, 1) == *adam);
+        assert!(fused(&net, AdamW::new(1e-3, 0.1), &data, 1) == *adam_w);
+    }
+}
+
+#[test]
+fn a_batch_larger_than_the_scratch_gives_the_same_bits_in_chunks_of_any_size() {
+    for map in MAPS {
+        let data = Data::new(131, map);
+        for clip in [None, Some(0.5)] {
+            let net = free();
+            let expected = buffered(&net, Sgd::new(0.1), &data, 1, SAMPLES, clip);
+            for chunk in 1..SAMPLES {
+                let got = buffered(&net, Sgd::new(0.1), &data, 1, chunk, clip);
+                assert!(got == expected, "{map:?}, clip {clip:?}, chunks of {chunk}");
+            }
+        }
+    }
+}
+
+#[test]
+fn group_rms_gives_the_same_bits_in_chunks_and_on_threads() {
+    let data = Data::new(300, MAPS[1]);
+    let net = Sequential::mlp(&[300, 120, 10]).unwrap();
+    let group_rms = GroupRms { decay: 1e-3, ..GroupRms::new(0.5) };
+    let expected = buffered(&net, group_rms, &data, 1, SAMPLES, None);
+    for (threads, chunk) in [(1, 1), (2, 64), (3, 33), (7, SAMPLES)] {
+        assert!(buffered(&net, group_rms, &data, threads, chunk, None) == expected);
+    }
+}
+
+/// One step in f64 from the gradient that f32 found, hence a bound by the roundings of that step alone: of `Σg²` the
+/// 45 that a sum of 5633 squares has at most (1 product, 257 and 16 additions of blocks and 2 of totals: 276), halved by
+/// the root, then coefficients, sum, quotient; of the update product and difference.
+#[test]
+fn group_rms_agrees_with_f64() {
+    let data = Data::new(131, MAPS[0]);
+    let net = free();
+    let mut params = initial(&net);
+    let mut gradient = vec![0.0; Net::PARAMS];
+    let mut state = [0.25, 0.0, 4.0, 1.0];
+    let mut scratch = vec![0.0; Net::train_scratch(SAMPLES)];
+    let x = data.batch(131);
+    net.gradient(&params, x, &data.labels, &mut gradient, &mut scratch).unwrap();
+    let (before, state_before) = (params.clone(), state);
+    let mut group_rms = GroupRms { decay: 1e-2, decay_biases: false, ..GroupRms::new(0.5) };
+    let mut kept = gradient.clone();
+    group_rms.apply(&Serial, &net, &mut params, &mut kept, &mut state).unwrap();
+    let (mut number, mut moved) = (0, 0.0f64);
+    for_each_group(&net, |group| {
+        let decay = if group.bias { 0.0 } else { f64::from(0.01f32) };
+        let g = |i: usize| f64::from(gradient[i]) + decay * f64::from(before[i]);
+        let square: f64 = group.range.clone().map(|i| g(i) * g(i)).sum();
+        let mean = 0.99 * f64::from(state_before[number]) + 0.01 * square;
+        let rate = 0.5 / (mean + f64::from(1e-3f32)).sqrt();
+        let error = (f64::from(state[number]) - mean).abs();
+        // Each g of the sum has two roundings of its own, which count twice in its square.
+        let relative = gamma(276 + 4 + 4, U);
+        assert!(error <= relative * mean, "s of group {number} is off by {error:e}");
+        for i in group.range {
+            let step = rate * g(i);
+            // A sum that cancels: its roundings are relative to its terms.
+            let terms = f64::from(gradient[i]).abs() + decay * f64::from(before[i]).abs();
+            let bound = (relative / 2.0 + gamma(6, U)) * rate * terms;
+            let expected = f64::from(before[i]) - step;
+            let bound = bound + U * (expected.abs() + bound);
+            let error = (f64::from(params[i]) - expected).abs();
+            assert!(error <= bound, "parameter {i} is off by {error:e}, over {bound:e}");
+            moved = moved.max(step.abs() / bound);
+        }
+        number += 1;
+    })
+    .unwrap();
+    assert_eq!(number, 4);
+    assert!(moved > 1e4, "the bound is as wide as the step: {moved}");
+}
+
+/// Clipping is a product with one factor: what plain SGD does with a rate that is shorter by it, but for rounding.
+#[test]
+fn clipping_shortens_the_gradient_to_the_norm_and_leaves_shorter_ones_alone() {
+    let data = Data::new(131, MAPS[0]);
+    let unclipped = buffered(&free(), Sgd::new(0.1), &data, 1, SAMPLES, None);
+    assert!(buffered(&free(), Sgd::new(0.1), &data, 1, SAMPLES, Some(100.0)) == unclipped);
+
+    let (before, mut gradient) = (initial(&free()), vec![0.0; Net::PARAMS]);
+    let mut params = before.clone();
+    let mut scratch = vec![0.0; free().train_scratch(SAMPLES)];
+    let sgd = Sgd::new(1.0);
+    let trainer =
+        BufferedTrainer::new(free(), sgd, &mut params, &mut gradient, &mut [], &mut scratch)
+            .unwrap();
+    let mut trainer = trainer.clip_norm(1e-2).unwrap();
+    trainer.step_on(&Backwards(1), data.batch(131), &data.labels).unwrap();
+    let square: f64 = gradient.iter().map(|g| f64::from(*g).powi(2)).sum();
+    // Relative: the norm's own roundings, half of 276 for the root, six more, and 1e-6 beside a norm above 0.01.
+    let error = (square.sqrt() / 1e-2 - 1.0).abs();
+    assert!(error <= gamma(276 / 2 + 6, U) + 1e-6 / 1e-2, "the norm is off by {error:e}");
+    for ((after, before), g) in params.iter().zip(before).zip(&gradient) {
+        assert_eq!(*after, before - g);
+    }
+}
+
+#[test]
+fn decay_draws_parameters_of_no_gradient_towards_zero_and_biases_only_if_asked() {
+    let data = Data::new(131, MAPS[0]);
+    let params = |o| -> Vec<f32> {
+        let all = fused(&free(), o, &data, 1);
+        all[STEPS..].iter().map(|bits| f32::from_bits(*bits)).collect()
+    };
+    let (before, sgd) = (initial(&free()), AnyOptimizer::Sgd(Sgd::new(0.5)));
+    // Input 0 is zero in every sample, so its weights have no gradient but the decay's.
+    for o in [WeightDecay::l2(sgd, 0.5), WeightDecay::decoupled(sgd, 0.5)] {
+        for (after, before) in params(o).iter().zip(&before).take(43) {
+            let expected = f64::from(*before) * 0.75f64.powi(STEPS as i32);
+            let error = (f64::from(*after) - expected).abs();
+            assert!(error <= gamma(3 * STEPS, U) * f64::from(before.abs()), "{after}, {expected}");
+        }
+    }
+    // The biases of one step do not know of the weights' decay.
+    let one = |o| {
+        let (net, mut params) = (free(), vec![0.5; Net::PARAMS]);
+        let mut scratch = vec![0.0; net.train_scratch(SAMPLES)];
+        let mut trainer = Trainer::new(net, o, &mut params, &mut [], &mut scratch).unwrap();
+        trainer.step_on(&Backwards(1), data.batch(131), &data.labels).unwrap();
+        params[131 * 43..][..43].to_vec()
+    };
+    let l2 = WeightDecay::l2(sgd, 0.5);
+    assert_eq!(one(l2.weights_only()), one(WeightDecay::l2(sgd, 0.0)));
+    assert_ne!(one(l2), one(l2.weights_only()));
+}
+
+#[test]
+fn buffered_trainer_refuses_what_does_not_fit_and_changes_nothing() {
+    let data = Data::new(131, MAPS[0]);
+    let net = free();
+    let before = initial(&net);
+    let (mut params, mut gradient, mut state) = (before.clone(), before.clone(), [0.5; 4]);
+    let mut scratch = vec![0.0; Net::train_scratch(3)];
+    let short = BufferedTrainer::new(
+        net.clone(),
+        GroupRms::new(0.5),
+        &mut params,
+        &mut gradient,
+        &mut state[..3],
+        &mut scratch,
+    );
+    let expected = Error::BufferLength { what: "state", expected: 4, got: 3 };
+    assert_eq!(short.unwrap_err(), expected);
+    let group_rms = GroupRms::new(0.5);
+    let mut trainer =
+        BufferedTrainer::new(net, group_rms, &mut params, &mut gradient, &mut state, &mut scratch)
+            .unwrap();
+    let x = data.batch(131);
+    let mut wrong = data.labels.clone();
+    wrong[69] = 10;
+    let expected = Error::LabelOutOfRange { index: 0, label: 10, classes: 10 };
+    assert_eq!(trainer.step_on(&Backwards(1), x, &wrong).unwrap_err(), expected);
+    assert!(matches!(
+        trainer.step_on(&Backwards(1), x, &wrong[1..]),
+        Err(Error::BufferLength { .. })
+    ));
+    let none = Batch::rows(&[0u8; 0], 131).unwrap();
+    assert_eq!(trainer.step_on(&Backwards(1), none, &[]).unwrap_err(), Error::EmptyBatch);
+    let huge = x.with_map(InputMap { scale: 1e37, shift: 0.0 });
+    assert!(matches!(
+        trainer.step_on(&Backwards(1), huge, &data.labels),
+        Err(Error::GradientNotFinite | Error::LossNotFinite)
+    ));
+    assert!(trainer.clip_norm(0.0).is_err());
+    assert_eq!(params, before);
+    assert_eq!(state, [0.5; 4]);
+}
