@@ -3,7 +3,8 @@
 use std::io::{ErrorKind, Write, stdout};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind as UsageError;
+use clap::{CommandFactory, Parser, Subcommand};
 use picomlp_cli::commands;
 
 /// Train small multi-layer perceptrons and look at them.
@@ -18,7 +19,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Train(commands::train::Args),
+    Train(Box<commands::train::Args>),
     Eval(commands::eval::Args),
     Predict(commands::predict::Args),
     Inspect(commands::inspect::Args),
@@ -29,6 +30,11 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Command::Train(args) = &cli.command
+        && let Err(why) = args.check()
+    {
+        misused("train", &why);
+    }
     let out = &mut stdout();
     let result = match &cli.command {
         Command::Train(args) => commands::train::run(args, out),
@@ -48,6 +54,14 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Says what is wrong with the flags of a subcommand, and how it is used; exit code 2.
+fn misused(name: &str, why: &str) -> ! {
+    let mut cli = Cli::command();
+    cli.build();
+    let command = cli.find_subcommand_mut(name).map(|command| command.clone());
+    command.unwrap_or(cli).error(UsageError::ArgumentConflict, why).exit()
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -40,7 +40,28 @@ pub enum OptimizerKind {
     Sgd,
     /// [`Adam`](crate::Adam).
     Adam,
+    /// [`Momentum`](crate::Momentum).
+    Momentum,
+    /// [`Momentum`](crate::Momentum) with Nesterov's look ahead.
+    Nesterov,
+    /// [`RmsProp`](crate::RmsProp).
+    RmsProp,
+    /// [`GroupRms`](crate::optim::GroupRms).
+    GroupRms,
+    /// [`AdamW`](crate::AdamW).
+    AdamW,
 }
+
+/// The optimizers with their numbers in the file.
+const NUMBERS: [(u32, OptimizerKind); 7] = [
+    (1, OptimizerKind::Sgd),
+    (2, OptimizerKind::Adam),
+    (3, OptimizerKind::Momentum),
+    (4, OptimizerKind::Nesterov),
+    (5, OptimizerKind::RmsProp),
+    (6, OptimizerKind::GroupRms),
+    (7, OptimizerKind::AdamW),
+];
 
 /// Bytes before the command.
 pub(super) const FIXED: usize = 56;
@@ -48,11 +69,8 @@ pub(super) const FIXED: usize = 56;
 impl<'a> Provenance<'a> {
     pub(super) fn to_bytes(self) -> [u8; FIXED] {
         let mut bytes = [0; FIXED];
-        let optimizer: u32 = match self.optimizer {
-            OptimizerKind::Unknown => 0,
-            OptimizerKind::Sgd => 1,
-            OptimizerKind::Adam => 2,
-        };
+        let known = NUMBERS.iter().find(|(_, kind)| *kind == self.optimizer);
+        let optimizer = known.map_or(0, |(number, _)| *number);
         let words = [self.seed, self.steps, self.data_fingerprint];
         let halves = [
             optimizer,
@@ -79,10 +97,9 @@ impl<'a> Provenance<'a> {
             seed: u64_at(fixed, 0),
             steps: u64_at(fixed, 8),
             data_fingerprint: u64_at(fixed, 16),
-            optimizer: match u32_at(fixed, 24) {
-                1 => OptimizerKind::Sgd,
-                2 => OptimizerKind::Adam,
-                _ => OptimizerKind::Unknown,
+            optimizer: {
+                let known = NUMBERS.iter().find(|(number, _)| *number == u32_at(fixed, 24));
+                known.map_or(OptimizerKind::Unknown, |(_, kind)| *kind)
             },
             learning_rate: f32::from_bits(u32_at(fixed, 28)),
             batch_size: u32_at(fixed, 32),

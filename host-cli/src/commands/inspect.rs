@@ -118,7 +118,12 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
     if let Some(p) = blob.provenance() {
         let optimizer = match p.optimizer {
             OptimizerKind::Sgd => "SGD",
+            OptimizerKind::Momentum => "SGD with momentum",
+            OptimizerKind::Nesterov => "SGD with Nesterov momentum",
+            OptimizerKind::RmsProp => "RMSprop",
+            OptimizerKind::GroupRms => "RMSprop with one rate a group",
             OptimizerKind::Adam => "Adam",
+            OptimizerKind::AdamW => "AdamW",
             _ => "another optimizer",
         };
         writeln!(

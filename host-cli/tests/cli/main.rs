@@ -15,6 +15,7 @@ mod divergence;
 mod flows;
 mod folders;
 mod mnist;
+mod optimization;
 mod output;
 mod pictures;
 mod splits;

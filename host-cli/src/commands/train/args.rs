@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use picomlp::Init;
 
+use super::optimization::{OptimizationArgs, above_zero};
 use crate::data::DataArgs;
 use crate::pool::parse_threads;
 use crate::text::{program, shell_word};
@@ -32,9 +33,11 @@ pub struct Args {
     /// What turns gradients into steps.
     #[arg(long, value_enum, default_value_t)]
     pub(super) optimizer: OptimizerName,
-    /// Learning rate [default: 0.001 for adam, 0.1 for sgd].
-    #[arg(long, value_parser = learning_rate, value_name = "RATE")]
+    /// Learning rate [default: 0.1 for sgd, 0.01 for momentum and nesterov, 0.5 for rms-group, 0.001 for the others].
+    #[arg(long, value_parser = above_zero, value_name = "RATE")]
     pub(super) lr: Option<f32>,
+    #[command(flatten)]
+    pub(super) optimization: OptimizationArgs,
     /// Determines initial weights, shuffling, and which samples are held out.
     #[arg(long, default_value_t = 1)]
     pub(super) seed: u64,
@@ -44,8 +47,8 @@ pub struct Args {
     /// Stop after so many steps.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..), value_name = "N")]
     pub(super) max_steps: Option<u64>,
-    /// How the weights begin.
-    #[arg(long, value_enum, default_value_t)]
+    /// How the weights begin: `he`, `he-normal`, `xavier`, `xavier-normal`, `normal:DEVIATION` or `zeros`.
+    #[arg(long, default_value_t, value_name = "INIT")]
     pub(super) init: InitName,
     /// Read pixels with mean 0 and deviation 1 over the training samples, instead of 0 to 1.
     #[arg(long)]
@@ -74,27 +77,52 @@ impl Args {
     pub(super) fn learning_rate(&self) -> f32 {
         self.lr.unwrap_or(match self.optimizer {
             OptimizerName::Sgd => 0.1,
-            OptimizerName::Adam => 1e-3,
+            OptimizerName::Momentum | OptimizerName::Nesterov => 0.01,
+            OptimizerName::RmsGroup => 0.5,
+            OptimizerName::RmsProp | OptimizerName::Adam | OptimizerName::AdamW => 1e-3,
         })
+    }
+
+    /// Whether the flags go together; if not, why.
+    ///
+    /// # Errors
+    ///
+    /// What to tell the user.
+    pub fn check(&self) -> Result<(), String> {
+        self.optimization.check(
+            self.optimizer,
+            self.learning_rate(),
+            !self.data.val_split.is_zero(),
+        )
+    }
+
+    /// The flag that says how large a batch is.
+    fn batch(&self) -> String {
+        if self.optimization.full_batch {
+            "--full-batch".to_owned()
+        } else {
+            format!("--batch-size {}", self.batch_size)
+        }
     }
 
     /// The command that repeats the run: every setting that plays a part, in words for a shell.
     pub(super) fn command(&self) -> String {
         let name = |value: &dyn fmt::Display| shell_word(&value.to_string()).into_owned();
         let mut command = format!(
-            "{} train --data {} --hidden {} --epochs {} --batch-size {} --optimizer {} --lr {} --seed {} \
+            "{} train --data {} --hidden {} --epochs {} {} --optimizer {} --lr {} --seed {} \
              --val-split {} --init {}",
             program(),
             name(&self.data.source),
             name(&self.hidden),
             self.epochs,
-            self.batch_size,
+            self.batch(),
             self.optimizer,
             self.learning_rate(),
             self.seed,
             self.data.val_split,
             self.init,
         );
+        command.push_str(&self.optimization.flags());
         if self.standardise {
             command.push_str(" --standardise");
         }
@@ -151,50 +179,72 @@ impl fmt::Display for Hidden {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum OptimizerName {
+pub(super) enum OptimizerName {
     Sgd,
+    Momentum,
+    Nesterov,
+    #[value(name = "rmsprop")]
+    RmsProp,
+    /// One adaptive rate for all weights of a layer, and one for its bias.
+    RmsGroup,
     #[default]
     Adam,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum InitName {
-    #[default]
-    He,
-    Xavier,
-}
-
-impl From<InitName> for Init {
-    fn from(name: InitName) -> Self {
-        match name {
-            InitName::He => Self::He,
-            InitName::Xavier => Self::Xavier,
-        }
-    }
+    #[value(name = "adamw")]
+    AdamW,
 }
 
 impl fmt::Display for OptimizerName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Sgd => "sgd",
+            Self::Momentum => "momentum",
+            Self::Nesterov => "nesterov",
+            Self::RmsProp => "rmsprop",
+            Self::RmsGroup => "rms-group",
             Self::Adam => "adam",
+            Self::AdamW => "adamw",
         })
+    }
+}
+
+/// The value of `--init`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct InitName(pub(super) Init);
+
+impl FromStr for InitName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Ok(Self(match text.split_once(':') {
+            None if text == "he" => Init::He,
+            None if text == "he-normal" => Init::HeNormal,
+            None if text == "xavier" => Init::Xavier,
+            None if text == "xavier-normal" => Init::XavierNormal,
+            None if text == "zeros" => Init::Zeros,
+            Some(("normal", deviation)) => {
+                let number = above_zero(deviation);
+                Init::Normal(number.map_err(|why| format!("'{deviation}' is no deviation: {why}"))?)
+            }
+            _ => {
+                return Err(
+                    "expected he, he-normal, xavier, xavier-normal, normal:DEVIATION or zeros"
+                        .to_owned(),
+                );
+            }
+        }))
     }
 }
 
 impl fmt::Display for InitName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::He => "he",
-            Self::Xavier => "xavier",
-        })
-    }
-}
-
-fn learning_rate(text: &str) -> Result<f32, String> {
-    match text.parse::<f32>() {
-        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
-        _ => Err("expected a finite number above 0".to_owned()),
+        match self.0 {
+            Init::HeNormal => f.write_str("he-normal"),
+            Init::Xavier => f.write_str("xavier"),
+            Init::XavierNormal => f.write_str("xavier-normal"),
+            Init::Normal(deviation) => write!(f, "normal:{deviation}"),
+            Init::Zeros => f.write_str("zeros"),
+            _ => f.write_str("he"),
+        }
     }
 }
 
@@ -229,6 +279,26 @@ mod tests {
         assert_eq!(parse("").unwrap().learning_rate(), 1e-3);
         assert_eq!(parse("--optimizer sgd").unwrap().learning_rate(), 0.1);
         assert_eq!(parse("--optimizer sgd --lr 0.5").unwrap().learning_rate(), 0.5);
+    }
+
+    #[test]
+    fn the_command_repeats_every_setting_of_the_optimization() {
+        for line in [
+            "--full-batch --optimizer rms-group --lr 0.5 --seed 1 --val-split 0.1 --init normal:0.1 --alpha 0.9 \
+             --epsilon 0.001 --weight-decay 0.000001 --decay-weights-only --schedule plateau:3:0.5 --patience 9",
+            "--batch-size 64 --optimizer nesterov --lr 0.01 --seed 1 --val-split 0.1 --init xavier-normal --momentum 0.5 \
+             --clip-norm 2.5 --schedule step:30:0.1 --warmup 100",
+            "--batch-size 64 --optimizer adamw --lr 0.001 --seed 1 --val-split 0.1 --init zeros --beta1 0.8 --beta2 0.99 \
+             --schedule cosine:0.0001",
+        ] {
+            let args = parse(line).unwrap();
+            args.check().unwrap();
+            let command = args.command();
+            let words = command.split_once(" train ").unwrap().1;
+            let got = words.split_once(" --epochs 10 ").unwrap().1;
+            assert_eq!(got, format!("{line} --out model.pmlp"));
+            assert_eq!(parse(words).unwrap().command(), command);
+        }
     }
 
     #[test]

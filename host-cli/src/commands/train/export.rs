@@ -50,10 +50,19 @@ pub(super) fn write(
             data_fingerprint: data.train.fingerprint(),
             optimizer: match args.optimizer {
                 OptimizerName::Sgd => OptimizerKind::Sgd,
+                OptimizerName::Momentum => OptimizerKind::Momentum,
+                OptimizerName::Nesterov => OptimizerKind::Nesterov,
+                OptimizerName::RmsProp => OptimizerKind::RmsProp,
+                OptimizerName::RmsGroup => OptimizerKind::GroupRms,
                 OptimizerName::Adam => OptimizerKind::Adam,
+                OptimizerName::AdamW => OptimizerKind::AdamW,
             },
-            learning_rate: args.learning_rate(),
-            batch_size: args.batch_size,
+            learning_rate: kept.rate,
+            batch_size: if args.optimization.full_batch {
+                count(plan.batch_size)
+            } else {
+                args.batch_size
+            },
             epochs: kept.epoch,
             train_samples: count(plan.train.len()),
             test_samples: count(test.map_or(0, |test| test.samples)),

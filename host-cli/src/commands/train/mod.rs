@@ -5,6 +5,7 @@
 mod args;
 mod export;
 mod folds;
+mod optimization;
 mod report;
 mod session;
 
@@ -12,15 +13,20 @@ use std::io::Write;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use picomlp::{Adam, Layer, Network, Optimizer, Sequential, Sgd, Threads, Trainer};
+use picomlp::optim::BufferedOptimizer;
+use picomlp::{BufferedTrainer, Layer, Network, Optimizer, Sequential, Threads, Trainer};
 
 pub use args::Args;
-pub(crate) use args::{Hidden, OptimizerName};
+pub(crate) use args::Hidden;
+use optimization::Chosen;
 use report::Report;
 use session::{Plan, Stopped, train};
 
 use crate::data::{Dataset, Prepared};
 use crate::{Pool, buffer, evaluate, output};
+
+/// Samples of a large batch that are worked on together; the result does not depend on it.
+const CHUNK: usize = 1024;
 
 /// Trains, and writes the model.
 ///
@@ -47,7 +53,6 @@ pub fn run(args: &Args, out: &mut (impl Write + Send)) -> Result<()> {
     }
     let all: Vec<u32> = (0..).take(data.train.len()).collect();
     let plan = Plan::new(args, &data.train, &all)?;
-
     report.start(&net, &data.train, &plan, data.test.len())?;
     let ending = learn(args, &pool, &net, &mut params, &data.train, &plan, &mut report)?;
     let out_path = args.out.display();
@@ -77,11 +82,14 @@ fn learn(
     plan: &Plan,
     report: &mut Report<'_, impl Write + Send>,
 ) -> Result<Stopped> {
-    net.init(params, args.init.into(), args.seed)?;
-    let rate = args.learning_rate();
-    match args.optimizer {
-        OptimizerName::Sgd => fit(pool, net, Sgd::new(rate), params, data, plan, report),
-        OptimizerName::Adam => fit(pool, net, Adam::new(rate), params, data, plan, report),
+    net.init(params, args.init.0, args.seed)?;
+    let (optimizer, buffered) = args.optimization.optimizer(args.optimizer, args.learning_rate());
+    match optimizer {
+        Chosen::Sgd(sgd) => fit(pool, net, sgd, params, data, plan, report),
+        Chosen::Adam(adam) => fit(pool, net, adam, params, data, plan, report),
+        Chosen::Any(any) if !buffered => fit(pool, net, any, params, data, plan, report),
+        Chosen::Any(any) => fit_buffered(pool, net, any, params, data, plan, report),
+        Chosen::Group(group) => fit_buffered(pool, net, group, params, data, plan, report),
     }
 }
 
@@ -91,7 +99,8 @@ fn widths(args: &Args, train: &Dataset) -> Vec<usize> {
     [ends.0].into_iter().chain(args.hidden.0.iter().copied()).chain([ends.1]).collect()
 }
 
-/// Trains with either optimizer. Afterwards `params` are those to keep, if there are some.
+/// Trains with an optimizer that is fused with the backward pass. Afterwards `params` are those to keep, if there are
+/// some.
 fn fit<O: Optimizer + Send>(
     pool: &Pool,
     net: &Sequential,
@@ -101,10 +110,36 @@ fn fit<O: Optimizer + Send>(
     plan: &Plan,
     report: &mut Report<'_, impl Write + Send>,
 ) -> Result<Stopped> {
-    let mut state = buffer(O::STATE_PER_PARAM * net.params(), "the optimizer's state")?;
+    let mut state = buffer(optimizer.state_per_param() * net.params(), "the optimizer's state")?;
     let mut kept = buffer(net.params(), "the best parameters")?;
     let mut scratch = buffer(net.train_scratch_on(pool.count(), plan.batch_size), "a batch")?;
     let trainer = Trainer::new(net.clone(), optimizer, params, &mut state, &mut scratch)?;
+    let ending = pool.run(|| train(pool, trainer, data, plan, &mut kept, report))?;
+    params.copy_from_slice(&kept);
+    Ok(ending)
+}
+
+/// As [`fit`], keeping the gradient of each batch before the step.
+fn fit_buffered<O: BufferedOptimizer + Send>(
+    pool: &Pool,
+    net: &Sequential,
+    optimizer: O,
+    params: &mut [f32],
+    data: &Dataset,
+    plan: &Plan,
+    report: &mut Report<'_, impl Write + Send>,
+) -> Result<Stopped> {
+    let mut gradient = buffer(net.params(), "the gradient")?;
+    let mut state = buffer(optimizer.state_len_of(net), "the optimizer's state")?;
+    let mut kept = buffer(net.params(), "the best parameters")?;
+    let chunk = plan.batch_size.min(CHUNK);
+    let mut scratch = buffer(net.train_scratch_on(pool.count(), chunk), "a part of a batch")?;
+    let net = net.clone();
+    let mut trainer =
+        BufferedTrainer::new(net, optimizer, params, &mut gradient, &mut state, &mut scratch)?;
+    if let Some(most) = plan.clip_norm {
+        trainer = trainer.clip_norm(most)?;
+    }
     let ending = pool.run(|| train(pool, trainer, data, plan, &mut kept, report))?;
     params.copy_from_slice(&kept);
     Ok(ending)

@@ -22,6 +22,8 @@ pub(super) struct Epoch {
     pub(super) epoch: u32,
     pub(super) train_loss: f64,
     pub(super) validation: Option<Evaluation>,
+    /// The learning rate of the last step.
+    pub(super) rate: f32,
     pub(super) samples: usize,
     /// Time of the training pass alone.
     pub(super) seconds: Duration,
@@ -96,7 +98,7 @@ impl<'a, W: Write> Report<'a, W> {
                 "parameters": net.params(),
                 "optimizer": args.optimizer.to_string(),
                 "lr": args.learning_rate(),
-                "batch_size": args.batch_size,
+                "batch_size": plan.batch_size,
                 "epochs": args.epochs,
                 "seed": args.seed,
                 "data": args.data.source.to_string(),
@@ -122,11 +124,19 @@ impl<'a, W: Write> Report<'a, W> {
                 "settings       {}, learning rate {}, batch {}, {} epochs, {} weights, seed {}",
                 args.optimizer,
                 args.learning_rate(),
-                args.batch_size,
+                if args.optimization.full_batch {
+                    plan.batch_size
+                } else {
+                    args.batch_size as usize
+                },
                 args.epochs,
                 args.init,
                 args.seed
             )?;
+            let more = args.optimization.flags();
+            if !more.is_empty() {
+                writeln!(self.out, "              {more}")?;
+            }
             writeln!(
                 self.out,
                 "data           {}: {} training, {} validation, {} test samples{}",
@@ -163,7 +173,7 @@ impl<'a, W: Write> Report<'a, W> {
 
     pub(super) fn epoch(&mut self, epoch: &Epoch) -> Result<()> {
         let (args, fold, out) = (self.args, self.fold, &mut self.out);
-        let Epoch { epoch, train_loss, validation, samples, seconds } = epoch;
+        let Epoch { epoch, train_loss, validation, rate, samples, seconds } = epoch;
         let accuracy = validation.as_ref().map(Evaluation::accuracy);
         let seconds = seconds.as_secs_f64();
         let mut print = || -> Result<()> {
@@ -174,6 +184,7 @@ impl<'a, W: Write> Report<'a, W> {
                     "train_loss": train_loss,
                     "val_accuracy": accuracy,
                     "val_loss": validation.as_ref().map(|validation| validation.loss),
+                    "lr": rate,
                     "seconds": seconds,
                 });
                 if let Some(fold) = fold {
@@ -216,6 +227,7 @@ impl<'a, W: Write> Report<'a, W> {
                 "test_loss": test.map(|test| test.loss),
                 "fingerprint": format!("{:016x}", model.fingerprint),
                 "steps": ended.steps,
+                "stopped_early": ended.patience_of.is_some(),
                 "kept_epoch": ended.kept.map(|kept| kept.epoch),
                 "training_seconds": ended.training.as_secs_f64(),
                 "seconds": elapsed.as_secs_f64(),
@@ -226,6 +238,9 @@ impl<'a, W: Write> Report<'a, W> {
             return Ok(());
         }
         if !args.quiet {
+            if let Some(epochs) = ended.patience_of {
+                writeln!(out, "stopped: no better validation accuracy for {epochs} epochs")?;
+            }
             writeln!(out)?;
         }
         match test {

@@ -5,10 +5,12 @@ use std::io::Write;
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
+use picomlp::optim::{BufferedOptimizer, Settings};
 use picomlp::rng::shuffle;
-use picomlp::{Batch, Error, InputMap, Optimizer, Sequential, Threads, Trainer};
+use picomlp::{Batch, BufferedTrainer, Error, InputMap, Optimizer, Sequential, Threads, Trainer};
 
 use super::args::Args;
+use super::optimization::OptimizationArgs;
 use super::report::{Epoch, Report};
 use crate::data::Dataset;
 use crate::{Pool, evaluate};
@@ -23,6 +25,10 @@ pub(super) struct Plan {
     pub(super) epochs: u32,
     /// How pixels are read.
     pub(super) map: InputMap,
+    /// What gradients are shortened to.
+    pub(super) clip_norm: Option<f32>,
+    rate: f32,
+    optimization: OptimizationArgs,
     max_steps: u64,
     seed: u64,
     shuffles: bool,
@@ -32,11 +38,35 @@ impl Plan {
     /// For these samples, ascending, of which some are held out for validation.
     pub(super) fn new(args: &Args, data: &Dataset, samples: &[u32]) -> Result<Self> {
         let (train, validation) = args.data.hold_out_validation(data, samples, args.seed)?;
-        let batch_size = (args.batch_size as usize).min(train.len());
+        let optimization = args.optimization.clone();
+        if let Some(flag) = optimization.needs_validation() {
+            ensure!(
+                !validation.is_empty(),
+                "--val-split {} holds out no sample of {}, and {flag} needs one",
+                args.data.val_split,
+                samples.len()
+            );
+        }
+        let whole = if optimization.full_batch { usize::MAX } else { args.batch_size as usize };
+        let batch_size = whole.min(train.len());
         let max_steps = args.max_steps.unwrap_or(u64::MAX);
-        let (epochs, seed, shuffles) = (args.epochs, args.seed, !args.no_shuffle);
+        let (epochs, seed, shuffles) =
+            (args.epochs, args.seed, !args.no_shuffle && !optimization.full_batch);
+        let (rate, clip_norm) = (args.learning_rate(), optimization.clip_norm());
         let map = if args.standardise { standard(data, &train)? } else { data.unit_map() };
-        Ok(Self { train, validation, batch_size, epochs, map, max_steps, seed, shuffles })
+        Ok(Self {
+            train,
+            validation,
+            batch_size,
+            epochs,
+            map,
+            clip_norm,
+            rate,
+            optimization,
+            max_steps,
+            seed,
+            shuffles,
+        })
     }
 
     fn steps_in_epoch(&self) -> u64 {
@@ -110,6 +140,8 @@ pub(super) struct Stopped {
     pub(super) training: Duration,
     /// Where the loss ceased to be a finite number, if it did.
     pub(super) diverged: Option<Place>,
+    /// The epochs for which the validation accuracy had not risen when that ended the training.
+    pub(super) patience_of: Option<u32>,
 }
 
 impl Stopped {
@@ -130,12 +162,52 @@ impl Stopped {
 pub(super) struct Place {
     pub(super) step: u64,
     pub(super) epoch: u32,
+    /// The learning rate of that step.
+    pub(super) rate: f32,
 }
 
+/// Either trainer.
+pub(super) trait Steps {
+    fn step_on(&mut self, pool: &Pool, x: Batch<'_, u8>, labels: &[u8]) -> Result<f32, Error>;
+    fn set_learning_rate(&mut self, rate: f32);
+    fn net(&self) -> &Sequential;
+    fn params(&self) -> &[f32];
+}
+
+macro_rules! steps {
+    ($trainer:ident, $optimizer:ident) => {
+        impl<O: $optimizer> Steps for $trainer<'_, Sequential, O> {
+            fn step_on(
+                &mut self,
+                pool: &Pool,
+                x: Batch<'_, u8>,
+                labels: &[u8],
+            ) -> Result<f32, Error> {
+                Self::step_on(self, pool, x, labels)
+            }
+
+            fn set_learning_rate(&mut self, rate: f32) {
+                Settings::set_learning_rate(self.optimizer_mut(), rate);
+            }
+
+            fn net(&self) -> &Sequential {
+                Self::net(self)
+            }
+
+            fn params(&self) -> &[f32] {
+                Self::params(self)
+            }
+        }
+    };
+}
+
+steps!(Trainer, Optimizer);
+steps!(BufferedTrainer, BufferedOptimizer);
+
 /// Runs all epochs. Afterwards `kept` holds the parameters at [`Stopped::kept`].
-pub(super) fn train<O: Optimizer>(
+pub(super) fn train(
     pool: &Pool,
-    mut trainer: Trainer<'_, Sequential, O>,
+    mut trainer: impl Steps,
     data: &Dataset,
     plan: &Plan,
     kept: &mut [f32],
@@ -143,27 +215,44 @@ pub(super) fn train<O: Optimizer>(
 ) -> Result<Stopped> {
     let mut order = vec![0; plan.train.len()];
     let mut labels = Vec::with_capacity(plan.batch_size);
-    let mut pixels = vec![0; plan.batch_size * data.pixels()];
-    let mut ended = Stopped { steps: 0, kept: None, training: Duration::ZERO, diverged: None };
-    let mut most_correct = 0;
+    // A full batch is read where it lies: its samples are in their order.
+    let copied = if plan.optimization.full_batch { 0 } else { plan.batch_size };
+    let mut pixels = vec![0; copied * data.pixels()];
+    let mut ended = Stopped {
+        steps: 0,
+        kept: None,
+        training: Duration::ZERO,
+        diverged: None,
+        patience_of: None,
+    };
+    let mut rates = plan.optimization.rates(plan.rate, plan.epochs)?;
+    let (mut most_correct, mut epochs_since) = (0, 0);
     for epoch in 1..=plan.epochs {
         let began = Instant::now();
         plan.order(epoch, &mut order);
         let (mut loss_sum, mut samples) = (0.0, 0usize);
+        let mut rate = plan.rate;
         for batch in order.chunks(plan.batch_size) {
             if ended.steps == plan.max_steps {
                 break;
             }
             labels.clear();
             labels.extend(batch.iter().map(|&sample| data.labels[sample as usize]));
-            let pixels = &mut pixels[..batch.len() * data.pixels()];
-            gather(pool, pool.count(), data, batch, pixels);
-            let x = Batch::rows(pixels, data.pixels())?.with_map(plan.map);
+            let x = if plan.optimization.full_batch {
+                Batch::gather(&data.images, data.pixels(), batch)?
+            } else {
+                let pixels = &mut pixels[..batch.len() * data.pixels()];
+                gather(pool, pool.count(), data, batch, pixels);
+                Batch::rows(pixels, data.pixels())?
+            };
+            let x = x.with_map(plan.map);
+            rate = rates.at(epoch, ended.steps);
+            trainer.set_learning_rate(rate);
             match trainer.step_on(pool, x, &labels) {
                 Ok(loss) => loss_sum += f64::from(loss) * batch.len() as f64,
-                Err(Error::LossNotFinite) => {
+                Err(Error::LossNotFinite | Error::GradientNotFinite) => {
                     ended.training += began.elapsed();
-                    ended.diverged = Some(Place { step: ended.steps + 1, epoch });
+                    ended.diverged = Some(Place { step: ended.steps + 1, epoch, rate });
                     return Ok(ended);
                 }
                 Err(error) => return Err(error.into()),
@@ -175,7 +264,7 @@ pub(super) fn train<O: Optimizer>(
         let seconds = began.elapsed();
         ended.training += seconds;
         if !trainer.params().iter().all(|value| value.is_finite()) {
-            ended.diverged = Some(Place { step: ended.steps, epoch });
+            ended.diverged = Some(Place { step: ended.steps, epoch, rate });
             return Ok(ended);
         }
         let validation = if plan.validation.is_empty() {
@@ -186,13 +275,21 @@ pub(super) fn train<O: Optimizer>(
         };
         // Of two equally good epochs the later one has seen more.
         let correct = validation.as_ref().map_or(0, |validation| validation.correct);
+        epochs_since = if correct > most_correct { 0 } else { epochs_since + 1 };
         if correct >= most_correct {
             most_correct = correct;
             kept.copy_from_slice(trainer.params());
-            ended.kept = Some(Place { step: ended.steps, epoch });
+            ended.kept = Some(Place { step: ended.steps, epoch, rate });
         }
         let train_loss = loss_sum / samples as f64;
-        report.epoch(&Epoch { epoch, train_loss, validation, samples, seconds })?;
+        if let Some(validation) = &validation {
+            rates.observe(validation.loss);
+        }
+        report.epoch(&Epoch { epoch, train_loss, validation, rate, samples, seconds })?;
+        if plan.optimization.patience == Some(epochs_since) {
+            ended.patience_of = Some(epochs_since);
+            break;
+        }
         if ended.steps == plan.max_steps {
             break;
         }
