@@ -1,4 +1,4 @@
-"""Writes trajectory.json: what PyTorch in float64 makes of 100 steps of SGD and of Adam.
+"""Writes trajectory.json: what PyTorch in float64 makes of 100 steps of each optimizer.
 
     python3 trajectory.py              writes trajectory.json beside this file
     python3 trajectory.py --what-if    prints how far each mistake moves the result; writes nothing
@@ -70,7 +70,23 @@ RUNS = {
     "adam": dict(lr=1e-3, betas=(0.9, 0.999), eps=1e-8),
     # With the default eps, its place would hardly show.
     "adam_large_eps": dict(lr=1e-3, betas=(0.9, 0.999), eps=1e-2),
+    "momentum": dict(lr=0.025, momentum=0.9),
+    "nesterov": dict(lr=0.02, momentum=0.9, nesterov=True),
+    "rms_prop": dict(lr=1e-3, alpha=0.99, eps=1e-2),
+    "adam_w": dict(lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.1),
+    "sgd_l2": dict(lr=0.1, weight_decay=1e-2),
+    "adam_l2": dict(lr=1e-3, betas=(0.9, 0.999), eps=1e-2, weight_decay=1e-2),
+    "sgd_clipped": dict(lr=0.1, weight_decay=1e-2),
 }
+KINDS = {
+    "adam": torch.optim.Adam,
+    "adam_large_eps": torch.optim.Adam,
+    "adam_l2": torch.optim.Adam,
+    "adam_w": torch.optim.AdamW,
+    "rms_prop": torch.optim.RMSprop,
+}  # the others: SGD
+CLIPPED = {"sgd_clipped": 0.25}
+MOMENTS = ("exp_avg", "exp_avg_sq", "momentum_buffer", "square_avg")
 
 
 def batches(step):
@@ -94,7 +110,7 @@ def torch_run(name, disturb=None):
 
     params, x, labels = problem()
     params.requires_grad_(True)
-    optimizer = (torch.optim.SGD if name == "sgd" else torch.optim.Adam)([params], **RUNS[name])
+    optimizer = KINDS.get(name, torch.optim.SGD)([params], **RUNS[name])
     losses = []
     for step in range(STEPS):
         rows = batches(step)
@@ -105,12 +121,23 @@ def torch_run(name, disturb=None):
         (gradient,) = torch.autograd.grad(loss, used)
         # The sum of the probabilities, its inverse, products with it and with 1/batch, the sum over the batch.
         params.grad = off(gradient, CLASSES + BATCH + 5)
+        if name in CLIPPED:
+            torch.nn.utils.clip_grad_norm_([params], CLIPPED[name])
+            # One factor for all: the squares' product and 27 + 16 + 1 additions, halved by the root, then sum, quotient
+            # and product.
+            params.grad *= off(torch.ones(1), 45 / 2 + 4)
+        decays = "weight_decay" in RUNS[name]
+        if decays and name != "adam_w":
+            # The product with the decay, the decay itself, the sum.
+            params.grad = off(params.grad, 1)
+            decay = RUNS[name]["weight_decay"] * params.detach()
+            params.grad += off(decay, 3) - decay
         optimizer.step()
         with torch.no_grad():
-            # The rate, the product and the difference; Adam: root, quotient and coefficients besides.
-            params.copy_(off(params, 2))
-            for moment in ("exp_avg", "exp_avg_sq"):
-                if name != "sgd":
+            # The rate, the product and the difference; Adam: root, quotient and coefficients besides; AdamW: what stays.
+            params.copy_(off(params, 4 if name == "adam_w" else 2))
+            for moment in MOMENTS:
+                if optimizer.state[params].get(moment) is not None:
                     optimizer.state[params][moment].copy_(off(optimizer.state[params][moment], 4))
         losses.append(float(off(loss.detach(), BATCH + 4)))
     return torch.tensor(losses), params.detach()
@@ -142,7 +169,48 @@ def own_run(name, mistake=None):
             continue
         if mistake == "output bias not trained":
             g[-CLASSES:] = 0
-        if name == "sgd":
+        decay = setting.get("weight_decay", 0)
+        decoupled = name == "adam_w"
+        if name in CLIPPED and mistake != "not clipped":
+            most = CLIPPED[name]
+            if mistake == "decay clipped with the gradient":
+                g, decay = g + decay * params, 0
+            if mistake == "each element clipped":
+                g = g.clamp(-most, most)
+            else:
+                g = g * min(1, most / (float(g.norm()) + 1e-6))
+        if mistake == "no decay":
+            decay = 0
+        decay = torch.full_like(params, decay)
+        if mistake == "biases do not decay":
+            decay[SPLIT[0] : SPLIT[0] + SPLIT[1]] = 0
+            decay[-CLASSES:] = 0
+        if mistake == "decay halved":
+            decay /= 2
+        if decoupled == (mistake == "decay coupled and decoupled swapped"):
+            g = g + decay * params
+        else:
+            params = params * (1 - (1 if mistake == "decay without the rate" else lr) * decay)
+        if "momentum" in setting:
+            mu = setting["momentum"]
+            m = mu * m + (1 - mu if mistake == "gradient damped" else 1) * g
+            nesterov = setting.get("nesterov", False) != (mistake == "nesterov or not swapped")
+            ahead = mu * m
+            if mistake == "one step ahead too far":
+                ahead = mu * mu * m
+            params = params - lr * (g + ahead if nesterov else m)
+            continue
+        if name == "rms_prop":
+            alpha = setting["alpha"]
+            if mistake == "alpha and its rest swapped":
+                alpha = 1 - alpha
+            v = alpha * v + (1 - alpha) * g * g
+            root = (v + eps).sqrt() if mistake == "eps inside the root" else v.sqrt() + eps
+            if mistake == "mean square of before":
+                root = ((v - (1 - alpha) * g * g) / alpha).clamp(min=0).sqrt() + eps
+            params = params - lr * g / root
+            continue
+        if KINDS.get(name) is None:
             params = params - lr * g
             continue
         t = step + 1
@@ -181,6 +249,33 @@ ADAM_MISTAKES = [
 ]
 
 
+MOMENTUM_MISTAKES = ["gradient damped", "nesterov or not swapped"]
+RMS_PROP_MISTAKES = ["alpha and its rest swapped", "eps inside the root", "mean square of before"]
+DECAY_MISTAKES = ["no decay", "biases do not decay", "decay halved"]
+
+
+def mistakes_of(name):
+    of_its_own = {
+        "sgd": [],
+        "momentum": MOMENTUM_MISTAKES,
+        "nesterov": [*MOMENTUM_MISTAKES, "one step ahead too far"],
+        "rms_prop": RMS_PROP_MISTAKES,
+        "adam_w": [
+            *DECAY_MISTAKES,
+            "decay coupled and decoupled swapped",
+            "decay without the rate",
+        ],
+        "sgd_l2": DECAY_MISTAKES,
+        "adam_l2": [*DECAY_MISTAKES, "decay coupled and decoupled swapped"],
+        "sgd_clipped": [
+            "not clipped",
+            "each element clipped",
+            "decay clipped with the gradient",
+        ],
+    }
+    return MISTAKES + of_its_own.get(name, ADAM_MISTAKES)
+
+
 def furthest(a, b):
     return float((a - b).abs().max())
 
@@ -190,8 +285,9 @@ def main():
     for name in RUNS:
         losses, params = torch_run(name)
         assert furthest(own_run(name), params) < 1e-12, "the plain steps are not torch's"
-        mistakes = MISTAKES + (ADAM_MISTAKES if name != "sgd" else [])
-        what_if = {mistake: furthest(own_run(name, mistake), params) for mistake in mistakes}
+        what_if = {
+            mistake: furthest(own_run(name, mistake), params) for mistake in mistakes_of(name)
+        }
         disturbed = [
             torch_run(name, torch.Generator().manual_seed(seed)) for seed in range(DISTURBED_RUNS)
         ]

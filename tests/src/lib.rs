@@ -8,3 +8,8 @@ pub mod golden_run;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// The example of docs/training.md, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/training.md")]
+struct Training;
