@@ -17,6 +17,7 @@ fn main() {
     println!("cargo:rustc-link-arg-bins=-Tlink.x");
     println!("cargo:rustc-link-arg-bins=--nmagic"); // sections at addresses that are no multiple of 64 KiB
     println!("cargo:rustc-env=BOARD={board}");
+    println!("cargo:rustc-env=TARGET={}", env::var("TARGET").unwrap());
     println!("cargo:rustc-env=PICOMLP_INPUTS={}", inputs.display());
     println!("cargo:rerun-if-env-changed=BOARD");
     println!("cargo:rerun-if-env-changed=PICOMLP_INPUTS");

@@ -1,4 +1,4 @@
-//! What several test programs share: the golden run, without std, for any machine that has a stack of 150 KB.
+//! What several test programs share: the golden run, without std, for any machine that has a stack of 160 KB.
 #![no_std]
 #![forbid(unsafe_code)]
 
