@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use crate::run::{cargo, command, show};
-use crate::{firmware, mnist};
+use crate::run::{cargo, show};
+use crate::tools::need_target;
+use crate::{firmware, golden, mnist};
 
 /// What `cargo xtask ci` may be asked.
 #[derive(Debug, clap::Args)]
@@ -52,6 +53,9 @@ const CHECKS: &[Check] = &[
         run: || show(cargo(&numeric(&[]), "-C target-feature=+avx2,+fma")),
     },
     Check { name: "test-native", run: || show(cargo(&numeric(&[]), "-C target-cpu=native")) },
+    Check { name: "test-aarch64", run: golden::test_aarch64 },
+    Check { name: "test-wasm", run: golden::test_wasm },
+    Check { name: "golden", run: || golden::run(&golden::Args::default()) },
     Check {
         name: "bench-once",
         run: || show(cargo(&["bench", "-p", "picomlp-benches", "--", "--test"], "")),
@@ -72,10 +76,7 @@ fn numeric<'a>(more: &[&'a str]) -> Vec<&'a str> {
 
 /// The core builds for a bare target, and a program without an allocator links it.
 fn no_std() -> Result<()> {
-    let installed = crate::run::read(command("rustup", &["target", "list", "--installed"]))?;
-    if !installed.lines().any(|target| target == BARE) {
-        bail!("the target {BARE} is missing; install it with: rustup target add {BARE}");
-    }
+    need_target(BARE)?;
     show(cargo(&["build", "-p", "picomlp", "--release", "--target", BARE], ""))?;
     let mut bare = cargo(&["build", "--release", "--target", BARE], "");
     bare.current_dir(crate::run::root().join("tests/bare"));

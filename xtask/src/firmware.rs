@@ -3,15 +3,13 @@
 
 use core::time::Duration;
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::thread::sleep;
-use std::time::Instant;
+use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::run::{command, read, root, show};
+use crate::run::{command, read_within, root, show};
+use crate::tools::{QEMU_ARM, need_target};
 use crate::{device, inputs, on_the_host};
 
 /// What `cargo xtask firmware` may be asked.
@@ -26,11 +24,11 @@ pub(crate) struct Args {
 }
 
 /// A board that QEMU knows; its memory is in `firmware/boards/`.
-struct Board {
+pub(crate) struct Board {
     /// QEMU's name of the machine.
-    name: &'static str,
+    pub(crate) name: &'static str,
     /// The compiler's name of its processor.
-    target: &'static str,
+    pub(crate) target: &'static str,
 }
 
 const CORTEX_M4: Board = Board { name: "mps2-an386", target: "thumbv7em-none-eabihf" };
@@ -151,12 +149,9 @@ fn nearly_equal(expected: &str, got: &str, tolerance: f64) -> bool {
 }
 
 /// Builds one program for a board; returns the path of the image.
-fn build(name: &str, board: &Board) -> Result<PathBuf> {
+pub(crate) fn build(name: &str, board: &Board) -> Result<PathBuf> {
     let Board { name: board, target } = board;
-    let installed = read(command("rustup", &["target", "list", "--installed"]))?;
-    if !installed.lines().any(|line| line == *target) {
-        bail!("the target {target} is missing; install it with: rustup target add {target}");
-    }
+    need_target(target)?;
     // Each board links with a memory map of its own.
     let folder = root().join("target/firmware").join(board);
     let mut cargo = command("cargo", &["build", "--release", "--bin", name, "--target", target]);
@@ -168,46 +163,14 @@ fn build(name: &str, board: &Board) -> Result<PathBuf> {
 }
 
 /// Runs an image on a board; returns what it printed.
-fn emulate(board: &Board, image: &Path) -> Result<String> {
-    let mut qemu = Command::new("qemu-system-arm");
+pub(crate) fn emulate(board: &Board, image: &Path) -> Result<String> {
+    QEMU_ARM.need()?;
+    let mut qemu = Command::new(QEMU_ARM.program);
     qemu.args(["-machine", board.name, "-nographic", "-icount", "shift=0"]);
     qemu.args(["-semihosting-config", "enable=on,target=native", "-kernel"]).arg(image);
     // A file that a program writes lands beside its image.
     qemu.current_dir(image.parent().unwrap_or(image));
-    qemu.stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut child = match qemu.spawn() {
-        Err(error) if error.kind() == ErrorKind::NotFound => bail!(
-            "qemu-system-arm is missing; install it with: \
-             apt-get install -y --no-install-recommends qemu-system-arm qemu-utils-"
-        ),
-        child => child.context("qemu-system-arm")?,
-    };
-    let began = Instant::now();
-    let mut stdout = child.stdout.take().context("no output to read")?;
-    let reader = std::thread::spawn(move || {
-        let mut text = String::new();
-        std::io::Read::read_to_string(&mut stdout, &mut text).map(|_| text)
-    });
-    let status = loop {
-        if let Some(status) = child.try_wait()? {
-            break status;
-        }
-        if began.elapsed() > TIMEOUT {
-            child.kill()?;
-            child.wait()?;
-            bail!("no end after {} s", TIMEOUT.as_secs());
-        }
-        sleep(Duration::from_millis(5));
-    };
-    let printed = match reader.join() {
-        Ok(text) => text.context("the output is not UTF-8")?,
-        Err(_) => bail!("the output could not be read"),
-    };
-    if !status.success() {
-        print!("{printed}");
-        bail!("qemu-system-arm: {status}");
-    }
-    Ok(printed)
+    read_within(qemu, TIMEOUT)
 }
 
 #[cfg(test)]

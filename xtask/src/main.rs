@@ -7,10 +7,12 @@ use clap::{Parser, Subcommand};
 mod ci;
 mod device;
 mod firmware;
+mod golden;
 mod inputs;
 mod mnist;
 mod on_the_host;
 mod run;
+mod tools;
 
 /// Development tasks of picomlp.
 #[derive(Debug, Parser)]
@@ -26,12 +28,15 @@ enum Task {
     Ci(ci::Args),
     /// Build the bare-metal programs, run them in QEMU, compare what they print.
     Firmware(firmware::Args),
+    /// Build the golden run for every target, run it, compare its fingerprint.
+    Golden(golden::Args),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().task {
         Task::Ci(args) => ci::run(&args),
         Task::Firmware(args) => firmware::run(&args),
+        Task::Golden(args) => golden::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -8,19 +8,13 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
-use crate::run::{cargo, read, root, show};
+use crate::run::{cargo, read, root, show, target_folder};
 
 /// Builds the command line as a user does; returns its path.
 pub(crate) fn picomlp(rustflags: &str, profile: &[&str]) -> Result<PathBuf> {
     let args: Vec<_> = ["build", "-p", "picomlp-cli"].iter().chain(profile).copied().collect();
     let build = cargo(&args, rustflags);
-    let target = build
-        .get_envs()
-        .find(|(name, _)| *name == "CARGO_TARGET_DIR")
-        .and_then(|(_, value)| value.map(PathBuf::from));
-    let target = target
-        .or_else(|| env::var_os("CARGO_TARGET_DIR").map(PathBuf::from))
-        .unwrap_or_else(|| root().join("target"));
+    let target = target_folder(&build);
     show(build)?;
     let folder = if profile.contains(&"--release") { "release" } else { "debug" };
     Ok(target.join(folder).join(format!("picomlp{}", env::consts::EXE_SUFFIX)))

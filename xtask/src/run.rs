@@ -1,7 +1,11 @@
 //! Runs commands from the workspace's root.
 
+use core::time::Duration;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
@@ -31,6 +35,14 @@ pub(crate) fn cargo(args: &[&str], rustflags: &str) -> Command {
     command
 }
 
+/// Where [`cargo`] puts what it builds.
+pub(crate) fn target_folder(cargo: &Command) -> PathBuf {
+    let mut of_command = cargo.get_envs().filter(|(name, _)| *name == "CARGO_TARGET_DIR");
+    let folder = of_command.next().and_then(|(_, value)| value.map(PathBuf::from));
+    let folder = folder.or_else(|| std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from));
+    folder.unwrap_or_else(|| root().join("target"))
+}
+
 /// Runs it and shows its output.
 pub(crate) fn show(mut command: Command) -> Result<()> {
     let text = format!("{command:?}");
@@ -50,4 +62,37 @@ pub(crate) fn read(mut command: Command) -> Result<String> {
         bail!("{text}: {}", output.status);
     }
     String::from_utf8(output.stdout).with_context(|| format!("{text}: output is not UTF-8"))
+}
+
+/// As [`read`], for a program that may hang: it is stopped after `limit`. Its standard input is empty.
+pub(crate) fn read_within(mut command: Command, limit: Duration) -> Result<String> {
+    let text = format!("{command:?}");
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = command.spawn().with_context(|| format!("cannot run {text}"))?;
+    let began = Instant::now();
+    let mut stdout = child.stdout.take().context("no output to read")?;
+    let reader = std::thread::spawn(move || {
+        let mut text = String::new();
+        stdout.read_to_string(&mut text).map(|_| text)
+    });
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if began.elapsed() > limit {
+            child.kill()?;
+            child.wait()?;
+            bail!("{text}: no end after {} s", limit.as_secs());
+        }
+        sleep(Duration::from_millis(5));
+    };
+    let printed = match reader.join() {
+        Ok(printed) => printed.with_context(|| format!("{text}: output is not UTF-8"))?,
+        Err(_) => bail!("{text}: the output could not be read"),
+    };
+    if !status.success() {
+        print!("{printed}");
+        bail!("{text}: {status}");
+    }
+    Ok(printed)
 }
