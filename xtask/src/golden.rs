@@ -152,12 +152,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             results.iter().flat_map(|(_, run)| run).map(|run| &run.golden).collect();
         ends.dedup();
         match ends[..] {
-            [] => {}
-            [golden] => println!(
+            [golden] if args.only.is_none() => println!(
                 "All that ran agree on {golden}. If the formulas have changed on purpose, that is the new FINGERPRINT \
                  of tests/src/golden_run.rs."
             ),
-            _ => println!("They disagree: the lines above say in which part."),
+            _ => println!("The lines of each target above say in which part they differ."),
         }
         bail!("{failed} of {} targets failed", results.len());
     }

@@ -4,7 +4,7 @@
 
 use cortex_m_rt::entry;
 use picomlp_firmware::console::{exit, fail};
-use picomlp_firmware::processor;
+use picomlp_firmware::{processor, stack};
 use picomlp_tests::golden_run;
 use semihosting::println;
 
@@ -12,7 +12,7 @@ use semihosting::println;
 fn main() -> ! {
     println!("instructions {}, processor {}", env!("TARGET"), processor::name());
     match golden_run::run() {
-        Ok(golden) => println!("{golden}"),
+        Ok(golden) => println!("{golden}\nstack     {} bytes", stack::high_water_mark()),
         Err(_) => fail("the golden run's buffers do not fit"),
     }
     exit(0)
