@@ -85,14 +85,10 @@ pub(super) fn write(
 /// What every layer but the last gives, sample by sample.
 fn traced(net: &Sequential, params: &[f32], x: Batch<'_, u8>) -> Result<Vec<f32>> {
     let (mut values, mut scratch) = (Vec::new(), vec![0.0; net.infer_scratch(1)]);
-    let last = net.layers().len() - 1;
     for sample in x.iter() {
         let x = Batch::rows(sample, net.inputs())?.with_map(x.map());
-        trace(net, params, x, &mut scratch, |layer, outputs| {
-            if layer < last {
-                values.extend_from_slice(outputs);
-            }
-        })?;
+        trace(net, params, x, &mut scratch, |_, outputs| values.extend_from_slice(outputs))?;
+        values.truncate(values.len() - net.outputs());
     }
     Ok(values)
 }
