@@ -226,15 +226,14 @@ mod tests {
                 }
                 pass
             });
-            let got = |train: &dyn Fn(&mut Trainer<'_, Net, Sgd>, &mut [u8], &mut [u8]) -> Pass| {
-                trained(|trainer| train(trainer, &mut [0; 24][..6 * batch], &mut [0; 4][..batch]))
-            };
-            let batches = got(&|trainer, pixels, room| {
+            let batches = trained(|trainer| {
+                let (mut pixels, mut room) = ([0; 24], [0; 4]);
+                let (pixels, room) = (&mut pixels[..6 * batch], &mut room[..batch]);
                 trainer.pass_in_batches(&mut source(), pixels, room).unwrap()
             });
             assert_eq!(batches, expected);
             if batch == 1 {
-                let one_by_one = got(&|trainer, _, _| trainer.pass(&mut source()).unwrap());
+                let one_by_one = trained(|trainer| trainer.pass(&mut source()).unwrap());
                 assert_eq!(one_by_one, expected);
             }
         }

@@ -36,6 +36,19 @@ pub fn print_hex_u64(number: u64) {
     print_hex(number as u32);
 }
 
+/// Prints bytes as hexadecimal digits: 64 of them a line, each line after `prefix`.
+pub fn print_bytes(prefix: &str, bytes: &[u8]) {
+    for line in bytes.chunks(64) {
+        let mut digits = [0; 128];
+        for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(line) {
+            *pair = [hex_digit(u32::from(byte >> 4)), hex_digit(u32::from(*byte))];
+        }
+        print(prefix);
+        print_ascii(digits.get(..2 * line.len()).unwrap_or_default());
+        print("\n");
+    }
+}
+
 fn hex_digit(number: u32) -> u8 {
     match (number & 15) as u8 {
         digit @ 0..=9 => b'0' + digit,

@@ -1,7 +1,6 @@
 //! What the firmware programs compute, computed on this machine: the bits must be the same.
 
 use std::fs;
-use std::path::Path;
 
 use aligned_vec::{AVec, ConstAlign};
 use anyhow::{Context, Result, ensure};
@@ -19,7 +18,7 @@ fn input(name: &str) -> Result<Vec<u8>> {
 }
 
 /// `infer`: the logits of the first 100 test pictures.
-pub(crate) fn infer(printed: &str, _folder: &Path) -> Result<()> {
+pub(crate) fn infer(printed: &str) -> Result<()> {
     let blob = aligned(&input("model.pmlp")?);
     let model = Model::<Wide>::from_blob(&blob)?;
     let images = input("test-images.bin")?;
@@ -34,7 +33,7 @@ pub(crate) fn infer(printed: &str, _folder: &Path) -> Result<()> {
 }
 
 /// `train`: two passes over the digits, batch 1; and the blob that the device has written.
-pub(crate) fn train(printed: &str, folder: &Path) -> Result<()> {
+pub(crate) fn train(printed: &str) -> Result<()> {
     let (images, labels) = (input("train-images.bin")?, input("train-labels.bin")?);
     let mut params = vec![0.0; Small::PARAMS];
     let mut scratch = vec![0.0; Small::train_scratch(1)];
@@ -46,16 +45,24 @@ pub(crate) fn train(printed: &str, folder: &Path) -> Result<()> {
     }
     let expected = fingerprint(&params);
     same_fingerprint(printed, expected)?;
-    let path = folder.join("trained.pmlp");
-    let bytes = aligned(&fs::read(&path).with_context(|| path.display().to_string())?);
-    let model = Model::<Small>::from_blob(&bytes).with_context(|| path.display().to_string())?;
+    let hex: Vec<_> = printed.lines().filter_map(|line| line.strip_prefix(BLOB)).collect();
+    let bytes = from_hex(&hex.concat()).context("the device's blob is no hexadecimal number")?;
+    let bytes = aligned(&bytes);
+    let model = Model::<Small>::from_blob(&bytes).context("the device's blob")?;
     let got = fingerprint(model.params());
     ensure!(
         got == expected,
-        "{}: its parameters have the fingerprint {got:016x}, the host's {expected:016x}",
-        path.display()
+        "the device's blob has the fingerprint {got:016x}, this machine computes {expected:016x}"
     );
     Ok(())
+}
+
+/// What a line of the device's blob begins with; 64 bytes in hexadecimal follow.
+pub(crate) const BLOB: &str = "blob ";
+
+fn from_hex(digits: &str) -> Option<Vec<u8>> {
+    let pairs = digits.as_bytes().chunks(2).map(|pair| core::str::from_utf8(pair).ok());
+    pairs.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect()
 }
 
 /// The same bytes at an address that a blob may lie at.

@@ -138,26 +138,31 @@ pub(super) fn adam_one(w: &mut f32, g: f32, m: &mut f32, v: &mut f32, c: &AdamCo
     *w -= c.step * (*m / (math::sqrt(*v) * c.root_correction + c.epsilon));
 }
 
-/// Values of each moment that are looked at together: a row of a small layer.
-const LOOK: usize = 32;
-
 /// [`update`] with a gradient of zeros: passes over parameters that have never had another one.
 ///
 /// Their moments are zero, so they would stay zero and the parameter what it is.
 #[inline]
 pub(crate) fn update_zeros(params: &mut [f32], m: &mut [f32], v: &mut [f32], c: &AdamCoefficients) {
     if LEAN {
-        for ((w, m), v) in params.chunks_mut(LOOK).zip(m.chunks_mut(LOOK)).zip(v.chunks_mut(LOOK)) {
-            if !(all_zero(m) && all_zero(v)) {
-                rows::adam_zeros(w, m, v, c);
-            }
-        }
-        return;
+        return update_remembered(params, m, v, c);
     }
     let zeros = [0.0; 64];
     let size = zeros.len();
     for ((w, m), v) in params.chunks_mut(size).zip(m.chunks_mut(size)).zip(v.chunks_mut(size)) {
         update(w, zeros.get(..w.len()).unwrap_or_default(), m, v, c);
+    }
+}
+
+/// Values of each moment that are looked at together: a row of a small layer.
+const LOOK: usize = 32;
+
+/// [`update_zeros`] where the moments are not zero.
+#[inline(never)] // one copy for all layers
+fn update_remembered(params: &mut [f32], m: &mut [f32], v: &mut [f32], c: &AdamCoefficients) {
+    for ((w, m), v) in params.chunks_mut(LOOK).zip(m.chunks_mut(LOOK)).zip(v.chunks_mut(LOOK)) {
+        if !(all_zero(m) && all_zero(v)) {
+            rows::adam_zeros(w, m, v, c);
+        }
     }
 }
 

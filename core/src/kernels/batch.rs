@@ -1,5 +1,7 @@
 //! Samples as the kernels see them: rows of one matrix, in order or picked by index.
 
+use core::num::NonZeroUsize;
+
 use super::{Element, InputMap};
 use crate::Error;
 
@@ -9,7 +11,8 @@ use crate::Error;
 #[derive(Clone, Copy, Debug)]
 pub struct Batch<'a, T> {
     data: &'a [T],
-    width: usize,
+    /// Not 0, so that dividing by it cannot panic.
+    width: NonZeroUsize,
     order: Option<&'a [u32]>,
     map: InputMap,
 }
@@ -21,12 +24,13 @@ impl<'a, T: Element> Batch<'a, T> {
     ///
     /// [`Error::BufferLength`] if `data` is not a whole number of rows, [`Error::ZeroSize`] if `width` is 0.
     pub fn rows(data: &'a [T], width: usize) -> Result<Self, Error> {
-        if width == 0 {
+        let Some(width) = NonZeroUsize::new(width) else {
             return Err(Error::ZeroSize { what: "width" });
-        }
-        if !data.len().is_multiple_of(width) {
-            let expected = data.len().next_multiple_of(width);
-            return Err(Error::BufferLength { what: "data", expected, got: data.len() });
+        };
+        let got = data.len();
+        if got % width != 0 {
+            let expected = got - got % width + width.get();
+            return Err(Error::BufferLength { what: "data", expected, got });
         }
         Ok(Self { data, width, order: None, map: T::MAP })
     }
@@ -37,10 +41,11 @@ impl<'a, T: Element> Batch<'a, T> {
     ///
     /// As [`rows`](Self::rows), and [`Error::SampleOutOfRange`] if `order` names a row that is not there.
     pub fn gather(data: &'a [T], width: usize, order: &'a [u32]) -> Result<Self, Error> {
-        let samples = Self::rows(data, width)?.len();
+        let all = Self::rows(data, width)?;
+        let samples = all.len();
         match order.iter().find(|&&sample| sample as usize >= samples) {
             Some(&sample) => Err(Error::SampleOutOfRange { sample: sample as usize, samples }),
-            None => Ok(Self { data, width, order: Some(order), map: T::MAP }),
+            None => Ok(Self { order: Some(order), ..all }),
         }
     }
 
@@ -69,7 +74,7 @@ impl<'a, T: Element> Batch<'a, T> {
                 (Self { order: Some(a), ..self }, Self { order: Some(b), ..self })
             }
             None => {
-                let (a, b) = self.data.split_at(at * self.width);
+                let (a, b) = self.data.split_at(at * self.width.get());
                 (Self { data: a, ..self }, Self { data: b, ..self })
             }
         }
@@ -96,7 +101,7 @@ impl<'a, T: Element> Batch<'a, T> {
     #[inline]
     #[must_use]
     pub fn width(&self) -> usize {
-        self.width
+        self.width.get()
     }
 
     /// Sample `i`, `[width]`; empty if there is no such sample.
@@ -107,8 +112,8 @@ impl<'a, T: Element> Batch<'a, T> {
             Some(order) => order.get(i).map_or(usize::MAX, |&row| row as usize),
             None => i,
         };
-        let start = row.saturating_mul(self.width);
-        self.data.get(start..start.saturating_add(self.width)).unwrap_or_default()
+        let start = row.saturating_mul(self.width.get());
+        self.data.get(start..start.saturating_add(self.width.get())).unwrap_or_default()
     }
 
     /// Value `i` of sample `s` times the scale, if there is one. The shift is not added.
@@ -118,7 +123,7 @@ impl<'a, T: Element> Batch<'a, T> {
             Some(order) => *order.get(s)? as usize,
             None => s,
         };
-        let value = self.data.get(row.wrapping_mul(self.width).wrapping_add(i))?;
+        let value = self.data.get(row.wrapping_mul(self.width.get()).wrapping_add(i))?;
         Some(value.to_f32() * self.map.scale)
     }
 
@@ -146,10 +151,10 @@ impl<'a, T: Element> IntoBatch<'a> for Batch<'a, T> {
     type Element = T;
 
     fn into_batch(self, width: usize) -> Result<Self, Error> {
-        if self.width == width {
+        if self.width() == width {
             Ok(self)
         } else {
-            Err(Error::InputWidth { expected: width, got: self.width })
+            Err(Error::InputWidth { expected: width, got: self.width() })
         }
     }
 }

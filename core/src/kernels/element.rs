@@ -2,7 +2,8 @@
 
 use wide::{f32x16, u8x64};
 
-use super::TILE;
+use super::lean::fill;
+use super::{Nonzeros, TILE};
 
 /// What one step of a `u8` pixel is worth: 0 stays 0.0, 255 becomes 1.0.
 pub const PIXEL_SCALE: f32 = 1.0 / 255.0;
@@ -40,6 +41,10 @@ pub trait Element: Copy + Send + Sync + 'static + sealed::Sealed {
     /// Reads at most the first 64 values.
     fn nonzero_mask(values: &[Self]) -> u64;
 
+    /// Lists the nonzero values of a sample from `first` on, times `scale`, as many as the list holds; returns the first
+    /// place that it has not looked at.
+    fn list(sample: &[Self], scale: f32, first: usize, list: &mut Nonzeros) -> usize;
+
     /// Whether all values are zero, in one comparison or few.
     fn all_zero<const N: usize>(values: &[Self; N]) -> bool;
 }
@@ -64,6 +69,10 @@ impl Element for u8 {
             Some(&tile) => !u8x64::new(tile).simd_eq(u8x64::splat(0)).to_bitmask(),
             None => mask_by_value(values, |value| value != 0),
         }
+    }
+
+    fn list(sample: &[Self], scale: f32, first: usize, list: &mut Nonzeros) -> usize {
+        fill::<_, 8>(sample, scale, first, list)
     }
 
     #[inline(always)]
@@ -94,6 +103,10 @@ impl Element for f32 {
             mask |= mask_by_value(tail, |value| value != 0.0) << (16 * chunks.len());
         }
         mask
+    }
+
+    fn list(sample: &[Self], scale: f32, first: usize, list: &mut Nonzeros) -> usize {
+        fill::<_, 4>(sample, scale, first, list)
     }
 
     /// All bits but the sign.

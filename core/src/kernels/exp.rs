@@ -38,8 +38,14 @@ pub(crate) fn exp16(x: f32x16) -> f32x16 {
 /// What [`exp`] must give, one value at a time.
 pub fn exp_scalar(values: &mut [f32]) {
     for value in values {
-        *value = math::exp(*value);
+        *value = exp_one(*value);
     }
+}
+
+#[cfg_attr(target_arch = "arm", inline(never))] // small rather than fast
+#[cfg_attr(not(target_arch = "arm"), inline(always))]
+fn exp_one(x: f32) -> f32 {
+    math::exp(x)
 }
 
 #[cfg(test)]

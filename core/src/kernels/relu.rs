@@ -9,13 +9,18 @@ use super::lean::LEAN;
 #[inline]
 pub fn relu(y: &mut [f32]) {
     if LEAN {
-        return relu_scalar(y);
+        return relu_each(y);
     }
     map(y, |y| y.simd_le(f32x16::ZERO).select(f32x16::ZERO, y));
 }
 
 /// What [`relu`] must give, one value at a time.
 pub fn relu_scalar(y: &mut [f32]) {
+    relu_each(y);
+}
+
+#[inline(never)] // one copy for all layers
+fn relu_each(y: &mut [f32]) {
     for y in y {
         if *y <= 0.0 {
             *y = 0.0;
@@ -53,7 +58,7 @@ pub fn relu_gradient_scalar(y: &[f32], d_y: &mut [f32]) {
     mask_each(y, d_y);
 }
 
-#[inline]
+#[inline(never)] // one copy for all layers
 fn mask_each(y: &[f32], d_y: &mut [f32]) {
     for (d_y, y) in d_y.iter_mut().zip(y) {
         if *y == 0.0 {

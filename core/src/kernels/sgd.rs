@@ -42,7 +42,7 @@ pub fn sgd_scalar(params: &mut [f32], gradient: &[f32], rate: f32) {
     update_each(params, gradient, rate);
 }
 
-#[inline]
+#[inline(never)] // one copy for all layers
 fn update_each(params: &mut [f32], gradient: &[f32], rate: f32) {
     for (w, g) in params.iter_mut().zip(gradient) {
         *w -= rate * g;

@@ -7,6 +7,7 @@
 //! Exponentials are taken over 16 samples' logits at once, so that no lane is idle whatever the class count.
 
 use super::exp::{exp, exp_scalar};
+use super::lean::LEAN;
 use crate::math;
 
 /// Samples whose exponentials are taken together: whole vectors for every number of classes.
@@ -30,7 +31,12 @@ pub fn softmax_cross_entropy(logits: &mut [f32], labels: &[u8], scale: f32) -> f
 /// [`softmax_cross_entropy`] of the samples that are there.
 #[inline]
 pub(crate) fn cross_entropy(logits: &mut [f32], labels: &[u8], scale: f32) -> f32 {
-    run(logits, labels, scale, exp)
+    if LEAN { run_scalar(logits, labels, scale) } else { run(logits, labels, scale, exp) }
+}
+
+#[inline(never)] // one copy, made by the core's own settings
+fn run_scalar(logits: &mut [f32], labels: &[u8], scale: f32) -> f32 {
+    run(logits, labels, scale, exp_scalar)
 }
 
 /// Replaces the logits of one sample by the probabilities of its classes.
@@ -48,7 +54,7 @@ pub fn softmax(logits: &mut [f32]) {
 /// As [`softmax_cross_entropy`].
 pub fn softmax_cross_entropy_scalar(logits: &mut [f32], labels: &[u8], scale: f32) -> f32 {
     check(logits, labels);
-    run(logits, labels, scale, exp_scalar)
+    run_scalar(logits, labels, scale)
 }
 
 #[inline]
@@ -90,7 +96,8 @@ fn run(logits: &mut [f32], labels: &[u8], scale: f32, exp: impl Fn(&mut [f32])) 
 }
 
 /// Takes the largest logit out of one sample's.
-#[inline(always)]
+#[cfg_attr(target_arch = "arm", inline(never))] // small rather than fast
+#[cfg_attr(not(target_arch = "arm"), inline(always))]
 fn subtract_max(z: &mut [f32]) {
     let max = z.iter().copied().fold(f32::NEG_INFINITY, larger);
     for z in z {
@@ -99,7 +106,8 @@ fn subtract_max(z: &mut [f32]) {
 }
 
 /// Makes one sample's exponentials add up to 1; returns what they added up to.
-#[inline(always)]
+#[cfg_attr(target_arch = "arm", inline(never))] // small rather than fast
+#[cfg_attr(not(target_arch = "arm"), inline(always))]
 fn normalise(e: &mut [f32]) -> f32 {
     let mut sum = 0.0;
     for e in e.iter() {

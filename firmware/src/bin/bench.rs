@@ -89,13 +89,13 @@ impl Bench {
         };
         let (mut tally, mut losses) = (Tally::default(), [None; 2]);
         let Digits { images, labels } = digits;
-        let batches = images.chunks_exact(phase.batch).zip(labels.chunks_exact(phase.batch));
+        let mut batches = images.chunks_exact(phase.batch).zip(labels.chunks_exact(phase.batch));
         for (images, labels) in batches.clone() {
             let (count, loss) = self.counter.count(|| trainer.step(images, labels));
             tally.add(count);
             losses = [losses[0].or(loss.ok()), loss.ok()];
         }
-        let again = batches.last();
+        let again = batches.next_back();
         let (stack, _) =
             stack::used_by(|| again.map(|(images, labels)| trainer.step(images, labels)));
         tally.print(phase.name);

@@ -17,6 +17,7 @@ pub(super) use super::arm as rows;
 pub(super) use plain as rows;
 
 pub use nonzeros::Nonzeros;
+pub(super) use nonzeros::fill;
 use nonzeros::for_each_list;
 
 use super::{Batch, Element, GradientSink};
@@ -41,17 +42,21 @@ pub(super) fn forward<T: Element>(x: Batch<'_, T>, weights: &[f32], bias: &[f32]
 }
 
 /// `y = b`, and `shift·Σᵢ W[i]` added if there is a shift.
-#[inline]
+#[inline(never)] // one copy for all layers
 fn begin(shift: f32, weights: &[f32], bias: &[f32], y: &mut [f32]) {
     if shift == 0.0 {
         y.iter_mut().zip(bias).for_each(|(y, b)| *y = b + 0.0);
         return;
     }
     y.fill(0.0);
-    let mut rest = weights;
-    while let Some((row, after)) = rest.split_at_checked(bias.len().max(1)) {
-        y.iter_mut().zip(row).for_each(|(y, w)| *y += w);
-        rest = after;
+    let inputs = weights.len() / bias.len().max(1);
+    let mut list = Nonzeros::new(inputs);
+    for row in 0..inputs {
+        list.push(row as u32, 1.0);
+        if list.is_nearly_full() || row + 1 == inputs {
+            rows::add_rows(&mut list, weights, bias.len(), 0, y);
+            list.clear();
+        }
     }
     y.iter_mut().zip(bias).for_each(|(y, b)| *y = (b + 0.0) + *y * shift);
 }
@@ -152,7 +157,7 @@ fn list_samples<T: Element>(x: Batch<'_, T>, i: usize, first: usize, list: &mut 
 }
 
 /// `d_x[s][i] = Σₒ d_y[s][o]·W[i][o]`, as [`super::dense_input_gradient`] says.
-#[inline]
+#[inline(never)] // one copy for all layers
 pub(super) fn input_gradient(
     [inputs, outputs]: [usize; 2],
     d_y: &[f32],

@@ -10,9 +10,6 @@ use crate::kernels::Element;
 /// Most inputs on a list: 512 bytes of stack. MNIST's pictures, 150 nonzero pixels in the mean, make three lists.
 pub(crate) const LEN: usize = 64;
 
-/// Inputs that are compared with zero at once.
-const LOOK: usize = 8;
-
 /// Entries are handed to the kernels in whole groups of this many.
 const GROUP: usize = 4;
 
@@ -104,7 +101,7 @@ pub(crate) fn for_each_list<T: Element>(
     let mut list = Nonzeros::new(sample.len());
     let mut first = 0;
     loop {
-        let next = fill(sample, scale, first, &mut list);
+        let next = T::list(sample, scale, first, &mut list);
         work(&mut list, first..next);
         if next >= sample.len() {
             return;
@@ -113,9 +110,14 @@ pub(crate) fn for_each_list<T: Element>(
     }
 }
 
-/// Lists the nonzero inputs from `first` on, as many as the list holds; returns the first input that it has not looked at.
-#[inline(never)] // one copy for all layers
-fn fill<T: Element>(sample: &[T], scale: f32, first: usize, list: &mut Nonzeros) -> usize {
+/// [`Element::list`], `LOOK` inputs compared with zero at once: lists the nonzero inputs from `first` on, as many as the list holds; returns the first input that it has not looked at.
+#[inline(always)] // into `Element::list`
+pub(crate) fn fill<T: Element, const LOOK: usize>(
+    sample: &[T],
+    scale: f32,
+    first: usize,
+    list: &mut Nonzeros,
+) -> usize {
     let mut len = 0;
     let mut put = |index: usize, value: T| {
         if !T::all_zero(&[value]) {
