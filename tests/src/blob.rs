@@ -80,6 +80,17 @@ pub(crate) fn crc32(bytes: &[u8]) -> u32 {
 }
 
 #[test]
+fn the_constant_flash_is_the_length_of_a_blob_of_parameters_alone() {
+    fn check<N: FixedLayer>(flash: usize) {
+        let net = N::default();
+        assert_eq!(Contents::new(&net, &vec![0.0; N::PARAMS]).byte_len(), Ok(flash));
+    }
+    check::<Net>(Net::FLASH);
+    check::<Dense<3, 2>>(Dense::<3, 2>::FLASH);
+    check::<Mlp<784, 32, 10>>(Mlp::<784, 32, 10>::FLASH);
+}
+
+#[test]
 fn crc32_gives_the_check_value_of_its_catalogue() {
     assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
 }

@@ -34,6 +34,12 @@ pub(crate) struct Board {
 
 const CORTEX_M4: Board = Board { name: "mps2-an386", target: "thumbv7em-none-eabihf" };
 
+const CORTEX_M7: Board = Board { name: "mps2-an500", target: "thumbv7em-none-eabihf" };
+const CORTEX_M33: Board = Board { name: "mps2-an505", target: "thumbv8m.main-none-eabihf" };
+
+/// The boards whose processors have the FPU that the assembler kernels are for.
+const WITH_FPU: &[Board] = &[CORTEX_M4, CORTEX_M7, CORTEX_M33];
+
 /// A program under `firmware/src/bin/`, and where it runs: one output is expected of all of its boards.
 struct Program {
     name: &'static str,
@@ -59,8 +65,8 @@ const PLAIN: Program = Program {
 };
 
 const PROGRAMS: &[Program] = &[
-    Program { name: "hello", ..PLAIN },
-    Program { name: "kernels", ..PLAIN },
+    Program { name: "hello", boards: WITH_FPU, ..PLAIN },
+    Program { name: "kernels", boards: WITH_FPU, ..PLAIN },
     Program {
         name: "infer",
         inputs: true,
