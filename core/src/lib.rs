@@ -8,7 +8,8 @@
 //! * [`Trainer`] makes steps with [`Sgd`], [`Adam`] or another [`Optimizer`], fused into the backward pass;
 //!   [`BufferedTrainer`] keeps the gradient first, for clipping and for batches larger than the memory.
 //! * [`optim`] has the optimizers, weight decay and learning-rate schedules.
-//! * [`Model`] runs a weight blob in place; [`blob::Contents`] writes one, [`include_model!`] puts one in flash.
+//! * [`Model`] runs a weight blob in place, [`QuantizedModel`] its int8 form; [`blob::Contents`] writes one,
+//!   [`include_model!`] puts one in flash.
 //! * [`protocol`] is how `picomlp verify` asks a device for its logits.
 //! * [`kernels`] are the numeric kernels, each beside its scalar twin.
 //!
@@ -40,6 +41,7 @@ mod checksum;
 mod error;
 pub mod fingerprint;
 mod init;
+mod int8;
 pub mod kernels;
 pub mod layers;
 pub mod math;
@@ -50,7 +52,7 @@ pub mod rng;
 mod samples;
 mod trainer;
 
-pub use blob::Model;
+pub use blob::{Model, QuantizedModel};
 pub use buffered::BufferedTrainer;
 pub use error::Error;
 pub use init::Init;

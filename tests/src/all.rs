@@ -6,6 +6,7 @@
 
 mod blob;
 mod gradients;
+mod int8;
 mod layering;
 mod optimizers;
 mod protocol;

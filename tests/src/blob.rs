@@ -1,12 +1,13 @@
 //! Blobs that are damaged, foreign or hostile, through the public API.
 
 use picomlp::blob::{
-    Aligned, Blob, BlobError, Contents, Input, MAGIC, OptimizerKind, Provenance, VERSION,
+    Aligned, Blob, BlobError, Contents, Input, Int8Contents, MAGIC, OptimizerKind, Provenance,
+    VERSION,
 };
 use picomlp::fingerprint::{FNV_OFFSET, fingerprint, fnv1a};
 use picomlp::{
     AnyLayer, Batch, Chain, Dense, Error, FixedLayer, Init, InputMap, Layer, Mlp, Model, Network,
-    Relu, Sequential,
+    QuantizedModel, Relu, Sequential,
 };
 
 type Net = Mlp<6, 5, 3>;
@@ -33,13 +34,13 @@ mod at {
 
 /// A copy of a blob at an aligned address, with room behind it.
 struct Bytes {
-    memory: Box<Aligned<[u8; 1024]>>,
+    memory: Box<Aligned<[u8; 2048]>>,
     len: usize,
 }
 
 impl Bytes {
     fn new(blob: &[u8]) -> Self {
-        let mut memory = Box::new(Aligned([0xff; 1024]));
+        let mut memory = Box::new(Aligned([0xff; 2048]));
         memory.0[..blob.len()].copy_from_slice(blob);
         Self { memory, len: blob.len() }
     }
@@ -125,8 +126,25 @@ fn provenance() -> Provenance<'static> {
     }
 }
 
-/// A blob with every section.
+/// A blob with every section but those of int8.
 fn full() -> Bytes {
+    written(None)
+}
+
+/// A blob with every section there is.
+fn full_int8() -> Bytes {
+    const RANGES: Int8Contents<'_> =
+        Int8Contents { ranges: &[1.5], self_test_logits: &[], keep_f32: true };
+    let bytes = written(Some(RANGES));
+    let model = QuantizedModel::<Net>::from_blob(bytes.get()).unwrap();
+    let mut scratch = [0; Net::INT8_SCRATCH];
+    let logits =
+        SELF_TEST_PIXELS.chunks(6).flat_map(|x| model.logits(x, &mut scratch).unwrap().to_vec());
+    let logits: Vec<i32> = logits.collect();
+    written(Some(Int8Contents { self_test_logits: &logits, ..RANGES }))
+}
+
+fn written(int8: Option<Int8Contents<'_>>) -> Bytes {
     let (params, logits) = (params(), self_test_logits());
     let contents = Contents {
         net: &Net::default(),
@@ -137,11 +155,12 @@ fn full() -> Bytes {
         self_test_inputs: &SELF_TEST_PIXELS,
         self_test_logits: &logits,
         self_test_layers: &[],
+        int8,
     };
     let mut blob = vec![];
     let len = contents.write_pieces(|piece| blob.extend_from_slice(piece)).unwrap();
     assert_eq!((len, len), (blob.len(), contents.byte_len().unwrap()));
-    let mut written = [0xee; 1024];
+    let mut written = [0xee; 2048];
     assert_eq!(contents.write(&mut written), Ok(len));
     assert_eq!(written[..len], blob);
     assert!(written[len..].iter().all(|byte| *byte == 0xee));
@@ -176,6 +195,75 @@ fn blob_with_every_section_is_read_back_as_it_was_written() {
     assert_eq!(model.self_test(&mut [0.0; Net::INFER_SCRATCH]), Ok(None));
     let free = Model::<Sequential>::from_blob(bytes.get()).unwrap();
     assert_eq!(*free.net(), Sequential::mlp(&[6, 5, 3]).unwrap());
+}
+
+#[test]
+fn blob_with_int8_sections_is_read_back_as_it_was_written() {
+    let bytes = full_int8();
+    let model = QuantizedModel::<Net>::from_blob(bytes.get()).unwrap();
+    assert_eq!(model.param_bytes(), Net::INT8_BYTES);
+    assert_eq!(model.blob().int8_self_test().unwrap().vectors().count(), 2);
+    assert_eq!(model.self_test(&mut [0; Net::INT8_SCRATCH]), Ok(None));
+    // What the f32 form needs is untouched.
+    let model = Model::<Net>::from_blob(bytes.get()).unwrap();
+    assert_eq!(fingerprint(model.params()), fingerprint(&params()));
+    assert_eq!(model.self_test(&mut [0.0; Net::INFER_SCRATCH]), Ok(None));
+    assert_eq!(model.blob().provenance(), Some(provenance()));
+}
+
+#[test]
+fn int8_self_test_names_the_first_integer_that_differs() {
+    let mut bytes = full_int8();
+    let start = bytes.u32(at::SECTION_TABLE + 16 * 6 + 4) as usize;
+    let at = start + 16 + 20 + 8 + 4; // past the counts, the first vector, and the second one's pixels and first logit
+    let expected = bytes.u32(at) ^ 1;
+    bytes.put(at, expected);
+    bytes.seal();
+    let model = QuantizedModel::<Net>::from_blob(bytes.get()).unwrap();
+    let failure = model.self_test(&mut [0; Net::INT8_SCRATCH]).unwrap().unwrap();
+    assert_eq!((failure.vector, failure.output), (1, 1));
+    assert_eq!((failure.expected, failure.got), (expected, expected ^ 1));
+}
+
+#[test]
+fn hostile_int8_words_under_right_checksums_are_refused_as_malformed() {
+    let section = |i: usize, field: usize| at::SECTION_TABLE + 16 * i + 4 * field;
+    let (int8, int8_test) = (1, 6);
+    let start = |i: usize| full_int8().u32(section(i, 1)) as usize;
+    // 6 inputs are three rows, and biases and multipliers of 5 outputs two each.
+    let second_layer = start(int8) + 16 * (1 + 3 + 2 + 2);
+    let lengths = "its int8 parameters are not those of its layers";
+    let step = "the step of an int8 layer is not a positive number";
+    let self_test = "its int8 self-test does not fit its layers";
+    let cases = [
+        (section(int8, 2), 0, lengths),
+        (section(int8, 2), Net::INT8_BYTES as u32 - 16, lengths),
+        (section(int8, 2), Net::INT8_BYTES as u32 + 16, lengths),
+        (section(int8, 2), u32::MAX, "a section lies outside it"),
+        (start(int8), 0, step),
+        (start(int8), f32::NAN.to_bits(), step),
+        (start(int8), (-1.0_f32).to_bits(), step),
+        (second_layer, f32::INFINITY.to_bits(), step),
+        (section(int8_test, 2), 17, self_test),
+        (start(int8_test), 3, self_test),
+        (start(int8_test) + 4, 5, self_test),
+        (start(int8_test) + 8, u32::MAX, self_test),
+        // ReLU first, and no other layer.
+        (at::LAYER_TABLE, 2, "a relu changes its width"),
+    ];
+    for (at, word, what) in cases {
+        let mut bytes = full_int8();
+        bytes.put(at, word);
+        bytes.seal();
+        assert_eq!(refusal(bytes.get()), BlobError::Malformed { what }, "{word} at {at}");
+    }
+    // A ReLU that became a dense layer of its size.
+    let mut bytes = full_int8();
+    bytes.put(at::LAYER_TABLE + 16, 1);
+    bytes.put(section(0, 0), 77);
+    bytes.seal();
+    let what = "it has int8 parameters, but layers that have no int8 form";
+    assert_eq!(refusal(bytes.get()), BlobError::Malformed { what });
 }
 
 /// The format as it was first written: later versions must still read this file, and version 1 must still write it.
@@ -282,7 +370,7 @@ fn newer_version_is_named_before_anything_else_is_read() {
 fn blob_at_an_address_that_floats_cannot_be_read_from_is_refused() {
     let bytes = full();
     for offset in 0..16 {
-        let mut memory = Aligned([0u8; 1024]);
+        let mut memory = Aligned([0u8; 2048]);
         memory.0[offset..offset + bytes.len].copy_from_slice(bytes.get());
         let model = Model::<Net>::from_blob(&memory.0[offset..]);
         match offset % 4 {
@@ -415,6 +503,12 @@ fn use_all(bytes: &[u8]) {
     if let Ok(model) = Model::<Sequential>::from_blob(bytes) {
         run(&model);
     }
+    if let Ok(model) = QuantizedModel::<Net>::from_blob(bytes) {
+        run_int8(&model);
+    }
+    if let Ok(model) = QuantizedModel::<Sequential>::from_blob(bytes) {
+        run_int8(&model);
+    }
 }
 
 /// Classifies; a network too large for this test gets a scratch that is too short, and has to say so.
@@ -431,6 +525,14 @@ fn run<N: Layer>(model: &Model<'_, N>) {
     } else {
         assert!(matches!(class, Err(Error::BufferTooShort { .. } | Error::BufferLength { .. })));
     }
+}
+
+/// As [`run`]. No network here is too large: its int8 parameters are in the blob.
+fn run_int8<N: Layer>(model: &QuantizedModel<'_, N>) {
+    let pixels = vec![200u8; model.net().inputs()];
+    let mut scratch = vec![i32::MIN; model.scratch_len()];
+    assert!(model.classify(&pixels, &mut scratch).unwrap() < model.net().outputs());
+    model.self_test(&mut scratch).unwrap();
 }
 
 /// The generator of the fixtures gives floats; this test wants words.
@@ -459,7 +561,16 @@ impl Random {
 
 #[test]
 fn twenty_thousand_mutations_under_right_checksums_are_refused_or_run() {
-    let sound = full();
+    mutate(&full(), 5);
+}
+
+#[test]
+fn twenty_thousand_mutations_of_an_int8_blob_are_refused_or_run() {
+    mutate(&full_int8(), 7);
+}
+
+fn mutate(sound: &Bytes, sections: usize) {
+    let first_section = at::SECTION_TABLE + 16 * sections;
     let stream = picomlp::rng::Stream::new(2024, picomlp::rng::Purpose::Shuffle, 0);
     let mut random = Random(stream);
     let (mut taken, mut refused) = (0, 0);
@@ -467,7 +578,7 @@ fn twenty_thousand_mutations_under_right_checksums_are_refused_or_run() {
         let mut bytes = Bytes::new(sound.get());
         for _ in 0..1 + random.below(3) {
             // Header and tables four times out of five, then anywhere.
-            let words = if random.below(5) > 0 { at::FIRST_SECTION } else { bytes.len } as u32 / 4;
+            let words = if random.below(5) > 0 { first_section } else { bytes.len } as u32 / 4;
             let at = 4 * random.below(words) as usize;
             if at < MAGIC.len() {
                 continue;
@@ -475,7 +586,7 @@ fn twenty_thousand_mutations_under_right_checksums_are_refused_or_run() {
             match random.below(8) {
                 // Another row in place of this one: kinds twice, sections over each other.
                 0 if at >= at::LAYER_TABLE => {
-                    let from = at::LAYER_TABLE + 16 * random.below(8) as usize;
+                    let from = at::LAYER_TABLE + 16 * random.below(3 + sections as u32) as usize;
                     let to = at::LAYER_TABLE + (at - at::LAYER_TABLE) / 16 * 16;
                     bytes.get_mut().copy_within(from..from + 16, to.min(sound.len - 16));
                 }

@@ -261,7 +261,8 @@ const MODULES: &[(&str, &[&str])] = &[
     ("core/src/checksum.rs", &[]),
     ("core/src/kernels/", &["math", "Error", "kernels"]),
     ("core/src/init.rs", &["math", "rng"]),
-    ("core/src/layers/", &["Error", "kernels", "init", "layers"]),
+    ("core/src/int8/", &["kernels", "layers"]),
+    ("core/src/layers/", &["Error", "kernels", "init", "int8", "layers"]),
     ("core/src/network.rs", &["Error", "kernels", "init", "layers"]),
     ("core/src/optim/", &["Error", "kernels", "layers", "math", "network", "optim"]),
     ("core/src/buffered.rs", &["Error", "kernels", "layers", "math", "network", "optim"]),
@@ -270,6 +271,7 @@ const MODULES: &[(&str, &[&str])] = &[
         "core/src/blob/",
         &[
             "Error",
+            "int8",
             "kernels",
             "layers",
             "network",

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod golden_run;
+pub mod int8_run;
 
 /// The README's examples, compiled and run.
 #[cfg(doctest)]

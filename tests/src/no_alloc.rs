@@ -11,11 +11,11 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::cell::Cell;
 use std::alloc::System;
 
-use picomlp::blob::{Aligned, Contents};
+use picomlp::blob::{Aligned, Contents, Int8Contents};
 use picomlp::optim::GroupRms;
 use picomlp::{
-    Adam, AdamW, BufferedTrainer, Init, Mlp, Model, Momentum, Network, Optimizer, RmsProp,
-    Sequential, Sgd, Trainer, WeightDecay,
+    Adam, AdamW, BufferedTrainer, Init, Mlp, Model, Momentum, Network, Optimizer, QuantizedModel,
+    RmsProp, Sequential, Sgd, Trainer, WeightDecay,
 };
 
 type Net = Mlp<131, 43, 10>;
@@ -156,20 +156,25 @@ fn writing_and_running_a_blob_allocates_nothing() {
     let net = Net::default();
     net.init(&mut params, Init::He, 1).unwrap();
     let names = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
-    let mut flash = Box::new(Aligned([0xff; 32 * 1024]));
+    let mut flash = Box::new(Aligned([0xff; 48 * 1024]));
     let mut scratch = [0.0; Net::INFER_SCRATCH];
+    let mut int8_scratch = [0; Net::INT8_SCRATCH];
     let mut probabilities = [0.0; 10];
     let mut written = 0;
     without_allocation("blob", || {
         let mut contents = Contents::new(&net, &params);
         contents.class_names = &names;
         contents.write_pieces(|piece| written += piece.len()).unwrap();
+        contents.int8 =
+            Some(Int8Contents { ranges: &[2.0], keep_f32: true, ..Int8Contents::default() });
         contents.write(&mut flash.0).unwrap();
         let pixels = &pixels[..Net::INPUTS];
         let model = Model::<Net>::from_blob(&flash.0).unwrap();
         model.classify(pixels, &mut scratch).unwrap();
         model.probabilities(pixels, &mut probabilities, &mut scratch).unwrap();
         model.self_test(&mut scratch).unwrap();
+        let quantized = QuantizedModel::<Net>::from_blob(&flash.0).unwrap();
+        quantized.classify(pixels, &mut int8_scratch).unwrap();
         let model = Model::<Sequential>::from_blob(&flash.0).unwrap();
         model.classify(pixels, &mut scratch).unwrap();
         assert_eq!(model.blob().class_names().count(), 10);

@@ -5,6 +5,8 @@ use super::provenance::FIXED as PROVENANCE_FIXED;
 use super::self_test::{FIXED as SELF_TEST_FIXED, vector_len};
 use super::{BlobError, Input, Provenance};
 use crate::fingerprint::{FNV_OFFSET, fingerprint, fnv1a};
+use crate::int8;
+use crate::kernels::InputMap;
 use crate::layers::{AnyLayer, Layer, LayerList, hidden_outputs};
 
 /// What goes into a blob.
@@ -27,6 +29,19 @@ pub struct Contents<'a, N: ?Sized> {
     /// What the layers before the last give, `[vectors][layers][outputs of the layer]`, as
     /// [`trace`](crate::layers::trace) shows it; or nothing.
     pub self_test_layers: &'a [f32],
+    /// What the int8 form takes, if the blob is to have one.
+    pub int8: Option<Int8Contents<'a>>,
+}
+
+/// What a blob with int8 parameters takes besides the f32 ones, from which they are made.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Int8Contents<'a> {
+    /// The largest output of each ReLU that is told apart; larger ones saturate. Calibration finds them.
+    pub ranges: &'a [f32],
+    /// The logits that the self-test vectors give in int8, `[vectors][outputs]`, or none.
+    pub self_test_logits: &'a [i32],
+    /// Whether the f32 parameters, and their self-test, go into the blob too.
+    pub keep_f32: bool,
 }
 
 impl<'a, N: Layer + ?Sized> Contents<'a, N> {
@@ -42,6 +57,7 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
             self_test_inputs: &[],
             self_test_logits: &[],
             self_test_layers: &[],
+            int8: None,
         }
     }
 
@@ -78,8 +94,8 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
     ///
     /// # Errors
     ///
-    /// [`BlobError::Malformed`] if the parts do not fit each other, [`BlobError::TooLarge`]. Nothing has been
-    /// handed over then.
+    /// [`BlobError::Malformed`] if the parts do not fit each other, [`BlobError::NotInInt8`], [`BlobError::TooLarge`].
+    /// Nothing has been handed over then.
     pub fn write_pieces(&self, mut take: impl FnMut(&[u8])) -> Result<usize, BlobError> {
         let layout = self.layout()?;
         let mut crc = CRC.digest();
@@ -123,7 +139,11 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
         }
         for (kind, _, len) in layout.sections() {
             match kind {
-                section::PARAMS => take_floats(self.params, &mut take),
+                section::PARAMS => take_words(self.params, |w| w.to_le_bytes(), &mut take),
+                section::INT8_PARAMS => {
+                    let ranges = self.int8.map_or(&[][..], |int8| int8.ranges);
+                    int8::write(&layout.layers, self.params, self.map(), ranges, &mut take);
+                }
                 section::INPUT => {
                     if let Some(Input { rows, cols, map }) = self.input {
                         let [scale, shift] = [map.scale, map.shift].map(f32::to_bits);
@@ -143,21 +163,39 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
                     take(&provenance.to_bytes());
                     take(provenance.command.as_bytes());
                 }
-                section::SELF_TEST_LAYERS => take_floats(self.self_test_layers, &mut take),
+                section::SELF_TEST => {
+                    self.take_self_test(self.self_test_logits, |z| z.to_le_bytes(), &mut take);
+                }
+                section::SELF_TEST_LAYERS => {
+                    take_words(self.self_test_layers, |w| w.to_le_bytes(), &mut take)
+                }
                 _ => {
-                    let (inputs, outputs) = (self.net.inputs(), self.net.outputs());
-                    let pixels = self.self_test_inputs.chunks_exact(inputs.max(1));
-                    take(&row([pixels.len() as u32, inputs as u32, outputs as u32, 0]));
-                    for (pixels, logits) in
-                        pixels.zip(self.self_test_logits.chunks_exact(outputs.max(1)))
-                    {
-                        take(pixels);
-                        pad(inputs, 4, &mut take);
-                        take_floats(logits, &mut take);
-                    }
+                    let logits = self.int8.map_or(&[][..], |int8| int8.self_test_logits);
+                    self.take_self_test(logits, |z| z.to_le_bytes(), &mut take);
                 }
             }
             pad(len, SECTION_ALIGN, &mut take);
+        }
+    }
+
+    /// How the network reads its inputs.
+    fn map(&self) -> InputMap {
+        self.input.map_or(InputMap::PIXELS, |input| input.map)
+    }
+
+    fn take_self_test<T: Copy>(
+        &self,
+        logits: &[T],
+        bytes_of: impl Fn(T) -> [u8; 4],
+        take: &mut impl FnMut(&[u8]),
+    ) {
+        let (inputs, outputs) = (self.net.inputs(), self.net.outputs());
+        let pixels = self.self_test_inputs.chunks_exact(inputs.max(1));
+        take(&row([pixels.len() as u32, inputs as u32, outputs as u32, 0]));
+        for (pixels, logits) in pixels.zip(logits.chunks_exact(outputs.max(1))) {
+            take(pixels);
+            pad(inputs, 4, take);
+            take_words(logits, &bytes_of, take);
         }
     }
 
@@ -190,23 +228,36 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
         if !self.self_test_layers.is_empty() && Some(self.self_test_layers.len()) != traced {
             return malformed("its self-test's layers do not fit its layers");
         }
+        if let Some(int8) = &self.int8 {
+            self.check_int8(int8, &layers, vectors * outputs)?;
+        }
+        let with_f32 = self.int8.is_none_or(|int8| int8.keep_f32);
+        let int8_vectors = self.int8.is_some_and(|int8| !int8.self_test_logits.is_empty());
         let names_len = names.iter().map(|name| name.len() + 1).sum::<usize>();
         let self_test =
             || vectors.checked_mul(vector_len(inputs, outputs)?)?.checked_add(SELF_TEST_FIXED);
         let lens = [
-            (section::PARAMS, self.params.len().checked_mul(4)),
+            (section::PARAMS, if with_f32 { self.params.len().checked_mul(4) } else { Some(0) }),
+            (
+                section::INT8_PARAMS,
+                if self.int8.is_some() { int8::section_len(&layers) } else { Some(0) },
+            ),
             (section::INPUT, Some(if self.input.is_some() { ROW } else { 0 })),
             (section::CLASSES, Some(names_len.saturating_sub(1))),
             (
                 section::PROVENANCE,
                 Some(self.provenance.map_or(0, |p| PROVENANCE_FIXED + p.command.len())),
             ),
-            (section::SELF_TEST, if vectors == 0 { Some(0) } else { self_test() }),
-            (section::SELF_TEST_LAYERS, self.self_test_layers.len().checked_mul(4)),
+            (section::SELF_TEST, if vectors > 0 && with_f32 { self_test() } else { Some(0) }),
+            (
+                section::SELF_TEST_LAYERS,
+                if with_f32 { self.self_test_layers.len().checked_mul(4) } else { Some(0) },
+            ),
+            (section::INT8_SELF_TEST, if int8_vectors { self_test() } else { Some(0) }),
         ];
         let present = lens.iter().filter(|(_, len)| *len != Some(0)).count();
         let mut end = HEADER + ROW * (layers.len() + present);
-        let mut rows = [(0, 0, 0); 6];
+        let mut rows = [(0, 0, 0); SECTIONS];
         for (to, (kind, len)) in rows.iter_mut().zip(lens) {
             let len = len.ok_or(BlobError::TooLarge)?;
             *to = (kind, end, len);
@@ -216,13 +267,43 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
         u32::try_from(end).map_err(|_| BlobError::TooLarge)?;
         Ok(Layout { layers, rows, total: end })
     }
+
+    fn check_int8(
+        &self,
+        int8: &Int8Contents<'_>,
+        layers: &[AnyLayer],
+        logits: usize,
+    ) -> Result<(), BlobError> {
+        let malformed = |what| Err(BlobError::Malformed { what });
+        let hidden = int8::hidden_layers(layers).map_err(|layer| match layers.get(layer) {
+            Some(got) => BlobError::NotInInt8 { layer, got: *got },
+            None => BlobError::TooLarge,
+        })?;
+        if int8.ranges.len() != hidden {
+            return malformed("its int8 ranges are not as many as its hidden layers");
+        }
+        if !int8.ranges.iter().all(|range| *range >= 0.0 && range.is_finite()) {
+            return malformed("an int8 range is not a number of 0 or more");
+        }
+        let map = self.map();
+        if !(map.scale > 0.0 && map.scale.is_finite() && map.shift.is_finite()) {
+            return malformed("its pixels' scale is not a positive number, as int8 needs it");
+        }
+        if !int8.self_test_logits.is_empty() && int8.self_test_logits.len() != logits {
+            return malformed("its int8 self-test does not fit its layers");
+        }
+        Ok(())
+    }
 }
+
+/// Kinds of sections.
+const SECTIONS: usize = 8;
 
 /// Where everything goes.
 struct Layout {
     layers: LayerList,
     /// Kind, start, length; a length of 0 means that there is no such section.
-    rows: [(u32, usize, usize); 6],
+    rows: [(u32, usize, usize); SECTIONS],
     total: usize,
 }
 
@@ -248,12 +329,12 @@ fn row(fields: [u32; 4]) -> [u8; ROW] {
     row
 }
 
-/// The bytes of floats, 16 floats a piece.
-fn take_floats(floats: &[f32], take: &mut impl FnMut(&[u8])) {
-    for piece in floats.chunks(16) {
+/// The bytes of words, 16 words a piece.
+fn take_words<T: Copy>(words: &[T], bytes_of: impl Fn(T) -> [u8; 4], take: &mut impl FnMut(&[u8])) {
+    for piece in words.chunks(16) {
         let mut bytes = [0; 64];
-        for (to, float) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(piece) {
-            *to = float.to_le_bytes();
+        for (to, word) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(piece) {
+            *to = bytes_of(*word);
         }
         take(bytes.get(..4 * piece.len()).unwrap_or_default());
     }

@@ -73,6 +73,13 @@ pub enum BlobError {
         /// The blob's layer, if it has so many.
         got: Option<AnyLayer>,
     },
+    /// The network has no int8 form: that has dense layers of at most 65,536 inputs, with one ReLU between each two.
+    NotInInt8 {
+        /// The first layer that stands where it cannot, counted from 0.
+        layer: usize,
+        /// That layer.
+        got: AnyLayer,
+    },
     /// The buffer to write to is too short.
     NoRoom {
         /// Bytes the blob takes.
@@ -147,6 +154,11 @@ impl fmt::Display for BlobError {
                 "the model is of another architecture: at layer {layer} the program has {}, the model {}",
                 LayerName(expected),
                 LayerName(got)
+            ),
+            Self::NotInInt8 { layer, got } => write!(
+                f,
+                "layer {layer}, {}, is not supported in int8 there: expected dense layers of at most 65536 inputs with a relu between each two",
+                LayerName(Some(got))
             ),
             Self::NoRoom { needed, got } => {
                 write!(f, "the model takes {needed} bytes, the buffer has {got}")

@@ -32,13 +32,15 @@ pub(super) mod layer_kind {
     pub(crate) const RELU: u32 = 2;
 }
 
-/// What a section holds, in the section table. 2 is reserved for int8 parameters.
+/// What a section holds, in the section table.
 pub(super) mod section {
     pub(crate) const PARAMS: u32 = 1;
+    pub(crate) const INT8_PARAMS: u32 = 2;
     pub(crate) const INPUT: u32 = 3;
     pub(crate) const CLASSES: u32 = 4;
     pub(crate) const PROVENANCE: u32 = 5;
     pub(crate) const SELF_TEST: u32 = 6;
+    pub(crate) const INT8_SELF_TEST: u32 = 7;
     pub(crate) const SELF_TEST_LAYERS: u32 = 8;
 }
 

@@ -1,7 +1,7 @@
 //! The weight blob, `.pmlp`: written once, then read in place from flash or a file.
 //!
 //! `docs/blob-format.md` has the format byte by byte; [`format`](self) numbers stand in one file here, [`Blob`]
-//! reads, [`Contents`] writes, [`Model`] runs.
+//! reads, [`Contents`] writes, [`Model`] and [`QuantizedModel`] run.
 
 mod aligned;
 mod contents;
@@ -9,14 +9,16 @@ mod error;
 mod format;
 mod model;
 mod provenance;
+mod quantized;
 mod read;
 mod self_test;
 
 pub use aligned::Aligned;
-pub use contents::Contents;
+pub use contents::{Contents, Int8Contents};
 pub use error::BlobError;
 pub use format::{MAGIC, VERSION};
 pub use model::{FromBlob, Model};
 pub use provenance::{OptimizerKind, Provenance};
+pub use quantized::QuantizedModel;
 pub use read::{Blob, Input};
 pub use self_test::{SelfTest, SelfTestFailure};

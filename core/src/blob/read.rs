@@ -2,14 +2,15 @@
 
 use core::ops::Range;
 
-use bytemuck::{PodCastError, try_cast_slice};
+use bytemuck::{AnyBitPattern, PodCastError, try_cast_slice};
 
 use super::format::{
     CRC, HEADER, MAGIC, ROW, SECTION_ALIGN, VERSION, at, layer_kind, section, u16_at, u32_at,
     u64_at,
 };
 use super::{BlobError, Provenance, SelfTest};
-use crate::kernels::InputMap;
+use crate::int8::{dense_len, hidden_layers, section_len};
+use crate::kernels::{InputMap, Int8Row};
 use crate::layers::{AnyLayer, Layer, LayerList, Sequential};
 
 /// A blob whose header, checksums and tables have been found sound. Borrows the bytes; copies nothing.
@@ -104,6 +105,22 @@ impl<'a> Blob<'a> {
         {
             return malformed("its parameters are not those of its layers");
         }
+        if let Some(int8) = self.section(section::INT8_PARAMS) {
+            if hidden_layers(net.layers()).is_err() {
+                return malformed("it has int8 parameters, but layers that have no int8 form");
+            }
+            if section_len(net.layers()) != Some(int8.len()) {
+                return malformed("its int8 parameters are not those of its layers");
+            }
+            let mut at = 0;
+            for layer in net.layers().iter().step_by(2) {
+                let step = f32::from_bits(u32_at(int8, at));
+                if !(step > 0.0 && step.is_finite()) {
+                    return malformed("the step of an int8 layer is not a positive number");
+                }
+                at += dense_len(layer.inputs(), layer.outputs()).unwrap_or(0);
+            }
+        }
         if let Some(input) = self.section(section::INPUT) {
             let shape = [u32_at(input, 0), u32_at(input, 4)].map(|n| n as usize);
             if input.len() != ROW || shape[0].checked_mul(shape[1]) != Some(net.inputs()) {
@@ -133,6 +150,11 @@ impl<'a> Blob<'a> {
             {
                 return malformed("its self-test's layers do not fit its layers");
             }
+        }
+        if let Some(test) = self.section(section::INT8_SELF_TEST)
+            && SelfTest::new(test, net.inputs(), net.outputs()).is_none()
+        {
+            return malformed("its int8 self-test does not fit its layers");
         }
         Ok(())
     }
@@ -214,13 +236,29 @@ impl<'a> Blob<'a> {
     ///
     /// [`BlobError::NoSection`] if the blob has none, [`BlobError::Misaligned`].
     pub fn params(&self) -> Result<&'a [f32], BlobError> {
-        let what = "f32 parameters";
-        let bytes = self.section(section::PARAMS).ok_or(BlobError::NoSection { what })?;
+        self.in_place(section::PARAMS, "f32 parameters")
+    }
+
+    /// The int8 parameters of all dense layers, in place.
+    ///
+    /// # Errors
+    ///
+    /// As [`params`](Self::params).
+    pub fn int8_params(&self) -> Result<&'a [Int8Row], BlobError> {
+        self.in_place(section::INT8_PARAMS, "int8 parameters")
+    }
+
+    fn in_place<T: AnyBitPattern>(
+        &self,
+        kind: u32,
+        what: &'static str,
+    ) -> Result<&'a [T], BlobError> {
+        let bytes = self.section(kind).ok_or(BlobError::NoSection { what })?;
         try_cast_slice(bytes).map_err(|error| match error {
             PodCastError::TargetAlignmentGreaterAndInputNotAligned => {
-                BlobError::Misaligned { needed: align_of::<f32>() }
+                BlobError::Misaligned { needed: align_of::<T>() }
             }
-            _ => BlobError::Malformed { what: "its parameters are not whole floats" },
+            _ => BlobError::Malformed { what: "its parameters are not whole numbers of words" },
         })
     }
 
@@ -253,6 +291,13 @@ impl<'a> Blob<'a> {
             Some(layers) => test.with_layers(layers, net.layers()),
             None => Some(test),
         }
+    }
+
+    /// The int8 self-test vectors, if it has some; their expected words are i32 logits.
+    #[must_use]
+    pub fn int8_self_test(&self) -> Option<SelfTest<'a>> {
+        let net = self.network().ok()?;
+        SelfTest::new(self.section(section::INT8_SELF_TEST)?, net.inputs(), net.outputs())
     }
 
     fn tables_end(&self) -> usize {

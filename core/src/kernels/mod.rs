@@ -15,6 +15,9 @@
 pub(crate) mod adam;
 #[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf"))]
 mod arm;
+#[cfg(picomlp_dsp)] // not every processor with the DSP extension has the FPU that `arm` needs
+#[path = "arm/int8_block.rs"]
+mod arm_int8_block;
 mod batch;
 mod bits;
 mod columns;
@@ -23,6 +26,7 @@ pub(crate) mod dense_input_gradient;
 pub(crate) mod dense_update;
 mod element;
 mod exp;
+mod int8;
 mod lanes;
 mod lean;
 mod momentum;
@@ -45,6 +49,11 @@ pub use dense_input_gradient::{
 pub use dense_update::{GradientSink, dense_update, dense_update_scalar, update_work};
 pub use element::{Element, InputMap, PIXEL_SCALE};
 pub use exp::{exp, exp_scalar};
+pub use int8::{
+    INT8_BLOCK, INT8_DSP, INT8_PAIRS, Int8Row, Int8Weights, Int8Work, int8_forward,
+    int8_forward_portable, int8_forward_scalar, int8_rows, pack_int8, requantize, rescale,
+    rescale_all,
+};
 pub use lean::Nonzeros;
 pub use momentum::{MomentumCoefficients, momentum, momentum_scalar};
 pub use relu::{relu, relu_gradient, relu_gradient_scalar, relu_scalar};

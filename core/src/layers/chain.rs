@@ -190,6 +190,7 @@ impl<A: FixedLayer, B: FixedLayer> FixedLayer for Chain<A, B> {
     const GRADIENT_WIDTH: usize = larger(A::GRADIENT_WIDTH, B::GRADIENT_WIDTH);
     const LAYERS: usize = A::LAYERS + B::LAYERS;
     const INNER_GRADIENT_WIDTH: usize = larger(A::INNER_GRADIENT_WIDTH, B::GRADIENT_WIDTH);
+    const INT8_BYTES: usize = A::INT8_BYTES + B::INT8_BYTES;
 }
 
 impl<A: FixedLayer, B: FixedLayer> Chain<A, B> {

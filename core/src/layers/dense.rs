@@ -5,6 +5,7 @@ use super::{
 };
 use crate::Error;
 use crate::init::Init;
+use crate::int8;
 use crate::kernels::dense_forward::forward;
 use crate::kernels::dense_input_gradient::input_gradient;
 use crate::kernels::dense_update::update;
@@ -143,6 +144,10 @@ impl<const IN: usize, const OUT: usize> FixedLayer for Dense<IN, OUT> {
     const WIDEST: usize = OUT;
     const GRADIENT_WIDTH: usize = OUT;
     const INNER_GRADIENT_WIDTH: usize = 0;
+    const INT8_BYTES: usize = match int8::dense_len(IN, OUT) {
+        Some(bytes) => bytes,
+        None => panic!("the parameters are more than this machine can address"),
+    };
 }
 
 impl<const IN: usize, const OUT: usize> Dense<IN, OUT> {

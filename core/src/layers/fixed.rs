@@ -22,6 +22,8 @@ pub trait FixedLayer: Layer + Copy + Default {
     const INNER_GRADIENT_WIDTH: usize;
     /// Single layers.
     const LAYERS: usize = 1;
+    /// Bytes of the int8 parameters; 0 for what has none.
+    const INT8_BYTES: usize = 0;
 }
 
 /// Bytes of stack that inference takes at most on a Cortex-M, in a release build: measured by `firmware/src/bin/bench.rs`.
@@ -41,6 +43,12 @@ pub const fn train_ram<N: FixedLayer>(state: usize, batch: usize) -> usize {
 #[must_use]
 pub const fn flash<N: FixedLayer>() -> usize {
     64 + 16 * (N::LAYERS + 1) + (4 * N::PARAMS).next_multiple_of(16)
+}
+
+/// As [`flash`], with the int8 parameters alone.
+#[must_use]
+pub const fn int8_flash<N: FixedLayer>() -> usize {
+    64 + 16 * (N::LAYERS + 1) + N::INT8_BYTES
 }
 
 /// `f32`s of scratch for the inference of `batch` samples at once.
@@ -91,6 +99,15 @@ macro_rules! inherent_sizes {
         pub const TRAIN_RAM: usize = Self::train_ram(0, 1);
         /// Bytes of flash for the parameters: a blob that holds nothing else.
         pub const FLASH: usize = $crate::layers::flash::<Self>();
+        /// Bytes of the parameters in int8, with their biases and multipliers.
+        pub const INT8_BYTES: usize = <Self as FixedLayer>::INT8_BYTES;
+        /// `i32`s of scratch for the int8 inference of one sample.
+        pub const INT8_SCRATCH: usize =
+            $crate::int8::scratch_len(<Self as FixedLayer>::WIDEST, <Self as FixedLayer>::BETWEEN);
+        /// As [`INFER_RAM`](Self::INFER_RAM), in int8.
+        pub const INT8_INFER_RAM: usize = 4 * Self::INT8_SCRATCH + $crate::layers::INFER_STACK;
+        /// As [`FLASH`](Self::FLASH), in int8.
+        pub const INT8_FLASH: usize = $crate::layers::int8_flash::<Self>();
 
         /// Bytes of RAM for training on `batch` samples at a time with an optimizer that keeps `state_per_param` `f32`s for
         /// each parameter: parameters, state, scratch, and [`TRAIN_STACK`]($crate::layers::TRAIN_STACK).

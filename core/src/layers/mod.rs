@@ -19,7 +19,8 @@ pub use chain::Chain;
 pub use dense::{Dense, DenseLayer};
 pub use dim::{Const, Dim};
 pub use fixed::{
-    FixedLayer, INFER_STACK, TRAIN_STACK, flash, infer_scratch, train_ram, train_scratch,
+    FixedLayer, INFER_STACK, TRAIN_STACK, flash, infer_scratch, int8_flash, train_ram,
+    train_scratch,
 };
 pub use group::{Group, for_each_group};
 pub use relu::{Relu, ReluLayer};

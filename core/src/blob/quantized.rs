@@ -1,0 +1,178 @@
+//! A network with its int8 parameters in a blob, used in place.
+
+use bytemuck::{cast_slice_mut, try_cast_slice_mut};
+
+use super::{Blob, BlobError, FromBlob, SelfTestFailure};
+use crate::Error;
+use crate::int8::{Int8Layer, scratch_len};
+use crate::kernels::{
+    INT8_BLOCK, INT8_PAIRS, Int8Row, Int8Work, int8_forward, requantize, rescale_all,
+};
+use crate::layers::{AnyLayer, Layer};
+use crate::network::check_room;
+
+/// A network in integers alone: u8 pixels in, i32 logits of one scale out, and no float between.
+///
+/// ```
+/// use picomlp::blob::{Aligned, Contents, Int8Contents};
+/// use picomlp::{Init, Mlp, Network, QuantizedModel};
+///
+/// type Net = Mlp<4, 3, 2>;
+/// let mut params = [0.0; Net::PARAMS];
+/// Net::default().init(&mut params, Init::He, 1)?;
+/// let mut flash = Aligned([0xff; 512]);
+/// let mut contents = Contents::new(&Net::default(), &params);
+/// contents.int8 = Some(Int8Contents { ranges: &[2.0], ..Int8Contents::default() });
+/// contents.write(&mut flash.0)?;
+///
+/// let model = QuantizedModel::<Net>::from_blob(&*flash)?;
+/// let mut scratch = [0; Net::INT8_SCRATCH];
+/// let class = model.classify(&[255, 0, 0, 9], &mut scratch)?;
+/// assert!(class < 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct QuantizedModel<'a, N> {
+    net: N,
+    rows: &'a [Int8Row],
+    blob: Blob<'a>,
+}
+
+impl<'a, N: FromBlob> QuantizedModel<'a, N> {
+    /// Checks the bytes and reads them in place, as [`Model::from_blob`](super::Model::from_blob) does.
+    ///
+    /// # Errors
+    ///
+    /// Any of [`BlobError`], saying which check failed.
+    pub fn from_blob(bytes: &'a [u8]) -> Result<Self, BlobError> {
+        let blob = Blob::parse(bytes)?;
+        Ok(Self { net: N::from_blob(&blob)?, rows: blob.int8_params()?, blob })
+    }
+}
+
+impl<'a, N: Layer> QuantizedModel<'a, N> {
+    /// The network.
+    #[must_use]
+    pub fn net(&self) -> &N {
+        &self.net
+    }
+
+    /// The blob, for what else it says.
+    #[must_use]
+    pub fn blob(&self) -> &Blob<'a> {
+        &self.blob
+    }
+
+    /// `i32`s of scratch for one sample.
+    #[must_use]
+    pub fn scratch_len(&self) -> usize {
+        scratch_len(self.net.widest(), self.net.between())
+    }
+
+    /// Bytes of the int8 parameters.
+    #[must_use]
+    pub fn param_bytes(&self) -> usize {
+        size_of_val(self.rows)
+    }
+
+    /// What 1 is worth in the logits: `logit as f32 * logit_step()` is to be compared with an f32 network's.
+    #[must_use]
+    pub fn logit_step(&self) -> f32 {
+        self.layers().last().map_or(0.0, |layer| layer.step)
+    }
+
+    /// The class with the largest logit, the first of them if there are several.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`logits`](Self::logits).
+    pub fn classify(&self, x: &[u8], scratch: &mut [i32]) -> Result<usize, Error> {
+        let logits = self.logits(x, scratch)?;
+        let (mut class, mut largest) = (0, i32::MIN);
+        for (i, &logit) in logits.iter().enumerate() {
+            if logit > largest {
+                (class, largest) = (i, logit);
+            }
+        }
+        Ok(class)
+    }
+
+    /// The logits of one sample, `[outputs]`, in the scratch: integers that have one step in common.
+    ///
+    /// # Shapes
+    ///
+    /// `x: [inputs]`; `scratch` as long as [`scratch_len`](Self::scratch_len) (for a network of fixed sizes
+    /// `Net::INT8_SCRATCH`) or longer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InputWidth`] and [`Error::BufferTooShort`].
+    pub fn logits<'s>(&self, x: &[u8], scratch: &'s mut [i32]) -> Result<&'s [i32], Error> {
+        let (expected, got) = (self.net.inputs(), x.len());
+        if got != expected {
+            return Err(Error::InputWidth { expected, got });
+        }
+        let needed = self.scratch_len();
+        check_room("scratch", scratch, needed)?;
+        let too_short = Error::BufferTooShort { what: "scratch", needed, got: scratch.len() };
+        let (work, rest) = scratch.split_at_mut_checked(2 * INT8_PAIRS).ok_or(too_short)?;
+        let work: &mut [[u32; 2]] = try_cast_slice_mut(work).map_err(|_| too_short)?;
+        let work: &mut Int8Work = work.try_into().map_err(|_| too_short)?;
+        let sums_len = scratch_len(self.net.widest(), 0) - 2 * INT8_PAIRS;
+        let (sums, activations) = rest.split_at_mut_checked(sums_len).ok_or(too_short)?;
+        let sums = sums.as_chunks_mut::<INT8_BLOCK>().0;
+        let activations: &mut [u8] = cast_slice_mut(activations);
+
+        let hidden = self.blob.layer_count() / 2;
+        for (i, layer) in self.layers().enumerate() {
+            let width = layer.weights.inputs();
+            let x = if i == 0 { x } else { activations.get(..width).unwrap_or_default() };
+            for (sums, bias) in sums.iter_mut().zip(layer.bias) {
+                *sums = *bias;
+            }
+            int8_forward(x, layer.weights, sums, work);
+            if i < hidden {
+                requantize(sums, layer.multipliers, activations.as_chunks_mut().0);
+            } else {
+                rescale_all(sums, layer.multipliers);
+            }
+        }
+        Ok(sums.as_flattened().get(..self.net.outputs()).unwrap_or_default())
+    }
+
+    /// Runs the blob's own int8 test vectors; returns the first difference from the expected integers.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`logits`](Self::logits).
+    pub fn self_test(&self, scratch: &mut [i32]) -> Result<Option<SelfTestFailure>, Error> {
+        let Some(test) = self.blob.int8_self_test() else { return Ok(None) };
+        for (vector, (pixels, expected)) in test.vectors().enumerate() {
+            let logits = self.logits(pixels, scratch)?;
+            for (output, (logit, expected)) in logits.iter().zip(expected).enumerate() {
+                let got = *logit as u32;
+                if got != expected {
+                    return Ok(Some(SelfTestFailure {
+                        vector,
+                        layer: None,
+                        output,
+                        expected,
+                        got,
+                    }));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The dense layers, in order.
+    fn layers(&self) -> impl Iterator<Item = Int8Layer<'a>> {
+        let (blob, mut rows) = (self.blob, self.rows);
+        (0..blob.layer_count()).step_by(2).map_while(move |i| {
+            let Ok(AnyLayer::Dense(dense)) = blob.layer(i) else { return None };
+            let (layer, rest) = Int8Layer::split(rows, dense.inputs(), dense.outputs())?;
+            rows = rest;
+            Some(layer)
+        })
+    }
+}

@@ -1,0 +1,82 @@
+//! How the integers of a network lie in memory.
+
+use bytemuck::cast_slice;
+
+use crate::kernels::{INT8_BLOCK, INT8_PAIRS, Int8Row, Int8Weights, int8_rows};
+use crate::layers::{AnyLayer, Layer};
+
+/// Bytes of a row of weights, to which everything is padded.
+pub(crate) const ROW: usize = size_of::<Int8Row>();
+
+/// Inputs that any weights can be summed over within 31 bits: 65,536 · 127 · 255, and a bias below 2²⁴.
+const MOST_INPUTS: usize = 1 << 16;
+
+/// One dense layer: a row that begins with the step, the weights, the biases, the multipliers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Int8Layer<'a> {
+    /// What 1 is worth in its outputs: of the u8 activations, or of the logits.
+    pub(crate) step: f32,
+    pub(crate) weights: Int8Weights<'a>,
+    pub(crate) bias: &'a [[i32; INT8_BLOCK]],
+    pub(crate) multipliers: &'a [[i32; INT8_BLOCK]],
+}
+
+impl<'a> Int8Layer<'a> {
+    /// The first layer, and the rows after it.
+    pub(crate) fn split(
+        rows: &'a [Int8Row],
+        inputs: usize,
+        outputs: usize,
+    ) -> Option<(Self, &'a [Int8Row])> {
+        let blocks = outputs.div_ceil(INT8_BLOCK);
+        let ([[step, ..]], rows) = rows.split_first_chunk::<1>()?;
+        let (weights, rows) = rows.split_at_checked(int8_rows(inputs, outputs)?)?;
+        let (bias, rows) = rows.split_at_checked(2 * blocks)?;
+        let (multipliers, rows) = rows.split_at_checked(2 * blocks)?;
+        let layer = Self {
+            step: f32::from_bits(*step),
+            weights: Int8Weights::new(weights, inputs, outputs)?,
+            bias: cast_slice(bias.as_chunks::<2>().0),
+            multipliers: cast_slice(multipliers.as_chunks::<2>().0),
+        };
+        Some((layer, rows))
+    }
+}
+
+/// Bytes of a dense layer, if this machine can count them.
+pub(crate) const fn dense_len(inputs: usize, outputs: usize) -> Option<usize> {
+    let padded = outputs.div_ceil(INT8_BLOCK) * INT8_BLOCK;
+    let Some(rows) = int8_rows(inputs, outputs) else { return None };
+    let Some(weights) = rows.checked_mul(ROW) else { return None };
+    let Some(more) = padded.checked_mul(8) else { return None };
+    let Some(more) = more.checked_add(ROW) else { return None };
+    weights.checked_add(more)
+}
+
+/// The number of hidden layers, or the first layer that stands where int8 inference has none of its kind: it has dense
+/// layers of at most 65,536 inputs with one ReLU between each two.
+pub(crate) fn hidden_layers(layers: &[AnyLayer]) -> Result<usize, usize> {
+    let fits = |i: usize, layer: &AnyLayer| match layer {
+        AnyLayer::Dense(dense) => i.is_multiple_of(2) && dense.inputs() <= MOST_INPUTS,
+        AnyLayer::Relu(_) if !i.is_multiple_of(2) => i + 1 < layers.len(),
+        _ => false,
+    };
+    match layers.iter().enumerate().position(|(i, layer)| !fits(i, layer)) {
+        Some(layer) => Err(layer),
+        None => Ok(layers.len() / 2),
+    }
+}
+
+/// Bytes of all dense layers, if this machine can count them.
+pub(crate) fn section_len(layers: &[AnyLayer]) -> Option<usize> {
+    layers.iter().try_fold(0usize, |sum, layer| match layer {
+        AnyLayer::Dense(dense) => sum.checked_add(dense_len(dense.inputs(), dense.outputs())?),
+        _ => Some(sum),
+    })
+}
+
+/// `i32`s of scratch: the list of nonzero inputs, a layer's sums, and the activations between layers, if there are any.
+pub(crate) const fn scratch_len(widest: usize, between: usize) -> usize {
+    let sums = widest.div_ceil(INT8_BLOCK) * INT8_BLOCK;
+    2 * INT8_PAIRS + sums + if between == 0 { 0 } else { sums / 4 }
+}
