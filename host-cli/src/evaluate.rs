@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use picomlp::kernels::softmax_cross_entropy;
-use picomlp::{Batch, InputMap, Layer, Network, Threads, argmax};
+use picomlp::{Batch, InputMap, Layer, Network, QuantizedModel, Sequential, Threads, argmax};
 use rayon::prelude::*;
 
 use crate::Pool;
@@ -45,11 +45,64 @@ pub fn evaluate<N: Layer + Sync>(
     map: InputMap,
     order: &[u32],
 ) -> Result<Evaluation> {
+    in_batches(pool, net.outputs(), data, order, || {
+        let mut scratch = vec![0.0; net.infer_scratch(BATCH)];
+        move |order: &[u32], logits: &mut [f32]| {
+            let x = Batch::gather(&data.images, data.pixels(), order)?.with_map(map);
+            Ok(net.forward(params, x, logits, &mut scratch)?)
+        }
+    })
+}
+
+/// As [`evaluate`], in int8; the loss is that of the logits times their step.
+///
+/// # Errors
+///
+/// If the network does not fit the data.
+pub fn evaluate_int8(
+    pool: &Pool,
+    model: &QuantizedModel<'_, Sequential>,
+    data: &Dataset,
+    order: &[u32],
+) -> Result<Evaluation> {
+    let outputs = model.net().outputs();
+    in_batches(pool, outputs, data, order, || {
+        let mut scratch = vec![0; model.scratch_len()];
+        move |order: &[u32], logits: &mut [f32]| {
+            for (&sample, logits) in order.iter().zip(logits.chunks_exact_mut(outputs)) {
+                int8_logits(model, data.image(sample as usize), logits, &mut scratch)?;
+            }
+            Ok(())
+        }
+    })
+}
+
+/// The int8 logits of one picture times their step.
+pub(crate) fn int8_logits(
+    model: &QuantizedModel<'_, Sequential>,
+    pixels: &[u8],
+    logits: &mut [f32],
+    scratch: &mut [i32],
+) -> Result<()> {
+    let step = model.logit_step();
+    for (logit, z) in logits.iter_mut().zip(model.logits(pixels, scratch)?) {
+        *logit = *z as f32 * step;
+    }
+    Ok(())
+}
+
+/// Counts what the logits say that a function made by `runner` finds, one function for each part of the samples.
+fn in_batches<F: FnMut(&[u32], &mut [f32]) -> Result<()>>(
+    pool: &Pool,
+    classes: usize,
+    data: &Dataset,
+    order: &[u32],
+    runner: impl Fn() -> F + Sync,
+) -> Result<Evaluation> {
     // Whole batches for each thread; results are added in the order of the samples, however many there are.
     let part = order.len().div_ceil(pool.count()).next_multiple_of(BATCH).max(BATCH);
-    let run = |order: &[u32]| batches(net, params, data, map, order);
+    let run = |order: &[u32]| batches(classes, &data.labels, order, runner());
     let parts: Result<Vec<_>> = pool.run(|| order.par_chunks(part).map(run).collect());
-    let classes = net.outputs();
     let mut confusion = vec![vec![0; classes]; classes];
     let mut loss = 0.0;
     for (counts, losses) in parts? {
@@ -62,49 +115,22 @@ pub fn evaluate<N: Layer + Sync>(
     Ok(Evaluation { samples: order.len(), correct, loss: loss / order.len() as f64, confusion })
 }
 
-/// The class of each of `images`, `[len][inputs]`, their pixels read by `map`, on all threads of the pool.
-///
-/// # Errors
-///
-/// If the pictures do not fit the network.
-pub fn classify<N: Layer + Sync>(
-    pool: &Pool,
-    net: &N,
-    params: &[f32],
-    images: &[u8],
-    map: InputMap,
-) -> Result<Vec<usize>> {
-    let (inputs, outputs) = (net.inputs(), net.outputs());
-    let run = |images: &[u8]| -> Result<Vec<usize>> {
-        let x = Batch::rows(images, inputs)?.with_map(map);
-        let mut logits = vec![0.0; x.len() * outputs];
-        net.forward(params, x, &mut logits, &mut vec![0.0; net.infer_scratch(x.len())])?;
-        Ok(logits.chunks_exact(outputs).map(argmax).collect())
-    };
-    let parts: Result<Vec<_>> = pool.run(|| images.par_chunks(BATCH * inputs).map(run).collect());
-    Ok(parts?.concat())
-}
-
 /// Counts `[true class][found class]`, and the sum of the losses of each batch.
-fn batches<N: Layer>(
-    net: &N,
-    params: &[f32],
-    data: &Dataset,
-    map: InputMap,
+fn batches(
+    classes: usize,
+    all_labels: &[u8],
     order: &[u32],
+    mut run: impl FnMut(&[u32], &mut [f32]) -> Result<()>,
 ) -> Result<(Vec<Vec<usize>>, Vec<f64>)> {
-    let classes = net.outputs();
-    let mut scratch = vec![0.0; net.infer_scratch(BATCH)];
     let mut logits = vec![0.0; BATCH * classes];
     let mut labels = Vec::with_capacity(BATCH);
     let mut confusion = vec![vec![0; classes]; classes];
     let mut losses = Vec::with_capacity(order.len().div_ceil(BATCH));
     for order in order.chunks(BATCH) {
-        let x = Batch::gather(&data.images, data.pixels(), order)?.with_map(map);
         let logits = &mut logits[..order.len() * classes];
-        net.forward(params, x, logits, &mut scratch)?;
+        run(order, logits)?;
         labels.clear();
-        labels.extend(order.iter().map(|&sample| data.labels[sample as usize]));
+        labels.extend(order.iter().map(|&sample| all_labels[sample as usize]));
         for (logits, &label) in logits.chunks_exact(classes).zip(&labels) {
             confusion[usize::from(label)][argmax(logits)] += 1;
         }

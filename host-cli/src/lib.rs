@@ -1,6 +1,7 @@
 //! picomlp on the desktop: what the command line is made of, usable and testable without a process.
 
 mod buffer;
+mod calibrate;
 pub mod commands;
 pub mod data;
 mod epochs;
@@ -17,6 +18,6 @@ pub mod timing;
 
 pub use buffer::{Buffer, buffer};
 pub use epochs::Epochs;
-pub use evaluate::{Evaluation, classify, evaluate};
+pub use evaluate::{Evaluation, evaluate, evaluate_int8};
 pub use model_file::ModelFile;
 pub use pool::Pool;

@@ -24,6 +24,7 @@ enum Command {
     Predict(commands::predict::Args),
     Inspect(commands::inspect::Args),
     Draw(commands::draw::Args),
+    Quantize(commands::quantize::Args),
     Verify(commands::verify::Args),
     Bench(commands::bench::Args),
 }
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Command::Predict(args) => commands::predict::run(args, out),
         Command::Inspect(args) => commands::inspect::run(args, out),
         Command::Draw(args) => commands::draw::run(args, out),
+        Command::Quantize(args) => commands::quantize::run(args, out),
         Command::Verify(args) => commands::verify::run(args, out),
         Command::Bench(args) => commands::bench::run(args, out),
     };

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use picomlp::blob::Blob;
-use picomlp::{InputMap, Layer, Model, Sequential};
+use picomlp::{InputMap, Layer, Model, QuantizedModel, Sequential};
 
 use crate::data::{Dataset, Known, Shape};
 
@@ -51,23 +51,52 @@ impl ModelFile {
         &bytemuck::cast_slice(&self.words)[..self.len]
     }
 
-    /// The model in it.
+    /// The blob in it.
     ///
     /// # Errors
     ///
     /// If it is not a sound blob, naming the file and the check that failed, or goes on after its end.
+    pub fn blob(&self) -> Result<Blob<'_>> {
+        let shown = self.path.display();
+        let blob = Blob::parse(self.bytes()).with_context(|| shown.to_string())?;
+        ensure!(
+            blob.len() == self.len,
+            "{shown}: the model ends after {} bytes, but the file has {}",
+            blob.len(),
+            self.len
+        );
+        Ok(blob)
+    }
+
+    /// The model's int8 form.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`blob`](Self::blob), or if the model has no int8 form.
+    pub fn quantized(&self) -> Result<QuantizedModel<'_, Sequential>> {
+        let blob = self.blob()?;
+        let shown = self.path.display();
+        if blob.int8_params().is_err() && blob.params().is_ok() {
+            bail!("{shown}: the model has no int8 parameters; `picomlp quantize` makes them");
+        }
+        QuantizedModel::from_blob(self.bytes()).with_context(|| shown.to_string())
+    }
+
+    /// The model in it, in f32.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`blob`](Self::blob), if the model has no f32 form, or a parameter is not finite.
     pub fn model(&self) -> Result<Model<'_, Sequential>> {
         let shown = self.path.display();
-        let model =
-            Model::<Sequential>::from_blob(self.bytes()).with_context(|| shown.to_string())?;
-        let blob: &Blob<'_> = model.blob();
-        if blob.len() != self.len {
+        let blob = self.blob()?;
+        if blob.params().is_err() && blob.int8_params().is_ok() {
             bail!(
-                "{shown}: the model ends after {} bytes, but the file has {}",
-                blob.len(),
-                self.len
+                "{shown}: the model has int8 parameters alone, f32 ones are needed; `eval` and `predict` run it with --int8"
             );
         }
+        let model =
+            Model::<Sequential>::from_blob(self.bytes()).with_context(|| shown.to_string())?;
         if let Some(at) = model.params().iter().position(|value| !value.is_finite()) {
             bail!("{shown}: parameter {at} is {}, expected a finite number", model.params()[at]);
         }
@@ -121,9 +150,9 @@ fn full_ink(map: InputMap, command: Option<&str>) -> u8 {
     (1..=u8::MAX).find(is_read_as_1).or_else(said).unwrap_or(u8::MAX)
 }
 
-/// Whether a model can be run on a data set.
-pub(crate) fn check_fit(model: &Model<'_, Sequential>, path: &Path, data: &Dataset) -> Result<()> {
-    let (net, shown) = (model.net(), path.display());
+/// Whether a network can be run on a data set.
+pub(crate) fn check_fit(net: &Sequential, path: &Path, data: &Dataset) -> Result<()> {
+    let shown = path.display();
     ensure!(
         net.inputs() == data.pixels(),
         "{shown} reads {} values, but the data's pictures have {}×{} = {}",

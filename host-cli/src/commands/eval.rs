@@ -4,13 +4,13 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use picomlp::InputMap;
+use picomlp::{InputMap, Model, QuantizedModel, Sequential};
 use serde_json::json;
 
 use crate::data::{Format, Source};
 use crate::model_file::{ModelInput, check_fit};
 use crate::text::{grouped, percent};
-use crate::{Evaluation, ModelFile, Pool, evaluate};
+use crate::{Evaluation, ModelFile, Pool, evaluate, evaluate_int8};
 
 /// Measure a model on the test set: accuracy, loss, and which classes it takes for which.
 #[derive(Debug, clap::Args)]
@@ -26,9 +26,18 @@ pub struct Args {
     /// Threads to use [default: one for each core].
     #[arg(long, value_parser = crate::pool::parse_threads, value_name = "N")]
     threads: Option<usize>,
+    /// Run the model's int8 form, as `quantize` writes it.
+    #[arg(long)]
+    int8: bool,
     /// Print one JSON object instead of text.
     #[arg(long)]
     json: bool,
+}
+
+/// What is measured.
+enum Form<'a> {
+    F32(Model<'a, Sequential>),
+    Int8(QuantizedModel<'a, Sequential>),
 }
 
 /// Evaluates and reports on `out`.
@@ -38,16 +47,23 @@ pub struct Args {
 /// If model or data cannot be read, or do not fit each other.
 pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
     let file = ModelFile::read(&args.model)?;
-    let model = file.model()?;
-    let input = ModelInput::new(model.blob(), model.net());
+    let blob = file.blob()?;
+    let form = if args.int8 { Form::Int8(file.quantized()?) } else { Form::F32(file.model()?) };
+    let net = blob.network()?;
+    let input = ModelInput::new(&blob, &net);
     let (data, note) = args.data.load_test(&args.format, &input.known())?;
-    check_fit(&model, file.path(), &data)?;
+    check_fit(&net, file.path(), &data)?;
     input.known().check_range(&data, &args.data)?;
     let order: Vec<u32> = (0..).take(data.len()).collect();
-    let map = model.blob().input().map_or(InputMap::PIXELS, |input| input.map);
     let pool = Pool::new(args.threads)?;
-    let result = evaluate(&pool, model.net(), model.params(), &data, map, &order)
-        .with_context(|| file.path().display().to_string())?;
+    let result = match &form {
+        Form::Int8(model) => evaluate_int8(&pool, model, &data, &order),
+        Form::F32(model) => {
+            let map = blob.input().map_or(InputMap::PIXELS, |input| input.map);
+            evaluate(&pool, &net, model.params(), &data, map, &order)
+        }
+    };
+    let result = result.with_context(|| file.path().display().to_string())?;
     if args.json {
         let line = json!({
             "event": "eval",
@@ -57,7 +73,8 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
             "test_loss": result.loss,
             "samples": result.samples,
             "confusion": result.confusion,
-            "fingerprint": format!("{:016x}", model.blob().fingerprint()),
+            "int8": args.int8,
+            "fingerprint": format!("{:016x}", blob.fingerprint()),
         });
         writeln!(out, "{line}")?;
         return Ok(());
@@ -66,7 +83,7 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
         writeln!(out, "data           {note}")?;
     }
     write_result(out, &result)?;
-    let names: Vec<&str> = model.blob().class_names().collect();
+    let names: Vec<&str> = blob.class_names().collect();
     write_confusion(out, &result, &names)
 }
 

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail, ensure};
-use picomlp::blob::OptimizerKind;
+use picomlp::blob::{OptimizerKind, SelfTest, SelfTestFailure};
 use picomlp::fingerprint::fingerprint;
 use picomlp::{Adam, AnyLayer, Layer, Sgd};
 use serde_json::json;
@@ -23,10 +23,19 @@ pub struct Args {
     json: bool,
 }
 
-/// Bytes of RAM for one use of a network, weights in flash or counted in.
-struct Ram {
+/// Bytes of memory for one use of a network.
+struct Bytes {
     use_: &'static str,
     bytes: usize,
+}
+
+/// What there is to say of each form of the parameters, f32 first.
+#[derive(Default)]
+struct Forms {
+    flash: Vec<Bytes>,
+    /// Weights in flash or counted in.
+    ram: Vec<Bytes>,
+    self_tests: Vec<String>,
 }
 
 /// Reads the blob and reports on `out`.
@@ -36,28 +45,41 @@ struct Ram {
 /// If the model cannot be read, is not intact, or fails its own test vectors.
 pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
     let file = ModelFile::read(&args.model)?;
-    let model = file.model()?;
-    let (net, blob, shown) = (model.net(), model.blob(), file.path().display());
-    let print = fingerprint(model.params());
-    ensure!(
-        print == blob.fingerprint(),
-        "{shown}: its parameters' fingerprint is {print:016x}, its header says {:016x}",
-        blob.fingerprint()
-    );
-    let self_test = match blob.self_test() {
-        None => "none".to_owned(),
-        Some(test) => match model.self_test(&mut vec![0.0; net.infer_scratch(1)])? {
-            None => format!("{} vectors, passed bit for bit", test.vectors().count()),
-            Some(failure) => bail!("{shown}: {failure}"),
-        },
-    };
+    let (blob, shown) = (file.blob()?, file.path().display());
+    let net = &blob.network()?;
+    let [has_f32, has_int8] = [blob.params().is_ok(), blob.int8_params().is_ok()];
+    // Without f32 parameters the header's fingerprint is that of those which the int8 ones were made from.
+    let print = blob.fingerprint();
+    let mut forms = Forms::default();
     let params = net.params();
-    let train = |state: usize| 4 * (params + state + net.train_scratch(1));
-    let ram = [
-        Ram { use_: "inference, weights in flash", bytes: 4 * net.infer_scratch(1) },
-        Ram { use_: "training with SGD, batch 1", bytes: train(Sgd::state_len(params)) },
-        Ram { use_: "training with Adam, batch 1", bytes: train(Adam::state_len(params)) },
-    ];
+    // A blob of neither is refused as one without f32 parameters.
+    if has_f32 || !has_int8 {
+        let model = file.model()?;
+        let found = fingerprint(model.params());
+        ensure!(
+            found == print,
+            "{shown}: its parameters' fingerprint is {found:016x}, its header says {print:016x}"
+        );
+        let failure = model.self_test(&mut vec![0.0; net.infer_scratch(1)])?;
+        forms.self_tests.push(self_test("", blob.self_test(), failure, &shown.to_string())?);
+        let train = |state: usize| 4 * (params + state + net.train_scratch(1));
+        forms.flash.push(Bytes { use_: "the weights", bytes: 4 * params });
+        forms.ram = vec![
+            Bytes { use_: "inference, weights in flash", bytes: 4 * net.infer_scratch(1) },
+            Bytes { use_: "training with SGD, batch 1", bytes: train(Sgd::state_len(params)) },
+            Bytes { use_: "training with Adam, batch 1", bytes: train(Adam::state_len(params)) },
+        ];
+    }
+    let int8 = if has_int8 { Some(file.quantized()?) } else { None };
+    if let Some(model) = &int8 {
+        let failure = model.self_test(&mut vec![0; model.scratch_len()])?;
+        let test = self_test("int8: ", blob.int8_self_test(), failure, &shown.to_string())?;
+        forms.self_tests.push(test);
+        forms.flash.push(Bytes { use_: "the weights in int8", bytes: model.param_bytes() });
+        let bytes = 4 * model.scratch_len();
+        forms.ram.push(Bytes { use_: "int8 inference, weights in flash", bytes });
+    }
+    let self_test = forms.self_tests.join("; ");
     if args.json {
         let layers: Vec<_> = net.layers().iter().map(layer_json).collect();
         let line = json!({
@@ -67,9 +89,14 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
             "version": blob.version(),
             "layers": layers,
             "parameters": params,
-            "inference_ram": ram[0].bytes,
-            "sgd_ram": ram[1].bytes,
-            "adam_ram": ram[2].bytes,
+            "inference_ram": has_f32.then(|| forms.ram[0].bytes),
+            "sgd_ram": has_f32.then(|| forms.ram[1].bytes),
+            "adam_ram": has_f32.then(|| forms.ram[2].bytes),
+            "int8": int8.as_ref().map(|model| json!({
+                "flash": model.param_bytes(),
+                "inference_ram": 4 * model.scratch_len(),
+                "logit_step": model.logit_step(),
+            })),
             "fingerprint": format!("{print:016x}"),
             "self_test": self_test,
             "command": blob.provenance().map(|provenance| provenance.command.to_owned()),
@@ -100,7 +127,7 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
     }
     if let Some(input) = blob.input() {
         let read = |pixel: f32| pixel * input.map.scale + input.map.shift;
-        let max = ModelInput::new(blob, net).max;
+        let max = ModelInput::new(&blob, net).max;
         writeln!(
             out,
             "input          {}×{} pixels, 0 to {max} read as {:.4} to {:.4}",
@@ -111,9 +138,11 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
         )?;
     }
     writeln!(out, "classes        {}", blob.class_names().collect::<Vec<_>>().join(" "))?;
-    writeln!(out, "memory         {:>10} bytes of flash for the weights", grouped(4 * params))?;
-    for Ram { use_, bytes } in ram {
-        writeln!(out, "               {:>10} bytes of RAM for {use_}", grouped(bytes))?;
+    let memory = [("flash", &forms.flash), ("RAM", &forms.ram)];
+    let lines = memory.iter().flat_map(|(kind, list)| list.iter().map(move |line| (kind, line)));
+    for (i, (kind, Bytes { use_, bytes })) in lines.enumerate() {
+        let name = if i == 0 { "memory" } else { "" };
+        writeln!(out, "{name:<14} {:>10} bytes of {kind} for {use_}", grouped(*bytes))?;
     }
     if let Some(p) = blob.provenance() {
         let optimizer = match p.optimizer {
@@ -156,6 +185,22 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
     writeln!(out, "checksums      header {header:08x} right, payload {payload:08x} right")?;
     writeln!(out, "self-test      {self_test}")?;
     Ok(())
+}
+
+/// What came of a form's test vectors, if it has some.
+fn self_test(
+    form: &str,
+    test: Option<SelfTest<'_>>,
+    failure: Option<SelfTestFailure>,
+    shown: &str,
+) -> Result<String> {
+    match (test, failure) {
+        (None, _) => Ok(format!("{form}none")),
+        (Some(test), None) => {
+            Ok(format!("{form}{} vectors, passed bit for bit", test.vectors().count()))
+        }
+        (Some(_), Some(failure)) => bail!("{shown}: {form}{failure}"),
+    }
 }
 
 fn layer_json(layer: &AnyLayer) -> serde_json::Value {

@@ -5,5 +5,6 @@ pub mod draw;
 pub mod eval;
 pub mod inspect;
 pub mod predict;
+pub mod quantize;
 pub mod train;
 pub mod verify;

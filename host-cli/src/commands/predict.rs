@@ -7,10 +7,13 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
-use picomlp::{Layer, Model, Sequential};
+use picomlp::Layer;
+use picomlp::blob::Blob;
+use picomlp::kernels::softmax;
 use serde_json::json;
 
 use crate::data::{Format, Source};
+use crate::evaluate::int8_logits;
 use crate::model_file::ModelInput;
 use crate::text::percent;
 use crate::{ModelFile, picture};
@@ -34,6 +37,9 @@ pub struct Args {
     submission: Option<PathBuf>,
     #[command(flatten)]
     format: Format,
+    /// Run the model's int8 form, as `quantize` writes it.
+    #[arg(long)]
+    int8: bool,
     /// Print one JSON object a picture instead of text.
     #[arg(long)]
     json: bool,
@@ -52,19 +58,20 @@ const TOP: usize = 3;
 /// If the model or a picture cannot be read. Pictures before that one have been reported.
 pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
     let file = ModelFile::read(&args.model)?;
-    let model = file.model()?;
+    let blob = file.blob()?;
+    let mut classify = if args.int8 { in_int8(&file)? } else { in_f32(&file)? };
     if let Some(source) = &args.data {
-        return rows::run(args, source, &file, &model, out);
+        return rows::run(args, source, &file, &blob, &mut classify, out);
     }
-    let max = ModelInput::new(model.blob(), model.net()).max;
-    let shape = model.blob().input();
+    let max = ModelInput::new(&blob, &blob.network()?).max;
+    let shape = blob.input();
     let shape = shape.with_context(|| {
         format!("{}: the model does not say what shape its pictures have", file.path().display())
     })?;
     for path in files(&args.pictures)? {
         let pixels = picture::read_normalised(&path, shape.rows, shape.cols)?;
         let inputs: Vec<u8> = pixels.iter().map(|&level| of_range(level, max)).collect();
-        let ranking = ranking(&model, &inputs)?;
+        let ranking = ranking(&blob, classify(&inputs)?);
         if args.json {
             let line = json!({
                 "event": "prediction",
@@ -91,19 +98,37 @@ fn of_range(level: u8, max: u8) -> u8 {
     value as u8 // at most `max`
 }
 
-/// Class names and probabilities, most probable first.
-fn ranking(model: &Model<'_, Sequential>, pixels: &[u8]) -> Result<Vec<(String, f32)>> {
-    let mut probabilities = vec![0.0; model.net().outputs()];
+/// From pixels to the logits.
+type Classify<'a> = Box<dyn FnMut(&[u8]) -> Result<Vec<f32>> + 'a>;
+
+fn in_f32(file: &ModelFile) -> Result<Classify<'_>> {
+    let model = file.model()?;
     let mut scratch = vec![0.0; model.net().infer_scratch(1)];
-    model.probabilities(pixels, &mut probabilities, &mut scratch)?;
-    let names: Vec<&str> = model.blob().class_names().collect();
+    Ok(Box::new(move |pixels| Ok(model.logits(pixels, &mut scratch)?.to_vec())))
+}
+
+fn in_int8(file: &ModelFile) -> Result<Classify<'_>> {
+    let model = file.quantized()?;
+    let mut scratch = vec![0; model.scratch_len()];
+    Ok(Box::new(move |pixels| {
+        let mut logits = vec![0.0; model.net().outputs()];
+        int8_logits(&model, pixels, &mut logits, &mut scratch)?;
+        Ok(logits)
+    }))
+}
+
+/// Class names and probabilities, most probable first.
+fn ranking(blob: &Blob<'_>, logits: Vec<f32>) -> Vec<(String, f32)> {
+    let mut probabilities = logits;
+    softmax(&mut probabilities);
+    let names: Vec<&str> = blob.class_names().collect();
     let named = probabilities.into_iter().enumerate().map(|(class, p)| {
         let name = names.get(class).map_or_else(|| class.to_string(), |name| (*name).to_owned());
         (name, p)
     });
     let mut ranking: Vec<_> = named.collect();
     ranking.sort_by(|a, b| b.1.total_cmp(&a.1));
-    Ok(ranking)
+    ranking
 }
 
 /// The most probable classes, as JSON.

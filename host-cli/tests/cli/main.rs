@@ -14,6 +14,7 @@ mod csv;
 mod divergence;
 mod flows;
 mod folders;
+mod int8;
 mod mnist;
 mod optimization;
 mod output;

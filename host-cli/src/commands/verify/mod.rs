@@ -59,7 +59,7 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
     let (inputs, outputs) = (model.net().inputs(), model.net().outputs());
     let input = ModelInput::new(model.blob(), model.net());
     let (data, _) = args.data.load_test(&args.format, &input.known())?;
-    check_fit(&model, file.path(), &data)?;
+    check_fit(model.net(), file.path(), &data)?;
     input.known().check_range(&data, &args.data)?;
     ensure!(!data.is_empty(), "{}: there is no image to send", args.data);
     let mut scratch = vec![0.0; model.net().infer_scratch(1)];
