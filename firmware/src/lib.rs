@@ -8,6 +8,7 @@ pub mod console;
 pub mod counter;
 pub mod digits;
 mod faults;
+pub mod int8;
 pub mod processor;
 pub mod stack;
 pub mod uart;

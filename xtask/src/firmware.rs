@@ -33,12 +33,14 @@ pub(crate) struct Board {
 }
 
 const CORTEX_M4: Board = Board { name: "mps2-an386", target: "thumbv7em-none-eabihf" };
-
 const CORTEX_M7: Board = Board { name: "mps2-an500", target: "thumbv7em-none-eabihf" };
 const CORTEX_M33: Board = Board { name: "mps2-an505", target: "thumbv8m.main-none-eabihf" };
 
 /// A Cortex-M3 with code for a Cortex-M0, whose floating point is software: the boards with a real one lack the memory.
 const CORTEX_M0: Board = Board { name: "mps2-an385", target: "thumbv6m-none-eabi" };
+
+/// A real Cortex-M0: 16 KB of RAM, 256 KB of flash.
+const MICROBIT: Board = Board { name: "microbit", target: "thumbv6m-none-eabi" };
 
 /// The boards whose processors have the FPU that the assembler kernels are for.
 const WITH_FPU: &[Board] = &[CORTEX_M4, CORTEX_M7, CORTEX_M33];
@@ -88,6 +90,26 @@ const PROGRAMS: &[Program] = &[
     },
     Program { name: "selftest", inputs: true, ..PLAIN },
     Program { name: "bench", inputs: true, tolerance: 0.03, ..PLAIN },
+    Program {
+        name: "int8",
+        inputs: true,
+        tolerance: 0.03,
+        code: Some(Code { entry: "4int88classify", most: 6144 }),
+        check: |printed| {
+            on_the_host::int8(printed, "model-int8")?;
+            on_the_host::instructions_at_most(printed, 42_000)
+        },
+        ..PLAIN
+    },
+    Program {
+        name: "int8_small",
+        boards: &[MICROBIT],
+        inputs: true,
+        tolerance: 0.03,
+        code: Some(Code { entry: "4int88classify", most: 6144 }),
+        check: |printed| on_the_host::int8(printed, "small-int8"),
+    },
+    Program { name: "int8_same", ..PLAIN },
 ];
 
 /// The program that `picomlp verify` talks to, and its board. It does not end by itself and prints nothing to compare.

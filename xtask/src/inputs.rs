@@ -11,12 +11,24 @@ use serde_json::Value;
 use crate::mnist::{data, picomlp};
 use crate::run::{read, root};
 
-/// How the model is trained; its bits depend on nothing else.
-const TRAIN: &str =
-    "train --hidden 128 --optimizer sgd --lr 0.1 --epochs 5 --batch-size 64 --seed 1";
+/// A model that programs include.
+struct Input {
+    /// The file, and with `-int8` after it that of its int8 form.
+    name: &'static str,
+    /// Hidden units.
+    hidden: &'static str,
+    /// On every machine.
+    fingerprint: &'static str,
+}
 
-/// The fingerprint of that model, on every machine.
-const FINGERPRINT: &str = "415d3609deadb964";
+/// The one that microcontrollers with an FPU run, and one for 16 KB of RAM.
+const MODELS: [Input; 2] = [
+    Input { name: "model", hidden: "128", fingerprint: "415d3609deadb964" },
+    Input { name: "small", hidden: "16", fingerprint: "297869631c871473" },
+];
+
+/// How the models are trained; their bits depend on nothing else.
+const TRAIN: &str = "train --optimizer sgd --lr 0.1 --epochs 5 --batch-size 64 --seed 1";
 
 /// Pixels of a picture.
 pub(crate) const PIXELS: usize = 784;
@@ -24,7 +36,7 @@ pub(crate) const PIXELS: usize = 784;
 /// Pictures cut from each set: its first ones.
 const SETS: [(&str, &str, usize); 2] = [("train", "train", 2000), ("t10k", "test", 1000)];
 
-/// The folder with the inputs: `model.pmlp`, and for `train` and `test` each `-images.bin` (`[n][784]` bytes) and
+/// The folder with the inputs: `model.pmlp` and `small.pmlp`, both with their int8 form beside them (`-int8`), and for `train` and `test` each `-images.bin` (`[n][784]` bytes) and
 /// `-labels.bin` (`[n]` bytes).
 pub(crate) fn folder() -> PathBuf {
     root().join("target/firmware/inputs")
@@ -46,22 +58,35 @@ pub(crate) fn make() -> Result<()> {
             fs::write(&to, &bytes[header..]).with_context(|| to.display().to_string())?;
         }
     }
-    let made = folder.join("made.txt");
-    let model = folder.join("model.pmlp");
-    let key = format!("{TRAIN}: {FINGERPRINT}, self-test with layers");
-    if model.exists() && fs::read_to_string(&made).is_ok_and(|text| text == key) {
+    MODELS.iter().try_for_each(|model| make_model(model, &folder, &data))
+}
+
+/// Trains and quantizes a model, unless it is there.
+fn make_model(input: &Input, folder: &Path, data: &Path) -> Result<()> {
+    let Input { name, hidden, fingerprint } = input;
+    let made = folder.join(format!("{name}-made.txt"));
+    let [model, int8] = ["", "-int8"].map(|form| folder.join(format!("{name}{form}.pmlp")));
+    let key = format!("{TRAIN} --hidden {hidden}: {fingerprint}, self-test with layers");
+    let is_key = |text: String| text == key;
+    if model.exists() && int8.exists() && fs::read_to_string(&made).is_ok_and(is_key) {
         return Ok(());
     }
-    let mut train = std::process::Command::new(picomlp("", &["--release"])?);
-    train.args(TRAIN.split(' ')).arg("--json").arg("--data").arg(&data).arg("--out").arg(&model);
+    let program = picomlp("", &["--release"])?;
+    let mut train = std::process::Command::new(&program);
+    train.args(TRAIN.split(' ')).args(["--hidden", hidden]).arg("--json");
+    train.arg("--data").arg(data).arg("--out").arg(&model);
     let out = read(train)?;
     let last = out.lines().last().context("no output")?;
     let done: Value = serde_json::from_str(last).with_context(|| last.to_owned())?;
     let got = done["fingerprint"].as_str().unwrap_or_default();
     ensure!(
-        got == FINGERPRINT,
-        "`picomlp {TRAIN}` made the model {got}, expected {FINGERPRINT}: training has changed its bits"
+        got == *fingerprint,
+        "`picomlp {TRAIN} --hidden {hidden}` made the model {got}, expected {fingerprint}: training has changed its bits"
     );
+    let mut quantize = std::process::Command::new(&program);
+    quantize.arg("quantize").arg(&model).args(["--max-drop", "0.2", "--json"]);
+    quantize.arg("--data").arg(data).arg("--out").arg(&int8);
+    print!("{}", read(quantize)?);
     fs::write(&made, key).with_context(|| made.display().to_string())
 }
 

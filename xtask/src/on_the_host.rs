@@ -5,7 +5,9 @@ use std::fs;
 use aligned_vec::{AVec, ConstAlign};
 use anyhow::{Context, Result, ensure};
 use picomlp::fingerprint::{FNV_OFFSET, fingerprint, fnv1a};
-use picomlp::{Init, IntoBatch, Mlp, Model, Network, Sgd, StoredSamples, Trainer};
+use picomlp::{
+    Init, IntoBatch, Mlp, Model, Network, QuantizedModel, Sequential, Sgd, StoredSamples, Trainer,
+};
 
 use crate::inputs::{self, PIXELS};
 
@@ -63,6 +65,30 @@ pub(crate) const BLOB: &str = "blob ";
 fn from_hex(digits: &str) -> Option<Vec<u8>> {
     let pairs = digits.as_bytes().chunks(2).map(|pair| core::str::from_utf8(pair).ok());
     pairs.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect()
+}
+
+/// `int8` and `int8_small`: classes and logits of the first 100 test pictures.
+pub(crate) fn int8(printed: &str, model: &str) -> Result<()> {
+    let blob = aligned(&input(&format!("{model}.pmlp"))?);
+    let model = QuantizedModel::<Sequential>::from_blob(&blob)?;
+    let mut scratch = vec![0; model.scratch_len()];
+    let (mut classes, mut hash) = (String::new(), FNV_OFFSET);
+    for pixels in input("test-images.bin")?.chunks_exact(PIXELS).take(100) {
+        classes += &model.classify(pixels, &mut scratch)?.to_string();
+        let logits = model.logits(pixels, &mut scratch)?;
+        hash = logits.iter().fold(hash, |hash, logit| fnv1a(hash, &logit.to_le_bytes()));
+    }
+    let same = printed.lines().any(|line| line == classes);
+    ensure!(same, "this machine finds the classes {classes}, the device did not");
+    same_fingerprint(printed, hash)
+}
+
+/// Whether the mean that a program has counted is within its budget.
+pub(crate) fn instructions_at_most(printed: &str, most: u32) -> Result<()> {
+    let line = printed.lines().find_map(|line| line.strip_prefix("instructions a picture, mean: "));
+    let count: u32 = line.context("no count was printed")?.parse()?;
+    ensure!(count <= most, "{count} instructions a picture, at most {most} are allowed");
+    Ok(())
 }
 
 /// The same bytes at an address that a blob may lie at.
