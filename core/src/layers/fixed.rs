@@ -93,7 +93,7 @@ macro_rules! inherent_sizes {
         /// `f32`s of scratch for the inference of one sample.
         pub const INFER_SCRATCH: usize = $crate::layers::infer_scratch::<Self>(1);
         /// Bytes of RAM for the inference of one sample with the parameters in flash: scratch, and
-        /// [`INFER_STACK`]($crate::layers::INFER_STACK).
+        /// [`INFER_STACK`](crate::layers::INFER_STACK).
         pub const INFER_RAM: usize = 4 * Self::INFER_SCRATCH + $crate::layers::INFER_STACK;
         /// Bytes of RAM for training with [`Sgd`](crate::Sgd) on one sample at a time, parameters included.
         pub const TRAIN_RAM: usize = Self::train_ram(0, 1);
@@ -110,7 +110,7 @@ macro_rules! inherent_sizes {
         pub const INT8_FLASH: usize = $crate::layers::int8_flash::<Self>();
 
         /// Bytes of RAM for training on `batch` samples at a time with an optimizer that keeps `state_per_param` `f32`s for
-        /// each parameter: parameters, state, scratch, and [`TRAIN_STACK`]($crate::layers::TRAIN_STACK).
+        /// each parameter: parameters, state, scratch, and [`TRAIN_STACK`](crate::layers::TRAIN_STACK).
         #[must_use]
         pub const fn train_ram(state_per_param: usize, batch: usize) -> usize {
             $crate::layers::train_ram::<Self>(state_per_param, batch)

@@ -67,9 +67,9 @@ impl Nonzeros {
         self.rows as usize
     }
 
-    #[cfg(any(test, all(target_arch = "arm", target_os = "none", target_abi = "eabihf")))]
     /// The rows and their values, filled up to a multiple of four with row 0 and the value `+0.0`: a product that
     /// changes no sum. Empty if there is no row.
+    #[cfg(any(test, all(target_arch = "arm", target_os = "none", target_abi = "eabihf")))]
     #[inline(always)]
     pub(crate) fn groups(&mut self) -> (&[u32], &[f32]) {
         let whole = self.len.next_multiple_of(GROUP);
@@ -110,7 +110,7 @@ pub(crate) fn for_each_list<T: Element>(
     }
 }
 
-/// [`Element::list`], `LOOK` inputs compared with zero at once: lists the nonzero inputs from `first` on, as many as the list holds; returns the first input that it has not looked at.
+/// [`Element::list`], with `LOOK` inputs compared with zero at once.
 #[inline(always)] // into `Element::list`
 pub(crate) fn fill<T: Element, const LOOK: usize>(
     sample: &[T],
@@ -147,6 +147,8 @@ pub(crate) fn fill<T: Element, const LOOK: usize>(
         }
         at = sample.len();
     }
+    // Whatever list this was: its rows are now this sample's inputs, and all are below their number.
+    list.rows = u32::try_from(sample.len()).unwrap_or(u32::MAX);
     list.len = listed;
     at
 }
