@@ -15,7 +15,7 @@ const GROUP: usize = 4;
 
 /// Some rows of a matrix and what each is multiplied with, in ascending order.
 ///
-/// Every row is below [`rows`](Self::rows): the kernels in `arm/` rely on it.
+/// Every row is below the number of rows that the matrix has: the kernels in `arm/` rely on it.
 #[derive(Clone, Debug)]
 pub struct Nonzeros {
     rows: u32,
