@@ -89,7 +89,7 @@ const PROGRAMS: &[Program] = &[
         ..PLAIN
     },
     Program { name: "selftest", inputs: true, ..PLAIN },
-    Program { name: "bench", inputs: true, tolerance: 0.03, ..PLAIN },
+    Program { name: "bench", inputs: true, tolerance: 0.03, check: on_the_host::bench, ..PLAIN },
     Program {
         name: "int8",
         inputs: true,

@@ -91,6 +91,25 @@ pub(crate) fn instructions_at_most(printed: &str, most: u32) -> Result<()> {
     Ok(())
 }
 
+/// What each call may take in the mean: instructions by the start of its line.
+const BUDGETS: [(&str, u32); 4] = [
+    ("f32 inference, 784-128-10:", 48_000),
+    ("SGD step, 784-32-10, batch 1:", 34_000),
+    ("SGD step, 784-128-10, batch 1:", 100_000),
+    ("Adam step, 784-32-10, batch 1:", 500_000),
+];
+
+/// Whether the means that `bench` has counted are within their budgets.
+pub(crate) fn bench(printed: &str) -> Result<()> {
+    for (call, most) in BUDGETS {
+        let line = printed.lines().find_map(|line| line.strip_prefix(call));
+        let count = line.and_then(|line| line.trim().split(' ').next());
+        let count: u32 = count.with_context(|| format!("{call} no count was printed"))?.parse()?;
+        ensure!(count <= most, "{call} {count} instructions, at most {most} are allowed");
+    }
+    Ok(())
+}
+
 /// The same bytes at an address that a blob may lie at.
 fn aligned(bytes: &[u8]) -> AVec<u8, ConstAlign<16>> {
     AVec::from_slice(16, bytes)
