@@ -18,10 +18,10 @@ use crate::network::check_room;
 /// use picomlp::{Init, Mlp, Network, QuantizedModel};
 ///
 /// type Net = Mlp<4, 3, 2>;
-/// let mut params = [0.0; Net::PARAMS];
-/// Net::default().init(&mut params, Init::He, 1)?;
+/// let (net, mut params) = (Net::default(), [0.0; Net::PARAMS]);
+/// net.init(&mut params, Init::He, 1)?;
 /// let mut flash = Aligned([0xff; 512]);
-/// let mut contents = Contents::new(&Net::default(), &params);
+/// let mut contents = Contents::new(&net, &params);
 /// contents.int8 = Some(Int8Contents { ranges: &[2.0], ..Int8Contents::default() });
 /// contents.write(&mut flash.0)?;
 ///
