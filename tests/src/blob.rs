@@ -133,15 +133,14 @@ fn full() -> Bytes {
 
 /// A blob with every section there is.
 fn full_int8() -> Bytes {
-    const RANGES: Int8Contents<'_> =
-        Int8Contents { ranges: &[1.5], self_test_logits: &[], keep_f32: true };
+    const RANGES: Int8Contents<'_> = Int8Contents::new(&[1.5]).keep_f32(true);
     let bytes = written(Some(RANGES));
     let model = QuantizedModel::<Net>::from_blob(bytes.get()).unwrap();
     let mut scratch = [0; Net::INT8_SCRATCH];
     let logits =
         SELF_TEST_PIXELS.chunks(6).flat_map(|x| model.logits(x, &mut scratch).unwrap().to_vec());
     let logits: Vec<i32> = logits.collect();
-    written(Some(Int8Contents { self_test_logits: &logits, ..RANGES }))
+    written(Some(RANGES.self_test(&logits)))
 }
 
 fn written(int8: Option<Int8Contents<'_>>) -> Bytes {

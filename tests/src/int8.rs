@@ -105,7 +105,7 @@ fn logits_are_those_that_the_documents_define() {
             let mut contents = Contents::new(&net, &params);
             contents.input = Some(Input { rows: 1, cols: widths[0], map });
             let ranges = vec![2.5; widths.len() - 2];
-            contents.int8 = Some(Int8Contents { ranges: &ranges, ..Int8Contents::default() });
+            contents.int8 = Some(Int8Contents::new(&ranges));
             let blob = write(&contents);
             let model = QuantizedModel::<Sequential>::from_blob(blob.bytes()).unwrap();
             let mut scratch = vec![-1; model.scratch_len()];
@@ -128,7 +128,7 @@ fn logits_of_one_layer_are_within_the_bound_that_rounding_gives() {
     let net = Net::default();
     let params = params(&net, 8);
     let mut contents = Contents::new(&net, &params);
-    contents.int8 = Some(Int8Contents::default());
+    contents.int8 = Some(Int8Contents::new(&[]));
     let blob = write(&contents);
     let model = QuantizedModel::<Net>::from_blob(blob.bytes()).unwrap();
     let mut scratch = [0; Net::INT8_SCRATCH];
@@ -155,7 +155,7 @@ fn sizes_in_the_type_and_at_run_time_give_the_same_integers() {
     let net = Net::default();
     let params = params(&net, 4);
     let mut contents = Contents::new(&net, &params);
-    contents.int8 = Some(Int8Contents { ranges: &[3.0], ..Int8Contents::default() });
+    contents.int8 = Some(Int8Contents::new(&[3.0]));
     let blob = write(&contents);
     let fixed = QuantizedModel::<Net>::from_blob(blob.bytes()).unwrap();
     let free = QuantizedModel::<Sequential>::from_blob(blob.bytes()).unwrap();
@@ -183,7 +183,7 @@ fn blob_carries_f32_or_int8_or_both() {
     let mut contents = Contents::new(&net, &params);
     let mut blobs = vec![write(&contents)];
     for keep_f32 in [false, true] {
-        contents.int8 = Some(Int8Contents { ranges: &[1.0], keep_f32, self_test_logits: &[] });
+        contents.int8 = Some(Int8Contents::new(&[1.0]).keep_f32(keep_f32));
         blobs.push(write(&contents));
     }
     let f32 = |blob: &Written| Model::<Net>::from_blob(blob.bytes()).map(drop);
@@ -204,7 +204,7 @@ fn network_without_an_int8_form_is_refused_at_the_layer_that_has_none() {
     fn refused<N: Layer>(net: &N, ranges: &[f32]) -> BlobError {
         let params = vec![0.5; net.params()];
         let mut contents = Contents::new(net, &params);
-        contents.int8 = Some(Int8Contents { ranges, ..Int8Contents::default() });
+        contents.int8 = Some(Int8Contents::new(ranges));
         contents.byte_len().unwrap_err()
     }
     let at = |layer, got| BlobError::NotInInt8 { layer, got };
@@ -238,7 +238,7 @@ fn a_network_of_zeros_and_one_of_huge_biases_are_quantized_all_the_same() {
         params[30..35].fill(bias);
         params[50..].copy_from_slice(&[bias, bias / 2.0, -bias]);
         let mut contents = Contents::new(&net, &params);
-        contents.int8 = Some(Int8Contents { ranges: &[0.0], ..Int8Contents::default() });
+        contents.int8 = Some(Int8Contents::new(&[0.0]));
         let blob = write(&contents);
         let model = QuantizedModel::<Net>::from_blob(blob.bytes()).unwrap();
         let mut scratch = [0; Net::INT8_SCRATCH];
@@ -261,8 +261,7 @@ fn f32_and_int8_agree_on_most_samples() {
     let net = Net::default();
     let params = params(&net, 4);
     let mut contents = Contents::new(&net, &params);
-    contents.int8 =
-        Some(Int8Contents { ranges: &[4.0], keep_f32: true, ..Int8Contents::default() });
+    contents.int8 = Some(Int8Contents::new(&[4.0]).keep_f32(true));
     let blob = write(&contents);
     let exact = Model::<Net>::from_blob(blob.bytes()).unwrap();
     let model = QuantizedModel::<Net>::from_blob(blob.bytes()).unwrap();

@@ -66,7 +66,7 @@ pub fn logits_of(outputs: usize) -> Result<u64, Failure> {
         let mut flash = Aligned([0xff; BYTES]);
         // Some hidden values are above the range, so that saturation is part of the run.
         let mut contents = Contents::new(&net, params);
-        contents.int8 = Some(Int8Contents { ranges: &[1.5], ..Int8Contents::default() });
+        contents.int8 = Some(Int8Contents::new(&[1.5]));
         contents.write(&mut flash.0)?;
         let model = QuantizedModel::<Sequential>::from_blob(&flash.0)?;
         let mut pixels = [0; SAMPLES * INPUTS];

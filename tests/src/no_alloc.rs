@@ -165,8 +165,7 @@ fn writing_and_running_a_blob_allocates_nothing() {
         let mut contents = Contents::new(&net, &params);
         contents.class_names = &names;
         contents.write_pieces(|piece| written += piece.len()).unwrap();
-        contents.int8 =
-            Some(Int8Contents { ranges: &[2.0], keep_f32: true, ..Int8Contents::default() });
+        contents.int8 = Some(Int8Contents::new(&[2.0]).keep_f32(true));
         contents.write(&mut flash.0).unwrap();
         let pixels = &pixels[..Net::INPUTS];
         let model = Model::<Net>::from_blob(&flash.0).unwrap();

@@ -34,14 +34,37 @@ pub struct Contents<'a, N: ?Sized> {
 }
 
 /// What a blob with int8 parameters takes besides the f32 ones, from which they are made.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Int8Contents<'a> {
-    /// The largest output of each ReLU that is told apart; larger ones saturate. Calibration finds them.
-    pub ranges: &'a [f32],
-    /// The logits that the self-test vectors give in int8, `[vectors][outputs]`, or none.
-    pub self_test_logits: &'a [i32],
+    ranges: &'a [f32],
+    self_test_logits: &'a [i32],
+    keep_f32: bool,
+    /// By pointer, so that a device that writes f32 blobs alone does not carry it.
+    quantize: Quantize,
+}
+
+/// [`int8::write`].
+type Quantize = fn(&[AnyLayer], &[f32], InputMap, &[f32], &mut dyn FnMut(&[u8]));
+
+impl<'a> Int8Contents<'a> {
+    /// int8 parameters alone. `ranges` are the largest outputs of each ReLU that are told apart; larger ones saturate.
+    /// Calibration finds them.
+    #[must_use]
+    pub const fn new(ranges: &'a [f32]) -> Self {
+        Self { ranges, self_test_logits: &[], keep_f32: false, quantize: int8::write }
+    }
+
     /// Whether the f32 parameters, and their self-test, go into the blob too.
-    pub keep_f32: bool,
+    #[must_use]
+    pub const fn keep_f32(self, keep_f32: bool) -> Self {
+        Self { keep_f32, ..self }
+    }
+
+    /// With the logits that the self-test vectors give in int8, `[vectors][outputs]`.
+    #[must_use]
+    pub const fn self_test(self, logits: &'a [i32]) -> Self {
+        Self { self_test_logits: logits, ..self }
+    }
 }
 
 impl<'a, N: Layer + ?Sized> Contents<'a, N> {
@@ -141,8 +164,10 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
             match kind {
                 section::PARAMS => take_words(self.params, |w| w.to_le_bytes(), &mut take),
                 section::INT8_PARAMS => {
-                    let ranges = self.int8.map_or(&[][..], |int8| int8.ranges);
-                    int8::write(&layout.layers, self.params, self.map(), ranges, &mut take);
+                    if let Some(int8) = self.int8 {
+                        let Int8Contents { ranges, quantize, .. } = int8;
+                        quantize(&layout.layers, self.params, self.map(), ranges, &mut take);
+                    }
                 }
                 section::INPUT => {
                     if let Some(Input { rows, cols, map }) = self.input {

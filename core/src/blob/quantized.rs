@@ -22,7 +22,7 @@ use crate::network::check_room;
 /// net.init(&mut params, Init::He, 1)?;
 /// let mut flash = Aligned([0xff; 512]);
 /// let mut contents = Contents::new(&net, &params);
-/// contents.int8 = Some(Int8Contents { ranges: &[2.0], ..Int8Contents::default() });
+/// contents.int8 = Some(Int8Contents::new(&[2.0]));
 /// contents.write(&mut flash.0)?;
 ///
 /// let model = QuantizedModel::<Net>::from_blob(&*flash)?;

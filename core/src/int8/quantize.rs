@@ -20,7 +20,7 @@ pub(crate) fn write(
     params: &[f32],
     map: InputMap,
     ranges: &[f32],
-    mut take: impl FnMut(&[u8]),
+    take: &mut dyn FnMut(&[u8]),
 ) {
     let (mut rest, mut map, mut ranges) = (params, map, ranges.iter());
     for layer in layers.iter().filter(|layer| matches!(layer, AnyLayer::Dense(_))) {
@@ -29,7 +29,7 @@ pub(crate) fn write(
         let Some((bias, after)) = after.split_at_checked(outputs) else { return };
         let dense = Floats { weights, bias, map };
         let step = dense.output_step(ranges.next().copied());
-        dense.write(step, &mut take);
+        dense.write(step, take);
         map = InputMap { scale: step, shift: 0.0 };
         rest = after;
     }
@@ -84,7 +84,7 @@ impl Floats<'_> {
         step.clamp(f32::MIN_POSITIVE.into(), f32::MAX.into()) as f32
     }
 
-    fn write(&self, step: f32, mut take: impl FnMut(&[u8])) {
+    fn write(&self, step: f32, take: &mut dyn FnMut(&[u8])) {
         let outputs = self.bias.len();
         let padded = outputs.next_multiple_of(INT8_BLOCK);
         take(&step.to_le_bytes());

@@ -243,7 +243,7 @@ fn blob(model: &Model<'_, Sequential>, ranges: &[f32], keep_f32: bool) -> Result
             logits.extend(bits.map(f32::from_bits));
         }
     }
-    let int8 = Int8Contents { ranges, self_test_logits: &[], keep_f32 };
+    let int8 = Int8Contents::new(ranges).keep_f32(keep_f32);
     let mut contents = Contents {
         input: old.input(),
         class_names: &names,
@@ -262,7 +262,7 @@ fn blob(model: &Model<'_, Sequential>, ranges: &[f32], keep_f32: bool) -> Result
     for pixels in pixels.chunks_exact(net.inputs()) {
         int8_logits.extend_from_slice(quantized.logits(pixels, &mut scratch)?);
     }
-    contents.int8 = Some(Int8Contents { self_test_logits: &int8_logits, ..int8 });
+    contents.int8 = Some(int8.self_test(&int8_logits));
     written(&contents)
 }
 
