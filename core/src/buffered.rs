@@ -31,7 +31,7 @@ use crate::optim::BufferedOptimizer;
 /// let mut scratch = [0.0; Net::train_scratch(1)];
 /// Net::default().init(&mut params, Init::Normal(0.1), 1)?;
 /// let mut trainer = BufferedTrainer::new(
-///     Net::default(), GroupRms::new(0.5), &mut params, &mut gradient, &mut state, &mut scratch,
+///     Net::default(), GroupRms::new(0.1), &mut params, &mut gradient, &mut state, &mut scratch,
 /// )?;
 /// let (images, labels) = ([[255u8, 255, 0, 0], [0, 0, 255, 255], [0, 0, 0, 255]], [0, 1, 1]);
 /// let first = trainer.step(&images, &labels)?;
