@@ -6,6 +6,7 @@
 
 pub mod console;
 pub mod counter;
+pub mod device;
 pub mod digits;
 mod faults;
 pub mod int8;

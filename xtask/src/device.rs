@@ -11,12 +11,12 @@ use crate::inputs;
 use crate::mnist::{data, picomlp};
 use crate::run::read;
 
-/// Runs `image` on QEMU's `board`, and `verify` beside it: as a command, then through a serial port.
-pub(crate) fn verify(board: &str, image: &Path) -> Result<()> {
+/// Runs `image`, which has `model`, on QEMU's `board`, and `verify` beside it: as a command, then through a serial port.
+pub(crate) fn verify(board: &str, image: &Path, model: &str) -> Result<()> {
     let program = picomlp("", &["--release"])?;
     let qemu = ["qemu-system-arm", "-machine", board, "-display", "none", "-monitor", "none"];
     let command = format!("{} -serial stdio -kernel '{}'", qemu.join(" "), image.display());
-    compare(&program, board, &command, 100)?;
+    compare(&program, model, board, &command, 100)?;
 
     // QEMU makes a serial port and prints its name.
     let mut emulator = Command::new(qemu[0]);
@@ -26,7 +26,7 @@ pub(crate) fn verify(board: &str, image: &Path) -> Result<()> {
     let printed = emulator.stdout.take().context("no output to read")?;
     let result = BufReader::new(printed).read_line(&mut line).map_err(Into::into).and_then(|_| {
         let port = line.split_whitespace().find(|word| word.starts_with("/dev/"));
-        compare(&program, board, port.with_context(|| format!("no port in `{line}`"))?, 20)
+        compare(&program, model, board, port.with_context(|| format!("no port in `{line}`"))?, 20)
     });
     emulator.kill()?;
     emulator.wait()?;
@@ -34,9 +34,9 @@ pub(crate) fn verify(board: &str, image: &Path) -> Result<()> {
 }
 
 /// Compares MNIST's first test images.
-fn compare(program: &Path, board: &str, device: &str, images: u32) -> Result<()> {
+fn compare(program: &Path, model: &str, board: &str, device: &str, images: u32) -> Result<()> {
     let mut verify = Command::new(program);
-    verify.arg("verify").arg(inputs::folder().join("model.pmlp")).arg("--data").arg(data()?);
+    verify.arg("verify").arg(inputs::folder().join(model)).arg("--data").arg(data()?);
     verify.args(["--json", "--timeout", "60", "--limit", &images.to_string(), "--device", device]);
     let printed = read(verify)?;
     print!("{printed}");

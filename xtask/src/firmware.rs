@@ -112,22 +112,24 @@ const PROGRAMS: &[Program] = &[
     Program { name: "int8_same", ..PLAIN },
 ];
 
-/// The program that `picomlp verify` talks to, and its board. It does not end by itself and prints nothing to compare.
-const DEVICE: (&str, Board) = ("device", CORTEX_M4);
+/// The programs that `picomlp verify` talks to, and their models. They do not end by themselves and print nothing to
+/// compare.
+const DEVICES: [(&str, &str); 2] = [("device", "model.pmlp"), ("device_int8", "model-int8.pmlp")];
 
 /// How long a program may run: none takes a tenth of it on an idle machine.
 const TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Builds and runs the programs.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let wanted = |p: &&Program| args.only.as_ref().is_none_or(|only| only == p.name);
-    let programs: Vec<_> = PROGRAMS.iter().filter(wanted).collect();
-    let with_device = args.only.as_ref().is_none_or(|only| only == DEVICE.0);
-    if programs.is_empty() && !with_device {
-        let names: Vec<_> = PROGRAMS.iter().map(|program| program.name).chain([DEVICE.0]).collect();
+    let wanted = |name: &str| args.only.as_ref().is_none_or(|only| only == name);
+    let programs: Vec<_> = PROGRAMS.iter().filter(|program| wanted(program.name)).collect();
+    let devices: Vec<_> = DEVICES.into_iter().filter(|(name, _)| wanted(name)).collect();
+    if programs.is_empty() && devices.is_empty() {
+        let names = PROGRAMS.iter().map(|program| program.name);
+        let names: Vec<_> = names.chain(DEVICES.map(|(name, _)| name)).collect();
         bail!("no program of that name; there are {}", names.join(", "));
     }
-    if with_device || programs.iter().any(|program| program.inputs) {
+    if !devices.is_empty() || programs.iter().any(|program| program.inputs) {
         inputs::make()?;
     }
     let mut failed = Vec::new();
@@ -140,11 +142,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             }
         }
     }
-    if with_device {
-        let (name, board) = DEVICE;
+    let board = CORTEX_M4;
+    for (name, model) in devices {
         println!("== {name} on {} ==", board.name);
-        if let Err(error) = build(name, &board).and_then(|image| device::verify(board.name, &image))
-        {
+        let verified =
+            build(name, &board).and_then(|image| device::verify(board.name, &image, model));
+        if let Err(error) = verified {
             println!("{error:#}");
             failed.push(format!("{name} on {}", board.name));
         }

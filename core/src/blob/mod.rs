@@ -20,5 +20,6 @@ pub use format::{MAGIC, VERSION};
 pub use model::{FromBlob, Model};
 pub use provenance::{OptimizerKind, Provenance};
 pub use quantized::QuantizedModel;
+pub(crate) use quantized::largest;
 pub use read::{Blob, Input};
 pub use self_test::{SelfTest, SelfTestFailure};

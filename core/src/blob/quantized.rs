@@ -1,9 +1,10 @@
 //! A network with its int8 parameters in a blob, used in place.
 
-use bytemuck::{cast_slice_mut, try_cast_slice_mut};
+use bytemuck::{cast_slice, cast_slice_mut, try_cast_slice_mut};
 
 use super::{Blob, BlobError, FromBlob, SelfTestFailure};
 use crate::Error;
+use crate::fingerprint::{FNV_OFFSET, fnv1a};
 use crate::int8::{Int8Layer, scratch_len};
 use crate::kernels::{
     INT8_BLOCK, INT8_PAIRS, Int8Row, Int8Work, int8_forward, requantize, rescale_all,
@@ -75,6 +76,12 @@ impl<'a, N: Layer> QuantizedModel<'a, N> {
         size_of_val(self.rows)
     }
 
+    /// FNV-1a of the int8 parameters' bytes as they lie there: by which two machines compare them.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        fnv1a(FNV_OFFSET, cast_slice(self.rows))
+    }
+
     /// What 1 is worth in the logits: `logit as f32 * logit_step()` is to be compared with an f32 network's.
     #[must_use]
     pub fn logit_step(&self) -> f32 {
@@ -87,14 +94,7 @@ impl<'a, N: Layer> QuantizedModel<'a, N> {
     ///
     /// Those of [`logits`](Self::logits).
     pub fn classify(&self, x: &[u8], scratch: &mut [i32]) -> Result<usize, Error> {
-        let logits = self.logits(x, scratch)?;
-        let (mut class, mut largest) = (0, i32::MIN);
-        for (i, &logit) in logits.iter().enumerate() {
-            if logit > largest {
-                (class, largest) = (i, logit);
-            }
-        }
-        Ok(class)
+        Ok(largest(self.logits(x, scratch)?))
     }
 
     /// The logits of one sample, `[outputs]`, in the scratch: integers that have one step in common.
@@ -175,4 +175,15 @@ impl<'a, N: Layer> QuantizedModel<'a, N> {
             Some(layer)
         })
     }
+}
+
+/// The index of the largest logit, the first of them if there are several.
+pub(crate) fn largest(logits: &[i32]) -> usize {
+    let (mut class, mut largest) = (0, i32::MIN);
+    for (i, &logit) in logits.iter().enumerate() {
+        if logit > largest {
+            (class, largest) = (i, logit);
+        }
+    }
+    class
 }

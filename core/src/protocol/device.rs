@@ -3,7 +3,7 @@
 use super::frame::{Frame, FrameError};
 use super::message::{Arithmetic, ErrorCode, Info, Message, MessageError, Words};
 use crate::Error;
-use crate::blob::Model;
+use crate::blob::{Model, QuantizedModel, largest};
 use crate::layers::Layer;
 use crate::network::argmax;
 
@@ -52,6 +52,36 @@ impl<N: Layer> Device for ModelDevice<'_, N> {
         }
         let logits = self.model.logits(pixels, self.scratch)?;
         Ok((argmax(logits) as u32, Words::from_floats(logits)))
+    }
+}
+
+/// A model in int8, as a device.
+#[derive(Debug)]
+pub struct QuantizedDevice<'a, N> {
+    /// The model.
+    pub model: QuantizedModel<'a, N>,
+    /// What the device calls itself.
+    pub name: &'a str,
+    /// As long as [`scratch_len`](QuantizedModel::scratch_len) or longer.
+    pub scratch: &'a mut [i32],
+}
+
+impl<N: Layer> Device for QuantizedDevice<'_, N> {
+    fn info(&self) -> Info<'_> {
+        let net = self.model.net();
+        Info {
+            fingerprint: self.model.fingerprint(),
+            architecture: self.model.blob().architecture_fingerprint(),
+            inputs: net.inputs() as u32,
+            outputs: net.outputs() as u32,
+            arithmetic: Arithmetic::Int8,
+            name: self.name,
+        }
+    }
+
+    fn classify(&mut self, pixels: &[u8]) -> Result<(u32, Words<'_>), Error> {
+        let logits = self.model.logits(pixels, self.scratch)?;
+        Ok((largest(logits) as u32, Words::from_integers(logits)))
     }
 }
 

@@ -29,6 +29,6 @@ mod frame;
 mod message;
 
 pub use decoder::Decoder;
-pub use device::{Device, ModelDevice, answer};
+pub use device::{Device, ModelDevice, QuantizedDevice, answer};
 pub use frame::{Frame, FrameError, HEADER, MAGIC, OVERHEAD, VERSION};
 pub use message::{Arithmetic, ErrorCode, Info, MAX_NAME, Message, MessageError, Words};

@@ -6,11 +6,11 @@
 
 use cortex_m_rt::entry;
 use picomlp::blob::Aligned;
-use picomlp::protocol::{Decoder, ModelDevice, answer};
+use picomlp::protocol::ModelDevice;
 use picomlp::{Mlp, Model, include_model};
 use picomlp_firmware::BOARD;
 use picomlp_firmware::console::fail;
-use picomlp_firmware::uart::Uart;
+use picomlp_firmware::device::serve;
 
 type Net = Mlp<784, 128, 10>;
 
@@ -20,14 +20,5 @@ static MODEL: &Aligned<[u8]> = include_model!(concat!(env!("PICOMLP_INPUTS"), "/
 fn main() -> ! {
     let Ok(model) = Model::<Net>::from_blob(MODEL) else { fail("no sound model in flash") };
     let mut scratch = [0.0; Net::INFER_SCRATCH];
-    let mut device = ModelDevice { model, name: BOARD, scratch: &mut scratch };
-    let mut port = Uart::start();
-    let mut request = [0; Net::INPUTS];
-    let mut decoder = Decoder::new(&mut request);
-    port.write(b"picomlp device\r\n"); // as a board's own start-up messages: passed over by the desktop
-    loop {
-        if let Some(came) = decoder.push(port.read_byte()) {
-            answer(&mut device, came, |piece| port.write(piece));
-        }
-    }
+    serve::<{ Net::INPUTS }>(&mut ModelDevice { model, name: BOARD, scratch: &mut scratch })
 }

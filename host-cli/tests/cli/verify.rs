@@ -221,7 +221,7 @@ fn a_device_with_another_model_is_told_before_any_image_is_sent() {
     for (kind, parts) in [
         ("other parameters", ["has other parameters", "that of model.pmlp is"]),
         ("other architecture", ["has another architecture: 64 inputs, 4 outputs", "0000000007"]),
-        ("int8", ["computes in int8", "model.pmlp in f32"]),
+        ("int8", ["computes in int8", "has no int8 parameters"]),
         ("no model", ["hello: the device refuses: it has no model", "(erased)"]),
     ] {
         assert_fault(&place, kind, "", &parts);

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use picomlp::Layer;
-use picomlp::protocol::ModelDevice;
+use picomlp::protocol::{Arithmetic, ModelDevice, QuantizedDevice};
 
 use crate::ModelFile;
 use crate::data::{Format, Source};
@@ -55,21 +55,32 @@ pub struct Args {
 /// does not answer as the protocol has it, or differs in a bit.
 pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
     let file = ModelFile::read(&args.model)?;
-    let model = file.model()?;
-    let (inputs, outputs) = (model.net().inputs(), model.net().outputs());
-    let input = ModelInput::new(model.blob(), model.net());
+    let blob = file.blob()?;
+    let net = blob.network()?;
+    let input = ModelInput::new(&blob, &net);
     let (data, _) = args.data.load_test(&args.format, &input.known())?;
-    check_fit(model.net(), file.path(), &data)?;
+    check_fit(&net, file.path(), &data)?;
     input.known().check_range(&data, &args.data)?;
     ensure!(!data.is_empty(), "{}: there is no image to send", args.data);
-    let mut scratch = vec![0.0; model.net().infer_scratch(1)];
-    let mut host = ModelDevice { model, name: "host", scratch: &mut scratch };
 
-    let mut memory = vec![0; memory_len(outputs)];
+    let mut memory = vec![0; memory_len(net.outputs())];
     let mut session = Session::new(Link::open(&args.device)?, args.timeout, &mut memory);
-    let device = session.hello(inputs).context("hello")?;
-    compare::check_model(&host, &device, file.path())?;
-    let all = compare::compare(&mut session, &mut host, &data, args.limit as usize)?;
+    let device = session.hello(net.inputs()).context("hello")?;
+    let (name, limit) = ("host", args.limit as usize);
+    // The model's form is the one that the device runs.
+    let all = if device.arithmetic == Arithmetic::Int8 {
+        let model = file.quantized().context("the device computes in int8")?;
+        let mut scratch = vec![0; model.scratch_len()];
+        let mut host = QuantizedDevice { model, name, scratch: &mut scratch };
+        compare::check_model(&host, &device, file.path())?;
+        compare::compare(&mut session, &mut host, &data, limit)?
+    } else {
+        let model = file.model().context("the device computes in f32")?;
+        let mut scratch = vec![0.0; net.infer_scratch(1)];
+        let mut host = ModelDevice { model, name, scratch: &mut scratch };
+        compare::check_model(&host, &device, file.path())?;
+        compare::compare(&mut session, &mut host, &data, limit)?
+    };
     report::report(args, out, &device, &all)
 }
 
