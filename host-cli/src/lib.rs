@@ -11,6 +11,7 @@ pub mod machine;
 mod model_file;
 mod output;
 pub mod picture;
+mod plot;
 mod pool;
 mod progress;
 mod text;

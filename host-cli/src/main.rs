@@ -24,6 +24,8 @@ enum Command {
     Predict(commands::predict::Args),
     Inspect(commands::inspect::Args),
     Draw(commands::draw::Args),
+    Plot(commands::plot::Args),
+    Report(commands::report::Args),
     Quantize(commands::quantize::Args),
     Verify(commands::verify::Args),
     Bench(commands::bench::Args),
@@ -36,6 +38,11 @@ fn main() -> ExitCode {
     {
         misused("train", &why);
     }
+    if let Command::Plot(args) = &cli.command
+        && let Err(why) = args.check()
+    {
+        misused("plot", &why);
+    }
     let out = &mut stdout();
     let result = match &cli.command {
         Command::Train(args) => commands::train::run(args, out),
@@ -43,6 +50,8 @@ fn main() -> ExitCode {
         Command::Predict(args) => commands::predict::run(args, out),
         Command::Inspect(args) => commands::inspect::run(args, out),
         Command::Draw(args) => commands::draw::run(args, out),
+        Command::Plot(args) => commands::plot::run(args, out),
+        Command::Report(args) => commands::report::run(args, out),
         Command::Quantize(args) => commands::quantize::run(args, out),
         Command::Verify(args) => commands::verify::run(args, out),
         Command::Bench(args) => commands::bench::run(args, out),

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::run::{cargo, root, show};
 use crate::tools::need_target;
-use crate::{firmware, golden, mnist};
+use crate::{firmware, golden, mnist, report};
 
 /// What `cargo xtask ci` may be asked.
 #[derive(Debug, clap::Args)]
@@ -54,6 +54,7 @@ const CHECKS: &[Check] = &[
         name: "bench-once",
         run: || show(cargo(&["bench", "-p", "picomlp-benches", "--", "--test"], "")),
     },
+    Check { name: "report", run: report::check },
     Check { name: "first-run", run: mnist::first_run },
     Check { name: "firmware", run: firmware },
     Check { name: "mnist", run: mnist::accuracy },

@@ -12,6 +12,7 @@ mod golden;
 mod inputs;
 mod mnist;
 mod on_the_host;
+mod report;
 mod run;
 mod tools;
 

@@ -33,7 +33,7 @@ pub(crate) fn data() -> Result<PathBuf> {
 }
 
 /// An empty folder of this name under the target folder.
-fn empty_folder(name: &str) -> Result<PathBuf> {
+pub(crate) fn empty_folder(name: &str) -> Result<PathBuf> {
     let folder = root().join("target/xtask").join(name);
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
@@ -42,7 +42,7 @@ fn empty_folder(name: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
-fn in_folder(program: &Path, folder: &Path, args: &[&str]) -> Command {
+pub(crate) fn in_folder(program: &Path, folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(args).current_dir(folder);
     command

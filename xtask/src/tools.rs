@@ -32,6 +32,8 @@ pub(crate) const GCC_AARCH64: Tool = Tool {
     program: "aarch64-linux-gnu-gcc",
     install: "apt-get install -y --no-install-recommends gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
 };
+pub(crate) const CHROMIUM: Tool =
+    Tool { program: "chromium", install: "apt-get install -y --no-install-recommends chromium" };
 pub(crate) const NODE: Tool =
     Tool { program: "node", install: "apt-get install -y --no-install-recommends nodejs" };
 

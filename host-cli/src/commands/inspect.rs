@@ -145,16 +145,7 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
         writeln!(out, "{name:<14} {:>10} bytes of {kind} for {use_}", grouped(*bytes))?;
     }
     if let Some(p) = blob.provenance() {
-        let optimizer = match p.optimizer {
-            OptimizerKind::Sgd => "SGD",
-            OptimizerKind::Momentum => "SGD with momentum",
-            OptimizerKind::Nesterov => "SGD with Nesterov momentum",
-            OptimizerKind::RmsProp => "RMSprop",
-            OptimizerKind::GroupRms => "RMSprop with one rate a group",
-            OptimizerKind::Adam => "Adam",
-            OptimizerKind::AdamW => "AdamW",
-            _ => "another optimizer",
-        };
+        let optimizer = optimizer_name(p.optimizer);
         writeln!(
             out,
             "trained        {} steps of {optimizer}, to the end of epoch {}; learning rate {}, batch {}, seed {}",
@@ -185,6 +176,20 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
     writeln!(out, "checksums      header {header:08x} right, payload {payload:08x} right")?;
     writeln!(out, "self-test      {self_test}")?;
     Ok(())
+}
+
+/// What users call an optimizer.
+pub(super) fn optimizer_name(kind: OptimizerKind) -> &'static str {
+    match kind {
+        OptimizerKind::Sgd => "SGD",
+        OptimizerKind::Momentum => "SGD with momentum",
+        OptimizerKind::Nesterov => "SGD with Nesterov momentum",
+        OptimizerKind::RmsProp => "RMSprop",
+        OptimizerKind::GroupRms => "RMSprop with one rate a group",
+        OptimizerKind::Adam => "Adam",
+        OptimizerKind::AdamW => "AdamW",
+        _ => "another optimizer",
+    }
 }
 
 /// What came of a form's test vectors, if it has some.

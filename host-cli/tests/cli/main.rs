@@ -19,6 +19,7 @@ mod mnist;
 mod optimization;
 mod output;
 mod pictures;
+mod plots;
 mod splits;
 mod util;
 mod verify;

@@ -9,6 +9,7 @@ use picomlp::Init;
 
 use super::optimization::{OptimizationArgs, above_zero};
 use crate::data::DataArgs;
+use crate::plot::{FileFormat, parse_picture_format};
 use crate::pool::parse_threads;
 use crate::text::{program, shell_word};
 
@@ -65,6 +66,13 @@ pub struct Args {
         conflicts_with = "folds"
     )]
     pub(super) out: PathBuf,
+    /// Write pictures of the training, the model and the data into this folder, and history.jsonl for `plot curves`. The
+    /// accuracy on the training samples is then measured after each epoch, too.
+    #[arg(long, value_name = "DIR", conflicts_with = "folds")]
+    pub(super) plots: Option<PathBuf>,
+    /// The format of these pictures: `png` or `svg`.
+    #[arg(long, default_value = "png", value_name = "FORMAT", requires = "plots", value_parser = parse_picture_format)]
+    pub(super) plots_format: FileFormat,
     /// Print one JSON object a line instead of text: one `start`, one `epoch` each, one `done`.
     #[arg(long)]
     pub(super) json: bool,

@@ -1,11 +1,12 @@
 //! `picomlp train`: from data to a model file.
 //!
-//! `args` says what may be asked for, `session` trains, `report` tells of it, `export` writes the model.
+//! `args` says what may be asked for, `session` trains, `report` tells of it, `export` writes the model, `plots` the pictures.
 
 mod args;
 mod export;
 mod folds;
 mod optimization;
+mod plots;
 mod report;
 mod session;
 
@@ -23,7 +24,7 @@ use report::Report;
 use session::{Plan, Stopped, train};
 
 use crate::data::{Dataset, Prepared};
-use crate::{Pool, buffer, evaluate, output};
+use crate::{Pool, buffer, evaluate, output, plot};
 
 /// Samples of a large batch that are worked on together; the result does not depend on it.
 const CHUNK: usize = 1024;
@@ -38,6 +39,9 @@ pub fn run(args: &Args, out: &mut (impl Write + Send)) -> Result<()> {
     let began = Instant::now();
     if args.data.folds.is_none() {
         output::check_writable(&args.out)?;
+    }
+    if let Some(folder) = &args.plots {
+        plot::check_folder(folder)?;
     }
     let mut args = args.clone();
     let Prepared { split: data, notes } = args.data.load(args.seed)?;
@@ -69,7 +73,13 @@ pub fn run(args: &Args, out: &mut (impl Write + Send)) -> Result<()> {
     if ending.diverged.is_some() {
         bail!("{}; {out_path} holds the model of epoch {}", ending.why(), kept.epoch);
     }
-    report.done(test.as_ref(), &model, &ending, began.elapsed())
+    report.done(test.as_ref(), &model, &ending, began.elapsed())?;
+    match &args.plots {
+        Some(folder) => {
+            plots::write(args, folder, &pool, (&net, &params, plan.map), &data, &mut report)
+        }
+        None => Ok(()),
+    }
 }
 
 /// Trains from new weights on. Afterwards `params` are those to keep, if there are some.

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use std::io::Write;
+use std::path::Path;
 
 use anyhow::Result;
 use picomlp::{Layer, Sequential};
@@ -21,6 +22,8 @@ use crate::text::{grouped, percent, program, shell_word, widths};
 pub(super) struct Epoch {
     pub(super) epoch: u32,
     pub(super) train_loss: f64,
+    /// On the training samples at the end of the epoch, if it was measured.
+    pub(super) train_accuracy: Option<f64>,
     pub(super) validation: Option<Evaluation>,
     /// The learning rate of the last step.
     pub(super) rate: f32,
@@ -51,11 +54,21 @@ pub(super) struct Report<'a, W> {
     validates: bool,
     /// The fold that is trained, if there are folds.
     fold: Option<u32>,
+    /// The JSON lines of epochs and end, for `--plots`.
+    pub(super) history: String,
 }
 
 impl<'a, W: Write> Report<'a, W> {
     pub(super) fn new(args: &'a Args, notes: &'a [String], out: &'a mut W) -> Self {
-        Self { args, notes, out, progress: None, validates: false, fold: None }
+        Self {
+            args,
+            notes,
+            out,
+            progress: None,
+            validates: false,
+            fold: None,
+            history: String::new(),
+        }
     }
 
     /// A fold of `test` samples begins.
@@ -173,23 +186,27 @@ impl<'a, W: Write> Report<'a, W> {
 
     pub(super) fn epoch(&mut self, epoch: &Epoch) -> Result<()> {
         let (args, fold, out) = (self.args, self.fold, &mut self.out);
-        let Epoch { epoch, train_loss, validation, rate, samples, seconds } = epoch;
+        let Epoch { epoch, train_loss, train_accuracy, validation, rate, samples, seconds } = epoch;
         let accuracy = validation.as_ref().map(Evaluation::accuracy);
         let seconds = seconds.as_secs_f64();
+        let mut line = json!({
+            "event": "epoch",
+            "epoch": epoch,
+            "train_loss": train_loss,
+            "val_accuracy": accuracy,
+            "val_loss": validation.as_ref().map(|validation| validation.loss),
+            "lr": rate,
+            "seconds": seconds,
+        });
+        if let Some(accuracy) = train_accuracy {
+            line["train_accuracy"] = (*accuracy).into();
+        }
+        if let Some(fold) = fold {
+            line["fold"] = fold.into();
+        }
+        self.history += &format!("{line}\n");
         let mut print = || -> Result<()> {
             if args.json {
-                let mut line = json!({
-                    "event": "epoch",
-                    "epoch": epoch,
-                    "train_loss": train_loss,
-                    "val_accuracy": accuracy,
-                    "val_loss": validation.as_ref().map(|validation| validation.loss),
-                    "lr": rate,
-                    "seconds": seconds,
-                });
-                if let Some(fold) = fold {
-                    line["fold"] = fold.into();
-                }
                 writeln!(out, "{line}")?;
             } else if !args.quiet && fold.is_none() {
                 writeln!(
@@ -220,7 +237,7 @@ impl<'a, W: Write> Report<'a, W> {
         }
         let (args, out) = (self.args, &mut self.out);
         let path = args.out.display().to_string();
-        if args.json {
+        if args.json || args.plots.is_some() {
             let line = json!({
                 "event": "done",
                 "test_accuracy": test.map(Evaluation::accuracy),
@@ -234,8 +251,11 @@ impl<'a, W: Write> Report<'a, W> {
                 "model": path,
                 "bytes": model.bytes,
             });
-            writeln!(out, "{line}")?;
-            return Ok(());
+            self.history += &format!("{line}\n");
+            if args.json {
+                writeln!(out, "{line}")?;
+                return Ok(());
+            }
         }
         if !args.quiet {
             if let Some(epochs) = ended.patience_of {
@@ -265,6 +285,16 @@ impl<'a, W: Write> Report<'a, W> {
         writeln!(out, "repeat         {}", args.command())?;
         if !args.quiet {
             next_steps(*out, &path, &args.data)?;
+        }
+        Ok(())
+    }
+}
+
+impl<W: Write> Report<'_, W> {
+    /// The pictures are written.
+    pub(super) fn plots(&mut self, folder: &Path, files: &[String]) -> Result<()> {
+        if !self.args.json && !self.args.quiet {
+            writeln!(self.out, "\npictures       {}: {}", folder.display(), files.join(", "))?;
         }
         Ok(())
     }

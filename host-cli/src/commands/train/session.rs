@@ -28,6 +28,8 @@ pub(super) struct Plan {
     /// What gradients are shortened to.
     pub(super) clip_norm: Option<f32>,
     rate: f32,
+    /// Whether the accuracy on the training samples is measured, too.
+    measures_training: bool,
     optimization: OptimizationArgs,
     max_steps: u64,
     seed: u64,
@@ -62,6 +64,7 @@ impl Plan {
             map,
             clip_norm,
             rate,
+            measures_training: args.plots.is_some(),
             optimization,
             max_steps,
             seed,
@@ -273,6 +276,12 @@ pub(super) fn train(
             let (net, params) = (trainer.net(), trainer.params());
             Some(evaluate(pool, net, params, data, plan.map, &plan.validation)?)
         };
+        let train_accuracy = if plan.measures_training {
+            let (net, params) = (trainer.net(), trainer.params());
+            Some(evaluate(pool, net, params, data, plan.map, &plan.train)?.accuracy())
+        } else {
+            None
+        };
         // Of two equally good epochs the later one has seen more.
         let correct = validation.as_ref().map_or(0, |validation| validation.correct);
         epochs_since = if correct > most_correct { 0 } else { epochs_since + 1 };
@@ -285,7 +294,15 @@ pub(super) fn train(
         if let Some(validation) = &validation {
             rates.observe(validation.loss);
         }
-        report.epoch(&Epoch { epoch, train_loss, validation, rate, samples, seconds })?;
+        report.epoch(&Epoch {
+            epoch,
+            train_loss,
+            train_accuracy,
+            validation,
+            rate,
+            samples,
+            seconds,
+        })?;
         if plan.optimization.patience == Some(epochs_since) {
             ended.patience_of = Some(epochs_since);
             break;

@@ -1,0 +1,127 @@
+//! `picomlp report`: one page that shows a model from all sides.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use picomlp::blob::Provenance;
+use picomlp::{Layer, Model, Sequential};
+
+use super::inspect::optimizer_name;
+use super::plot::load_measured;
+use crate::data::{Format, Source};
+use crate::plot::{self, History, Part, Show, Subject};
+use crate::text::{grouped, percent, widths};
+use crate::{ModelFile, Pool, output};
+
+/// Write a page that shows what a model confuses, what it looks at, what its data is like, and the settings that repeat it.
+///
+/// The page is one HTML file that needs nothing else: no network, no other file.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The model, as `train` writes it.
+    model: PathBuf,
+    /// What to measure the model on, as `eval` takes it.
+    #[arg(long, default_value_t, value_name = "DATA")]
+    data: Source,
+    #[command(flatten)]
+    format: Format,
+    /// What `train --json` printed, or history.jsonl of `train --plots`: for the curves.
+    #[arg(long, value_name = "FILE")]
+    history: Option<PathBuf>,
+    /// The page to write.
+    #[arg(short, long, default_value = "report.html", value_name = "FILE.html")]
+    out: PathBuf,
+    /// Threads to use [default: one for each core].
+    #[arg(long, value_parser = crate::pool::parse_threads, value_name = "N")]
+    threads: Option<usize>,
+}
+
+/// Measures, draws and writes the page, and says where it is.
+///
+/// # Errors
+///
+/// If model, data or history cannot be read or do not fit each other, or the page cannot be written.
+pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
+    output::check_writable(&args.out)?;
+    let file = ModelFile::read(&args.model)?;
+    let model = file.model()?;
+    let history = args.history.as_deref().map(History::read).transpose()?;
+    let data = load_measured(&file, &model, &args.data, &args.format)?;
+    let pool = Pool::new(args.threads)?;
+    let subject = Subject::of_model(&model);
+    let show = Show { subject, measured: &data, shown: &data, history: history.as_ref() };
+    let mut parts = plot::parts(&pool, &show).with_context(|| file.path().display().to_string())?;
+    if history.is_none() {
+        let note = "The curves of the training are left out: give --history the file that train --json or --plots wrote.";
+        parts.insert(0, ("curves", "Training", Part::Note(note.to_owned())));
+    }
+    parts.insert(0, ("settings", "Settings", Part::Settings(settings(&file, &model))));
+    let name = args.model.file_name().unwrap_or(args.model.as_os_str()).to_string_lossy();
+    let lead = format!(
+        "{}, {} parameters, measured on {} samples of {}",
+        widths(model.net()),
+        grouped(model.net().params()),
+        grouped(data.len()),
+        args.data
+    );
+    let page = plot::report(&name, &lead, &parts);
+    output::write_file(&args.out, page.as_bytes())?;
+    let shown = args.out.display();
+    writeln!(out, "{shown}: {} parts, {} bytes", parts.len(), grouped(page.len()))?;
+    Ok(())
+}
+
+/// What the model says of itself.
+fn settings(file: &ModelFile, model: &Model<'_, Sequential>) -> Vec<(&'static str, String)> {
+    let blob = model.blob();
+    let mut rows = vec![
+        ("model", file.path().display().to_string()),
+        ("network", widths(model.net())),
+        ("classes", blob.class_names().collect::<Vec<_>>().join(" ")),
+        ("fingerprint", format!("{:016x}", blob.fingerprint())),
+    ];
+    let Some(Provenance {
+        seed,
+        steps,
+        data_fingerprint,
+        optimizer,
+        learning_rate,
+        batch_size,
+        epochs,
+        train_samples,
+        test_samples,
+        test_accuracy,
+        command,
+    }) = blob.provenance()
+    else {
+        rows.push(("training", "the model does not say how it was made".to_owned()));
+        return rows;
+    };
+    let accuracy = match test_samples {
+        0 => "not measured".to_owned(),
+        samples => {
+            format!(
+                "{} of {} samples",
+                percent(f64::from(test_accuracy)),
+                grouped(samples as usize)
+            )
+        }
+    };
+    rows.extend([
+        ("optimizer", format!("{}, learning rate {learning_rate}", optimizer_name(optimizer))),
+        ("batch", batch_size.to_string()),
+        ("trained", format!("{} steps, to the end of epoch {epochs}", grouped(steps as usize))),
+        ("seed", seed.to_string()),
+        (
+            "data",
+            format!(
+                "{} training samples, fingerprint {data_fingerprint:016x}",
+                grouped(train_samples as usize)
+            ),
+        ),
+        ("accuracy in its test", accuracy),
+        ("repeat", command.to_owned()),
+    ]);
+    rows
+}

@@ -1,0 +1,179 @@
+//! Pictures side by side, with words under each: mistakes, samples, a digit that turns.
+
+use anyhow::Result;
+
+use super::colour::{BLUE, FAINT, GRID, INK, Rgb, VERMILION};
+use super::findings::{Findings, Subject};
+use super::png::digit;
+use super::rotate::rotated;
+use super::svg::{Anchor, Canvas, Font, Picture, TITLE_HEIGHT, shorten, text_width};
+use crate::data::Dataset;
+use crate::text::grouped;
+
+/// The longer side of a picture.
+const TILE: f64 = 84.0;
+/// From one picture to the next.
+const ACROSS: f64 = 116.0;
+/// Below a picture: its two lines, and room.
+const BELOW: f64 = 50.0;
+const MARGIN: f64 = 20.0;
+
+/// A picture with two lines under it.
+struct Tile<'a> {
+    pixels: &'a [u8],
+    lines: [String; 2],
+    colours: [Rgb; 2],
+}
+
+/// Width and height of a picture in a square of `side`.
+fn fitted(data: &Dataset, side: f64) -> (f64, f64) {
+    let longer = data.rows.max(data.cols) as f64;
+    (side * data.cols as f64 / longer, side * data.rows as f64 / longer)
+}
+
+/// Draws a picture's pixels with a line around them, in the middle of `side`.
+fn draw_digit(canvas: &mut Canvas, data: &Dataset, pixels: &[u8], at: [f64; 3]) -> Result<()> {
+    let [x, y, side] = at;
+    let (width, height) = fitted(data, side);
+    let x = x + (side - width) / 2.0;
+    canvas.image(x, y, width, height, &digit(pixels, data.cols, data.max)?);
+    canvas.frame(x - 0.5, y - 0.5, width + 1.0, height + 1.0, GRID, 1.0);
+    Ok(())
+}
+
+fn tiles(
+    title: &str,
+    subtitle: &str,
+    columns: usize,
+    data: &Dataset,
+    tiles: &[Tile<'_>],
+) -> Result<Picture> {
+    let columns = columns.min(tiles.len()).max(5);
+    let (_, height) = fitted(data, TILE);
+    let down = height + BELOW;
+    let mut canvas = Canvas::new();
+    canvas.title(title, subtitle);
+    for (at, tile) in tiles.iter().enumerate() {
+        let x = MARGIN + ACROSS * (at % columns) as f64;
+        let y = TITLE_HEIGHT + down * (at / columns) as f64;
+        draw_digit(&mut canvas, data, tile.pixels, [x + (ACROSS - TILE) / 2.0, y, TILE])?;
+        for ((line, text), colour) in tile.lines.iter().enumerate().zip(tile.colours) {
+            let font = Font::new(12.5, Anchor::Middle).colour(colour);
+            canvas.text(x + ACROSS / 2.0, y + height + 17.0 + 16.0 * line as f64, font, text);
+        }
+    }
+    let rows = tiles.len().div_ceil(columns);
+    let width = 2.0 * MARGIN + ACROSS * columns as f64;
+    Ok(canvas.finish(width, TITLE_HEIGHT + down * rows as f64 + 4.0, title))
+}
+
+/// A share of 1 for a label: no more than six characters.
+fn share(value: f32) -> String {
+    format!("{:.1} %", 100.0 * f64::from(value))
+}
+
+/// Digits whose class was not found: `most` of those that the network was most certain of.
+pub(crate) fn mistakes(
+    subject: &Subject<'_>,
+    findings: &Findings,
+    data: &Dataset,
+    most: usize,
+) -> Result<Picture> {
+    let all = findings.mistakes(data);
+    let shown = &all[..most.min(all.len())];
+    let name = |class: usize| shorten(&subject.names[class], 6);
+    let tile = |&sample: &usize| {
+        let (found, label) = (findings.found[sample], usize::from(data.labels[sample]));
+        Tile {
+            pixels: data.image(sample),
+            lines: [
+                format!("{} → {}", name(label), name(found)),
+                share(findings.certainty(sample)),
+            ],
+            colours: [VERMILION, FAINT],
+        }
+    };
+    let counts = format!("{} of {} {}", grouped(all.len()), grouped(data.len()), subject.set);
+    let subtitle = match shown.len() {
+        0 => format!("{counts}: every class was found"),
+        some if some < all.len() => {
+            format!("{counts}; the {some} most certain. True → found class, and its probability")
+        }
+        _ => format!("{counts}. True → found class, and its probability"),
+    };
+    let shown: Vec<_> = shown.iter().map(tile).collect();
+    tiles("Mistakes", &subtitle, 8, data, &shown)
+}
+
+/// One picture in steps of `step` degrees, counter-clockwise, with what the network takes each for.
+pub(crate) fn rotation(
+    subject: &Subject<'_>,
+    data: &Dataset,
+    sample: usize,
+    step: u32,
+) -> Result<Picture> {
+    let angles: Vec<u32> = (0..360).step_by(step as usize).collect();
+    let turn = |angle: &u32| rotated(data.image(sample), data.rows, data.cols, *angle);
+    let pictures: Vec<Vec<u8>> = angles.iter().map(turn).collect();
+    let probabilities = subject.probabilities(&pictures.concat())?;
+    let label = usize::from(data.labels[sample]);
+    let rows = probabilities.chunks_exact(subject.names.len());
+    let shown = angles.iter().zip(&pictures).zip(rows).map(|((angle, pixels), row)| {
+        let found = picomlp::argmax(row);
+        Tile {
+            pixels,
+            lines: [
+                format!("{}: {}", shorten(&subject.names[found], 6), share(row[found])),
+                format!("{angle}°"),
+            ],
+            colours: [if found == label { BLUE } else { VERMILION }, FAINT],
+        }
+    });
+    let shown: Vec<_> = shown.collect();
+    let subtitle = format!(
+        "Sample {}, a {}: the class found and its probability; blue is right, orange is wrong",
+        grouped(sample),
+        shorten(&subject.names[label], 20)
+    );
+    tiles("A digit that turns", &subtitle, 8, data, &shown)
+}
+
+/// The first `most` samples of each class, a row for each.
+pub(crate) fn samples(data: &Dataset, most: usize) -> Result<Picture> {
+    const SIDE: f64 = 52.0;
+    const STEP: f64 = 60.0;
+    let mut of_class = vec![Vec::new(); data.classes];
+    for (sample, label) in data.labels.iter().enumerate() {
+        of_class[usize::from(*label)].push(sample);
+    }
+    let names: Vec<String> =
+        (0..data.classes).map(|class| shorten(&data.class_name(class), 16)).collect();
+    let widest = names.iter().map(|name| text_width(name, 14.0)).fold(20.0, f64::max);
+    let (left, right) = (MARGIN + widest + 14.0, 100.0);
+    let (_, height) = fitted(data, SIDE);
+    let down = (height + STEP - SIDE).max(22.0);
+    let mut canvas = Canvas::new();
+    let subtitle = format!(
+        "{} samples of {}×{} pixels; right: the number of each class",
+        grouped(data.len()),
+        data.rows,
+        data.cols
+    );
+    canvas.title("Samples of each class", &subtitle);
+    for (class, (name, samples)) in names.iter().zip(&of_class).enumerate() {
+        let y = TITLE_HEIGHT + down * class as f64;
+        let base = y + height / 2.0 + 5.0;
+        canvas.text(left - 14.0, base, Font::new(14.0, Anchor::End).colour(INK).bold(), name);
+        for (place, &sample) in samples.iter().take(most).enumerate() {
+            let x = left + STEP * place as f64;
+            draw_digit(&mut canvas, data, data.image(sample), [x, y, SIDE])?;
+        }
+        let font = Font::new(12.5, Anchor::End).colour(FAINT);
+        let x = left + STEP * most as f64 + right - MARGIN - 14.0;
+        canvas.text(x, base, font, &grouped(samples.len()));
+    }
+    let height = TITLE_HEIGHT + down * data.classes as f64 + 10.0;
+    let width =
+        (left + STEP * most as f64 + right - 14.0).max(text_width(&subtitle, 12.5) + MARGIN);
+    Ok(canvas.finish(width, height, "Samples of each class"))
+}

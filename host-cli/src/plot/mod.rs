@@ -1,0 +1,102 @@
+//! Pictures of a training, a model and its data, as SVG, PNG or HTML.
+//!
+//! A picture is put together as SVG ([`svg`]); PNG is that SVG drawn by resvg with a font that is built in ([`png`]), so both
+//! show the same, and the same on every machine. Each kind of picture is a function from data to a [`Picture`]; `files` chooses
+//! among them for whole folders and reports.
+
+mod axes;
+mod colour;
+mod confusion;
+mod curves;
+mod files;
+mod findings;
+mod gallery;
+mod history;
+mod page;
+mod pca;
+mod png;
+mod rotate;
+mod svg;
+mod weights;
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+
+pub(crate) use confusion::{classes, confusion};
+pub(crate) use curves::curves;
+pub(crate) use files::{Show, check_folder, parts, write_folder};
+pub(crate) use findings::{Findings, Subject};
+pub(crate) use gallery::{mistakes, rotation, samples};
+pub(crate) use history::History;
+pub(crate) use page::{Part, pca as pca_page, report};
+pub(crate) use pca::Pca;
+pub(crate) use svg::Picture;
+pub(crate) use weights::weights;
+
+/// Misclassified digits in a gallery, unless said otherwise.
+pub(crate) const MISTAKES: usize = 40;
+/// Samples of each class, unless said otherwise.
+pub(crate) const SAMPLES: usize = 10;
+/// Units whose weights are shown, unless said otherwise.
+pub(crate) const TILES: usize = 100;
+/// Degrees from one picture of a turning digit to the next, unless said otherwise.
+pub(crate) const STEP: u32 = 15;
+
+/// What kind of file a picture is written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FileFormat {
+    /// Pixels, two for each unit of length.
+    Png,
+    /// Lines and text.
+    Svg,
+    /// A page to be turned with the mouse; `pca` alone.
+    Html,
+}
+
+/// `png` or `svg`.
+pub(crate) fn parse_picture_format(word: &str) -> Result<FileFormat, String> {
+    match FileFormat::from_str(word, false) {
+        Ok(format) if format != FileFormat::Html => Ok(format),
+        _ => Err("expected png or svg".to_owned()),
+    }
+}
+
+impl FileFormat {
+    /// What a file's ending says.
+    pub(crate) fn of(path: &Path) -> Option<Self> {
+        Self::from_str(path.extension()?.to_str()?, true).ok()
+    }
+
+    /// The file's ending.
+    pub(crate) const fn ending(self) -> &'static str {
+        match self {
+            Self::Png => "png",
+            Self::Svg => "svg",
+            Self::Html => "html",
+        }
+    }
+
+    /// Width and height of the file's picture, in pixels or units.
+    pub(crate) const fn size(self, picture: &Picture) -> (u32, u32) {
+        let scale = match self {
+            Self::Png => png::SCALE,
+            Self::Svg | Self::Html => 1,
+        };
+        (picture.width * scale, picture.height * scale)
+    }
+
+    /// The bytes of the file.
+    ///
+    /// # Errors
+    ///
+    /// If the picture cannot be drawn, or is to be a page.
+    pub(crate) fn encode(self, picture: &Picture) -> Result<Vec<u8>> {
+        match self {
+            Self::Png => png::render(picture),
+            Self::Svg => Ok(picture.svg.clone().into_bytes()),
+            Self::Html => bail!("only pca is written as HTML"),
+        }
+    }
+}
