@@ -2,9 +2,10 @@
 
 use crate::Error;
 use crate::kernels::{
-    Batch, Element, GradientSink, IntoBatch, Serial, Threads, scale, sum_of_squares,
+    Batch, Element, GradientSink, InputMap, IntoBatch, Serial, Threads, scale, sum_of_squares,
 };
-use crate::layers::Layer;
+use crate::layers::{AnyLayer, Layer, LayerList};
+use crate::loss::{Loss, Objective};
 use crate::math;
 use crate::network::{Part, backward, check_len, check_room, forward_and_loss_of};
 use crate::optim::BufferedOptimizer;
@@ -17,8 +18,8 @@ use crate::optim::BufferedOptimizer;
 /// bits of a `Trainer`'s.
 ///
 /// **A batch may be of any size.** What the scratch has no room for is done in chunks, whose sums over samples go on
-/// from one chunk to the next in the order of the samples: the bits do not depend on the scratch. (Layers that compare
-/// the samples of a batch, as batch normalisation does, see a chunk only: give them a scratch for the whole batch.)
+/// from one chunk to the next in the order of the samples: the bits do not depend on the scratch. [`must_be_whole`]
+/// says which networks cannot be trained in parts.
 ///
 /// ```
 /// use picomlp::optim::GroupRms;
@@ -50,6 +51,7 @@ pub struct BufferedTrainer<'a, N, O> {
     state: &'a mut [f32],
     scratch: &'a mut [f32],
     clip_norm: Option<f32>,
+    objective: Objective,
 }
 
 impl<'a, N: Layer, O: BufferedOptimizer> BufferedTrainer<'a, N, O> {
@@ -79,7 +81,26 @@ impl<'a, N: Layer, O: BufferedOptimizer> BufferedTrainer<'a, N, O> {
         check_len("state", state, optimizer.state_len_of(&net))?;
         check_room("scratch", scratch, net.train_scratch(1))?;
         optimizer.check()?;
-        Ok(Self { net, optimizer, params, gradient, state, scratch, clip_norm: None })
+        let objective = Objective::default();
+        Ok(Self { net, optimizer, params, gradient, state, scratch, clip_norm: None, objective })
+    }
+
+    /// As [`Trainer::with_loss`](crate::Trainer::with_loss).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] for a setting of the loss that makes no sense.
+    pub fn with_loss(mut self, loss: Loss) -> Result<Self, Error> {
+        loss.check()?;
+        self.objective.loss = loss;
+        Ok(self)
+    }
+
+    /// As [`Trainer::with_seed`](crate::Trainer::with_seed).
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64, steps: u64) -> Self {
+        self.objective = Objective { seed, step: steps, ..self.objective };
+        self
     }
 
     /// Shortens gradients that are longer than `most`: they are multiplied by `most/(norm + 1e-6)` where that is below
@@ -100,11 +121,12 @@ impl<'a, N: Layer, O: BufferedOptimizer> BufferedTrainer<'a, N, O> {
 
     /// One step: forward, loss and backward, chunk by chunk, then clipping and update. Allocates nothing.
     ///
-    /// Returns the mean loss of the batch before the update, in nats.
+    /// Returns the loss of the batch before the update, as [`Trainer::step`](crate::Trainer::step) does.
     ///
     /// # Errors
     ///
-    /// [`Error::EmptyBatch`], [`Error::InputWidth`], [`Error::BufferLength`] naming `labels`,
+    /// [`Error::EmptyBatch`], [`Error::BatchTooSmall`], [`Error::InputWidth`], [`Error::BufferLength`] naming `labels`,
+    /// [`Error::BufferTooShort`] if the batch must be whole and the scratch has no room for it,
     /// [`Error::LabelOutOfRange`] (numbered within its chunk), [`Error::LossNotFinite`],
     /// [`Error::GradientNotFinite`]. Parameters, state and optimizer are then as they were.
     pub fn step<'x>(&mut self, x: impl IntoBatch<'x>, labels: &[u8]) -> Result<f32, Error> {
@@ -124,62 +146,50 @@ impl<'a, N: Layer, O: BufferedOptimizer> BufferedTrainer<'a, N, O> {
         x: impl IntoBatch<'x>,
         labels: &[u8],
     ) -> Result<f32, Error> {
-        let x = x.into_batch(self.net.inputs())?;
-        let loss = self.sum_gradient(threads, x, labels)?;
-        let square = sum_of_squares(self.gradient);
+        let mut x = x.into_batch(self.net.inputs())?;
+        let mut labels = labels;
+        check_len("labels", labels, x.len())?;
+        let chunk = self.chunk(threads.count(), x)?;
+        let Self { net, optimizer, params, gradient, state, scratch, clip_norm, objective } = self;
+        let mut part = Part { objective, of: x.len(), first: 0, loss_before: 0.0 };
+        gradient.fill(0.0);
+        while x.len() > chunk {
+            let (here, rest) = x.split_at(chunk);
+            let (labels_here, labels_rest) = labels.split_at(chunk.min(labels.len()));
+            let mut pass =
+                forward_and_loss_of(part, threads, net, params, here, labels_here, scratch)?;
+            let sum = &mut Sum { params, gradient, more: true };
+            backward(threads, net, here, &mut pass, sum)?;
+            part = Part { first: part.first + chunk, loss_before: pass.loss_sum, ..part };
+            (x, labels) = (rest, labels_rest);
+        }
+        let mut pass = forward_and_loss_of(part, threads, net, params, x, labels, scratch)?;
+        backward(threads, net, x, &mut pass, &mut Sum { params, gradient, more: false })?;
+        let square = sum_of_squares(gradient);
         if !square.is_finite() {
             return Err(Error::GradientNotFinite);
         }
-        if let Some(most) = self.clip_norm {
+        if let Some(most) = *clip_norm {
             let factor = most / (math::sqrt(square) + 1e-6);
             if factor < 1.0 {
-                scale(self.gradient, factor);
+                scale(gradient, factor);
             }
         }
-        self.optimizer.apply(threads, &self.net, self.params, self.gradient, self.state)?;
-        Ok(loss)
+        optimizer.apply(threads, net, params, gradient, state)?;
+        pass.learn(net, params)?;
+        objective.step += 1;
+        Ok(pass.loss)
     }
 
-    /// The mean loss of the batch, and its gradient in `self.gradient`.
-    fn sum_gradient<T: Element>(
-        &mut self,
-        threads: &impl Threads,
-        mut x: Batch<'_, T>,
-        mut labels: &[u8],
-    ) -> Result<f32, Error> {
-        check_len("labels", labels, x.len())?;
-        let chunk = self.chunk(threads.count(), x.len())?;
-        let mut part = Part { of: x.len(), loss_before: 0.0 };
-        self.gradient.fill(0.0);
-        loop {
-            let (here, rest) = x.split_at(chunk.min(x.len()));
-            let (labels_here, labels_rest) = labels.split_at(here.len().min(labels.len()));
-            let (params, gradient) = (&*self.params, &mut *self.gradient);
-            let pass = forward_and_loss_of(
-                part,
-                threads,
-                &self.net,
-                params,
-                here,
-                labels_here,
-                self.scratch,
-            )?;
-            let loss = pass.loss;
-            part.loss_before = pass.loss_sum;
-            let more = !rest.is_empty();
-            backward(threads, &self.net, here, pass, &mut Sum { params, gradient, more })?;
-            if !more {
-                return Ok(loss);
-            }
-            (x, labels) = (rest, labels_rest);
-        }
-    }
-
-    /// The most samples of `batch` that the scratch has room for.
-    fn chunk(&self, threads: usize, batch: usize) -> Result<usize, Error> {
+    /// The most samples of `x` that the scratch has room for.
+    fn chunk<T: Element>(&self, threads: usize, x: Batch<'_, T>) -> Result<usize, Error> {
+        let batch = x.len();
         let fits = |samples| self.net.train_scratch_on(threads, samples) <= self.scratch.len();
         if fits(batch) {
             return Ok(batch);
+        }
+        if must_be_whole(&self.net, x.map())? {
+            check_room("scratch", self.scratch, self.net.train_scratch_on(threads, batch))?;
         }
         // `fits(low)` and not `fits(high)`, or `low` is 0.
         let (mut low, mut high) = (0, batch);
@@ -209,6 +219,22 @@ impl<'a, N: Layer, O: BufferedOptimizer> BufferedTrainer<'a, N, O> {
     pub fn optimizer_mut(&mut self) -> &mut O {
         &mut self.optimizer
     }
+}
+
+/// Whether this network, on inputs that are read like this, needs a scratch for the whole batch.
+///
+/// So does batch normalisation, which compares the samples of a batch; and a first dense layer without a bias on inputs
+/// with a shift, since what the shift adds to its gradient comes from the sums that a bias would have.
+///
+/// # Errors
+///
+/// [`Error::TooManyLayers`] if the network has more than [`MAX_LAYERS`](crate::layers::MAX_LAYERS).
+pub fn must_be_whole(net: &impl Layer, map: InputMap) -> Result<bool, Error> {
+    let mut layers = LayerList::new();
+    net.describe(&mut layers)?;
+    let no_bias = matches!(layers.first(), Some(AnyLayer::Dense(dense))
+        if dense.params() == dense.inputs() * dense.outputs());
+    Ok(net.least_batch() > 1 || (no_bias && map.shift != 0.0))
 }
 
 /// Adds to the gradient, in the order of the samples.

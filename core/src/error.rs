@@ -49,6 +49,18 @@ pub enum Error {
     },
     /// A batch without samples.
     EmptyBatch,
+    /// A batch of too few samples to be trained on: batch normalisation needs two.
+    BatchTooSmall {
+        /// The least number of samples.
+        needed: usize,
+        /// Samples in the batch.
+        got: usize,
+    },
+    /// A batch normalisation cannot be folded, since no dense layer stands before it.
+    CannotFold {
+        /// The layer, counted from 0.
+        layer: usize,
+    },
     /// The loss is NaN or infinite, so its gradient would ruin the parameters. They are as they were.
     LossNotFinite,
     /// The square of the gradient's norm is NaN or infinite, so no step can be scaled by it. The parameters are as they
@@ -103,6 +115,16 @@ impl fmt::Display for Error {
                 write!(f, "label {label} (number {index}) is not below the {classes} classes")
             }
             Self::EmptyBatch => write!(f, "the batch has no sample"),
+            Self::BatchTooSmall { needed, got } => {
+                write!(
+                    f,
+                    "the batch has {got} samples, the network is trained on {needed} at least"
+                )
+            }
+            Self::CannotFold { layer } => write!(
+                f,
+                "layer {layer} is a batch normalisation without a dense layer before it, and cannot be folded"
+            ),
             Self::LossNotFinite => write!(f, "the loss is not a finite number"),
             Self::GradientNotFinite => write!(f, "the gradient's norm is not a finite number"),
             Self::ZeroSize { what } => write!(f, "`{what}` is 0, expected at least 1"),

@@ -44,6 +44,7 @@ mod init;
 mod int8;
 pub mod kernels;
 pub mod layers;
+mod loss;
 pub mod math;
 mod network;
 pub mod optim;
@@ -53,11 +54,15 @@ mod samples;
 mod trainer;
 
 pub use blob::{Model, QuantizedModel};
-pub use buffered::BufferedTrainer;
+pub use buffered::{BufferedTrainer, must_be_whole};
 pub use error::Error;
 pub use init::Init;
 pub use kernels::{Batch, Element, InputMap, IntoBatch, Serial, Threads};
-pub use layers::{AnyLayer, Chain, Dense, FixedLayer, Layer, Mlp, Relu, Sequential};
+pub use layers::{
+    AnyLayer, BatchNorm, Chain, Dense, DenseNoBias, Dropout, FixedLayer, Layer, LayerNorm,
+    LeakyRelu, Mlp, Relu, Sequential, Sigmoid, Tanh,
+};
+pub use loss::{Loss, LossKind, Objective};
 pub use network::{Network, argmax};
 pub use optim::{Adam, AdamW, Momentum, Optimizer, RmsProp, Sgd, WeightDecay};
 pub use samples::{Sample, Samples, StoredSamples};

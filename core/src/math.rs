@@ -1,7 +1,7 @@
 //! Every function that is more than an addition, a multiplication or a division: the one place that defines them.
 //!
-//! `exp` is our own, since it must have a SIMD twin with the same bits; the rest is `libm`. None depends on
-//! the target. Their errors, in units in the last place of the exact result, are tested against f64.
+//! `exp`, `sigmoid` and `tanh` are our own, since they must have SIMD twins with the same bits; the rest is `libm`.
+//! None depends on the target. Their errors, in units in the last place of the exact result, are tested against f64.
 
 /// What `exp` computes with; its SIMD twin in `kernels` uses the same numbers in the same order.
 ///
@@ -46,6 +46,45 @@ pub fn exp(x: f32) -> f32 {
     let half = n >> 1;
     let power = |n: i32| f32::from_bits(((n.wrapping_add(127)) as u32) << 23);
     p * power(half) * power(n.wrapping_sub(half))
+}
+
+/// The logistic function `1/(1 + e⁻ˣ)`, within 3 units in the last place; 0 where it would be subnormal (below -87.3).
+#[inline]
+#[must_use]
+pub fn sigmoid(x: f32) -> f32 {
+    if x < exp_constants::LOWEST {
+        return 0.0;
+    }
+    1.0 / (1.0 + exp(-x))
+}
+
+/// What `tanh` computes with, as [`exp_constants`]: near zero `x + x³·P(x²)`, elsewhere `1 - 2/(e²ˣ + 1)`.
+///
+/// Source of the split and the polynomial: Moshier, Cephes, `tanhf.c`.
+pub(crate) mod tanh_constants {
+    /// Below it the other form would lose digits to cancellation.
+    pub(crate) const NEAR_ZERO: f32 = 0.625;
+    /// Highest power first.
+    pub(crate) const POLYNOMIAL: [f32; 5] =
+        [-5.704_988_7e-3, 2.063_909e-2, -5.373_971_6e-2, 0.133_314_42, -0.333_332_8];
+}
+
+/// The hyperbolic tangent, within 2 units in the last place.
+#[inline]
+#[must_use]
+pub fn tanh(x: f32) -> f32 {
+    use tanh_constants as c;
+    let size = x.abs();
+    if size < c::NEAR_ZERO {
+        let square = x * x;
+        let mut p = c::POLYNOMIAL[0];
+        for coefficient in c::POLYNOMIAL.iter().skip(1) {
+            p = p * square + coefficient;
+        }
+        return p * square * x + x;
+    }
+    // An infinite exponential makes the quotient 0 and the result 1.
+    (1.0 - 2.0 / (exp(size + size) + 1.0)).copysign(x)
 }
 
 /// Natural logarithm (`libm::logf`), within 1 unit in the last place.
@@ -110,6 +149,49 @@ mod tests {
         assert!(exp(88.72).is_finite());
         assert_eq!(exp(88.73), f32::INFINITY);
         assert!(exp(f32::NAN).is_nan());
+    }
+
+    /// The largest error of `f` between two numbers, in steps of a few thousandths.
+    fn worst(f: fn(f32) -> f32, exact: fn(f64) -> f64, from: f32, to: f32) -> (f64, f32) {
+        let (mut worst, mut x) = ((0.0, 0.0), from);
+        while x < to {
+            let error = ulps(f(x).abs(), exact(f64::from(x)).abs());
+            if error > worst.0 {
+                worst = (error, x);
+            }
+            x += 0.000_37;
+        }
+        worst
+    }
+
+    #[test]
+    fn sigmoid_stays_within_3_ulps_and_ends_in_zero_and_one() {
+        let worst = worst(sigmoid, |x| 1.0 / (1.0 + libm::exp(-x)), -87.3, 20.0);
+        assert!(worst.0 <= 3.0, "{} ulps at {}", worst.0, worst.1);
+        assert_eq!(sigmoid(0.0), 0.5);
+        assert_eq!([-87.4, -1e30, f32::NEG_INFINITY].map(sigmoid), [0.0; 3]);
+        assert_eq!([20.0, 1e30, f32::INFINITY].map(sigmoid), [1.0; 3]);
+        assert!(sigmoid(f32::NAN).is_nan());
+    }
+
+    #[test]
+    fn tanh_stays_within_2_ulps_and_ends_in_minus_one_and_one() {
+        let worst = worst(tanh, libm::tanh, -12.0, 12.0);
+        assert!(worst.0 <= 2.0, "{} ulps at {}", worst.0, worst.1);
+        // Around each power of two, down to where the result is its argument.
+        for power in -120..3 {
+            let mut x = libm::ldexp(1.0, power) as f32;
+            for _ in 0..500 {
+                let error = ulps(tanh(x), libm::tanh(f64::from(x)));
+                assert!(error <= 2.0, "{error} ulps at {x}");
+                assert_eq!(tanh(-x), -tanh(x));
+                x *= 1.001_3;
+            }
+        }
+        assert_eq!([20.0, 1e30, f32::INFINITY].map(tanh), [1.0; 3]);
+        assert_eq!([-20.0, -1e30, f32::NEG_INFINITY].map(tanh), [-1.0; 3]);
+        assert_eq!(tanh(-0.0).to_bits(), 0, "as with every sum");
+        assert!(tanh(f32::NAN).is_nan());
     }
 
     #[test]

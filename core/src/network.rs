@@ -2,9 +2,9 @@
 
 use crate::Error;
 use crate::init::Init;
-use crate::kernels::softmax::cross_entropy;
 use crate::kernels::{Batch, Element, GradientSink, IntoBatch, Serial, Threads};
-use crate::layers::{Ends, Layer, Memory};
+use crate::layers::{Ends, Layer, Memory, Mode, Room, Sequential, fold};
+use crate::loss::Objective;
 
 /// The checked calls, for every [`Layer`] and chain of layers.
 pub trait Network: Layer {
@@ -40,25 +40,61 @@ pub trait Network: Layer {
         let x = x.into_batch(self.inputs())?;
         check_len("y", y, x.len() * self.outputs())?;
         check_room("scratch", scratch, x.len() * self.between())?;
-        self.forward_pass(&Serial, params, x, y, scratch)
+        let room = Room { between: scratch, kept: &mut [] };
+        self.forward_pass(&Serial, Mode::Infer, params, x, y, room)
     }
 
-    /// The mean softmax cross-entropy of a batch in nats, and its gradient in `gradient`.
+    /// Rewrites `params` to those of the network in use, in which each batch normalisation has been worked into the
+    /// dense layer before it and there is no dropout; returns that network and its parameters, which stand first.
+    ///
+    /// The outputs are those of this network's [`forward`](Self::forward) up to rounding; `docs/numerics.md` has the
+    /// bound. A network without either layer comes back as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BufferLength`] naming `params`; [`Error::CannotFold`] if a batch normalisation does not follow a dense
+    /// layer; [`Error::TooManyLayers`]. `params` is then unchanged.
+    fn fold<'p>(&self, params: &'p mut [f32]) -> Result<(Sequential, &'p mut [f32]), Error> {
+        check_len("params", params, self.params())?;
+        let (net, len) = fold(self, params)?;
+        Ok((net, params.get_mut(..len).unwrap_or_default()))
+    }
+
+    /// The mean softmax cross-entropy of a batch in nats, and its gradient in `gradient`:
+    /// [`gradient_of`](Self::gradient_of) the default [`Objective`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`gradient_of`](Self::gradient_of).
+    fn gradient<'x>(
+        &self,
+        params: &[f32],
+        x: impl IntoBatch<'x>,
+        labels: &[u8],
+        gradient: &mut [f32],
+        scratch: &mut [f32],
+    ) -> Result<f32, Error> {
+        self.gradient_of(&Objective::default(), params, x, labels, gradient, scratch)
+    }
+
+    /// The loss of a batch in a training step, and its gradient in `gradient`.
     ///
     /// The pass that an optimizer's step fuses with its update, kept: for gradient checks, and for whoever has a
     /// use for the gradient.
     ///
     /// # Shapes
     ///
-    /// `gradient: [params]`, laid out as `params`; `scratch` as long as
+    /// `gradient: [params]`, laid out as `params`, 0 for those that no gradient moves; `scratch` as long as
     /// [`train_scratch`](Layer::train_scratch)`(batch)` or longer.
     ///
     /// # Errors
     ///
-    /// Those of [`forward`](Self::forward), [`Error::EmptyBatch`], [`Error::LabelOutOfRange`], and
-    /// [`Error::LossNotFinite`]; `gradient` is then unchanged.
-    fn gradient<'x>(
+    /// Those of [`forward`](Self::forward), [`Error::EmptyBatch`], [`Error::BatchTooSmall`],
+    /// [`Error::LabelOutOfRange`], [`Error::LossNotFinite`], and [`Error::Setting`] for a loss that makes no sense;
+    /// `gradient` is then unchanged.
+    fn gradient_of<'x>(
         &self,
+        objective: &Objective,
         params: &[f32],
         x: impl IntoBatch<'x>,
         labels: &[u8],
@@ -68,10 +104,11 @@ pub trait Network: Layer {
         check_len("params", params, self.params())?;
         check_len("gradient", gradient, self.params())?;
         let x = x.into_batch(self.inputs())?;
-        let pass = forward_and_loss(&Serial, self, params, x, labels, scratch)?;
-        let loss = pass.loss;
-        backward(&Serial, self, x, pass, &mut Keep { params, gradient })?;
-        Ok(loss)
+        objective.loss.check()?;
+        let mut pass = forward_and_loss(&Serial, self, objective, params, x, labels, scratch)?;
+        gradient.fill(0.0);
+        backward(&Serial, self, x, &mut pass, &mut Keep { params, gradient })?;
+        Ok(pass.loss)
     }
 }
 
@@ -79,21 +116,37 @@ impl<L: Layer + ?Sized> Network for L {}
 
 /// What a forward pass leaves for the way back.
 pub(crate) struct Pass<'a> {
-    /// The mean loss of the batch; of a part, what it and the parts before it add to that.
+    /// The loss of the batch; of a part, what it and the parts before it add to that.
     pub(crate) loss: f32,
-    /// The sum of the losses, of the parts before too.
+    /// The sum of the losses of the samples, of the parts before too.
     pub(crate) loss_sum: f32,
-    logits: &'a [f32],
-    d_logits: &'a mut [f32],
+    mode: Mode,
+    outputs: &'a [f32],
+    d_outputs: &'a mut [f32],
     memory: Memory<'a>,
+}
+
+impl Pass<'_> {
+    /// Moves the parameters that no gradient moves.
+    pub(crate) fn learn<N: Layer + ?Sized>(
+        &mut self,
+        net: &N,
+        params: &mut [f32],
+    ) -> Result<(), Error> {
+        let batch = self.outputs.len() / net.outputs().max(1);
+        net.learn(params, self.memory.kept, batch)
+    }
 }
 
 /// A part of a batch that is too large for the scratch.
 #[derive(Clone, Copy)]
-pub(crate) struct Part {
+pub(crate) struct Part<'a> {
+    pub(crate) objective: &'a Objective,
     /// Samples in the whole batch.
     pub(crate) of: usize,
-    /// The sum of the losses of all samples before.
+    /// Samples in the parts before.
+    pub(crate) first: usize,
+    /// The sum of their losses.
     pub(crate) loss_before: f32,
 }
 
@@ -101,18 +154,19 @@ pub(crate) struct Part {
 pub(crate) fn forward_and_loss<'a, N: Layer + ?Sized, T: Element>(
     threads: &impl Threads,
     net: &N,
+    objective: &Objective,
     params: &[f32],
     x: Batch<'_, T>,
     labels: &[u8],
     scratch: &'a mut [f32],
 ) -> Result<Pass<'a>, Error> {
-    let whole = Part { of: x.len(), loss_before: 0.0 };
+    let whole = Part { objective, of: x.len(), first: 0, loss_before: 0.0 };
     forward_and_loss_of(whole, threads, net, params, x, labels, scratch)
 }
 
 /// As [`forward_and_loss`], of a part of a batch.
 pub(crate) fn forward_and_loss_of<'a, N: Layer + ?Sized, T: Element>(
-    part: Part,
+    part: Part<'_>,
     threads: &impl Threads,
     net: &N,
     params: &[f32],
@@ -125,6 +179,9 @@ pub(crate) fn forward_and_loss_of<'a, N: Layer + ?Sized, T: Element>(
     if batch == 0 {
         return Err(Error::EmptyBatch);
     }
+    if part.of < net.least_batch() {
+        return Err(Error::BatchTooSmall { needed: net.least_batch(), got: batch });
+    }
     check_len("labels", labels, batch)?;
     check_labels(labels, classes)?;
     let (needed, got) = (net.train_scratch_on(threads.count(), batch), scratch.len());
@@ -132,30 +189,27 @@ pub(crate) fn forward_and_loss_of<'a, N: Layer + ?Sized, T: Element>(
     if got < needed {
         return Err(too_short);
     }
+    let objective = part.objective;
+    let mode = Mode::training(objective.seed, objective.step).starting_at(part.first);
     // The hidden layers' values come first: in an aligned scratch their rows are then aligned for vectors.
     let between_len = batch * net.between();
     let (between, rest) = scratch.split_at_mut_checked(between_len).ok_or(too_short)?;
     let (d_between, rest) = rest.split_at_mut_checked(between_len).ok_or(too_short)?;
-    let (logits, rest) = rest.split_at_mut_checked(batch * classes).ok_or(too_short)?;
-    let (d_logits, work) = rest.split_at_mut_checked(batch * classes).ok_or(too_short)?;
+    let (outputs, rest) = rest.split_at_mut_checked(batch * classes).ok_or(too_short)?;
+    let (d_outputs, rest) = rest.split_at_mut_checked(batch * classes).ok_or(too_short)?;
+    let kept_len = net.kept().len(mode, batch);
+    let (kept, work) = rest.split_at_mut_checked(kept_len).ok_or(too_short)?;
 
-    net.forward_pass(threads, params, x, logits, between)?;
-    for (d_logit, logit) in d_logits.iter_mut().zip(logits.iter()) {
-        *d_logit = *logit;
+    net.forward_pass(threads, mode, params, x, outputs, Room { between, kept })?;
+    for (d_output, output) in d_outputs.iter_mut().zip(outputs.iter()) {
+        *d_output = *output;
     }
-    let share = 1.0 / part.of as f32;
-    let loss_sum = if part.of == batch {
-        cross_entropy(d_logits, labels, share)
-    } else {
-        // One by one, since the sum over samples goes on from that of the parts before.
-        let samples = d_logits.chunks_exact_mut(classes).zip(labels.chunks(1));
-        samples.fold(part.loss_before, |sum, (d_logits, label)| {
-            sum + cross_entropy(d_logits, label, share)
-        })
-    };
+    let (loss_sum, share) =
+        objective.loss.gradient_of_part(d_outputs, labels, part.of, part.loss_before);
     let loss = loss_sum * share;
     if loss.is_finite() {
-        Ok(Pass { loss, loss_sum, logits, d_logits, memory: Memory { between, d_between, work } })
+        let memory = Memory { between, d_between, kept, work };
+        Ok(Pass { loss, loss_sum, mode, outputs, d_outputs, memory })
     } else {
         Err(Error::LossNotFinite)
     }
@@ -166,11 +220,13 @@ pub(crate) fn backward<N: Layer + ?Sized, T: Element>(
     threads: &impl Threads,
     net: &N,
     x: Batch<'_, T>,
-    pass: Pass<'_>,
+    pass: &mut Pass<'_>,
     sink: &mut impl GradientSink,
 ) -> Result<(), Error> {
-    let ends = Ends { x, y: pass.logits, d_y: pass.d_logits, d_x: None };
-    net.backward_pass(threads, 0, sink, ends, pass.memory)
+    let ends = Ends { x, y: pass.outputs, d_y: pass.d_outputs, d_x: None };
+    let Memory { between, d_between, kept, work } = &mut pass.memory;
+    let memory = Memory { between, d_between, kept, work };
+    net.backward_pass(threads, pass.mode, 0, sink, ends, memory)
 }
 
 /// Keeps the gradient instead of using it.

@@ -18,6 +18,8 @@ pub enum Purpose {
     Shuffle = 2,
     /// Which samples are held out: for validation (turn 0), for testing (turn 1), in which fold (turn 2).
     Split = 3,
+    /// Which values dropout drops; the turns are the step, the layer and the sample in the batch.
+    Dropout = 4,
 }
 
 /// A stream of random numbers (Xoshiro128++, which is fast on 32-bit machines).
@@ -28,8 +30,20 @@ impl Stream {
     /// The stream of this `seed`, `purpose` and `turn`.
     #[must_use]
     pub fn new(seed: u64, purpose: Purpose, turn: u64) -> Self {
-        let key = mix(mix(mix(seed) ^ purpose as u64) ^ turn);
+        Self::of(seed, purpose, &[turn])
+    }
+
+    /// The stream of this `seed`, `purpose` and several turns within turns.
+    #[must_use]
+    pub fn of(seed: u64, purpose: Purpose, turns: &[u64]) -> Self {
+        let key = turns.iter().fold(mix(mix(seed) ^ purpose as u64), |key, turn| mix(key ^ turn));
         Self(Xoshiro128PlusPlus::seed_from_u64(key))
+    }
+
+    /// 32 random bits.
+    #[inline]
+    pub fn bits(&mut self) -> u32 {
+        self.0.next_u32()
     }
 
     /// Uniform in `[-1, 1)`: a multiple of 2⁻²³, made from integer bits, so that every machine agrees.

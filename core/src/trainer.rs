@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::kernels::{IntoBatch, Serial, Threads};
 use crate::layers::Layer;
+use crate::loss::{Loss, Objective};
 use crate::network::{backward, check_len, check_room, forward_and_loss};
 use crate::optim::Optimizer;
 use crate::samples::{Sample, Samples};
@@ -38,6 +39,7 @@ pub struct Trainer<'a, N, O> {
     params: &'a mut [f32],
     state: &'a mut [f32],
     scratch: &'a mut [f32],
+    objective: Objective,
 }
 
 impl<'a, N: Layer, O: Optimizer> Trainer<'a, N, O> {
@@ -63,17 +65,38 @@ impl<'a, N: Layer, O: Optimizer> Trainer<'a, N, O> {
         check_len("state", state, optimizer.state_per_param() * net.params())?;
         check_room("scratch", scratch, net.train_scratch(1))?;
         optimizer.check()?;
-        Ok(Self { net, optimizer, params, state, scratch })
+        let objective = Objective::default();
+        Ok(Self { net, optimizer, params, state, scratch, objective })
+    }
+
+    /// The same, to make another loss small than the mean softmax cross-entropy.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] for a setting of the loss that makes no sense.
+    pub fn with_loss(mut self, loss: Loss) -> Result<Self, Error> {
+        loss.check()?;
+        self.objective.loss = loss;
+        Ok(self)
+    }
+
+    /// The same, dropping what `seed` says, as if `steps` steps had been made before.
+    ///
+    /// Without this call the seed is 0. Only dropout draws random numbers.
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64, steps: u64) -> Self {
+        self.objective = Objective { seed, step: steps, ..self.objective };
+        self
     }
 
     /// One step: forward, loss, backward and update. Allocates nothing.
     ///
-    /// Returns the mean loss of the batch before the update, in nats. Every sample counts alike in the step,
-    /// however many there are.
+    /// Returns the loss of the batch before the update: the mean over its samples, unless the [`Loss`] is a sum.
+    /// Every sample counts alike in the step, however many there are.
     ///
     /// # Errors
     ///
-    /// [`Error::EmptyBatch`], [`Error::InputWidth`], [`Error::BufferLength`] naming `labels`,
+    /// [`Error::EmptyBatch`], [`Error::BatchTooSmall`], [`Error::InputWidth`], [`Error::BufferLength`] naming `labels`,
     /// [`Error::LabelOutOfRange`], [`Error::BufferTooShort`] if the scratch is too short for so many samples,
     /// [`Error::LossNotFinite`]. Parameters, state and optimizer are then as they were.
     pub fn step<'x>(&mut self, x: impl IntoBatch<'x>, labels: &[u8]) -> Result<f32, Error> {
@@ -94,11 +117,13 @@ impl<'a, N: Layer, O: Optimizer> Trainer<'a, N, O> {
         labels: &[u8],
     ) -> Result<f32, Error> {
         let x = x.into_batch(self.net.inputs())?;
-        let pass = forward_and_loss(threads, &self.net, self.params, x, labels, self.scratch)?;
-        let loss = pass.loss;
-        let mut step = self.optimizer.step(self.params, self.state)?;
-        backward(threads, &self.net, x, pass, &mut step)?;
-        Ok(loss)
+        let Self { net, params, objective, .. } = self;
+        let mut pass = forward_and_loss(threads, net, objective, params, x, labels, self.scratch)?;
+        let mut step = self.optimizer.step(params, self.state)?;
+        backward(threads, net, x, &mut pass, &mut step)?;
+        pass.learn(net, params)?;
+        self.objective.step += 1;
+        Ok(pass.loss)
     }
 
     /// One step on each sample of a source, in its order.

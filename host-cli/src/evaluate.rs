@@ -1,8 +1,9 @@
 //! How well a network does on a labelled set.
 
 use anyhow::Result;
-use picomlp::kernels::softmax_cross_entropy;
-use picomlp::{Batch, InputMap, Layer, Network, QuantizedModel, Sequential, Threads, argmax};
+use picomlp::{
+    Batch, InputMap, Layer, Loss, LossKind, Network, QuantizedModel, Sequential, Threads, argmax,
+};
 use rayon::prelude::*;
 
 use crate::Pool;
@@ -18,7 +19,7 @@ pub struct Evaluation {
     pub samples: usize,
     /// Samples whose class was found.
     pub correct: usize,
-    /// Mean softmax cross-entropy in nats.
+    /// Mean loss, without smoothing: cross-entropy in nats, or squared error summed over the classes.
     pub loss: f64,
     /// Counts, `[true class][found class]`.
     pub confusion: Vec<Vec<usize>>,
@@ -44,8 +45,9 @@ pub fn evaluate<N: Layer + Sync>(
     data: &Dataset,
     map: InputMap,
     order: &[u32],
+    loss: LossKind,
 ) -> Result<Evaluation> {
-    in_batches(pool, net.outputs(), data, order, || {
+    in_batches(pool, net.outputs(), data, order, Loss::new(loss), || {
         let mut scratch = vec![0.0; net.infer_scratch(BATCH)];
         move |order: &[u32], logits: &mut [f32]| {
             let x = Batch::gather(&data.images, data.pixels(), order)?.with_map(map);
@@ -64,9 +66,10 @@ pub fn evaluate_int8(
     model: &QuantizedModel<'_, Sequential>,
     data: &Dataset,
     order: &[u32],
+    loss: LossKind,
 ) -> Result<Evaluation> {
     let outputs = model.net().outputs();
-    in_batches(pool, outputs, data, order, || {
+    in_batches(pool, outputs, data, order, Loss::new(loss), || {
         let mut scratch = vec![0; model.scratch_len()];
         move |order: &[u32], logits: &mut [f32]| {
             for (&sample, logits) in order.iter().zip(logits.chunks_exact_mut(outputs)) {
@@ -97,11 +100,12 @@ fn in_batches<F: FnMut(&[u32], &mut [f32]) -> Result<()>>(
     classes: usize,
     data: &Dataset,
     order: &[u32],
+    loss: Loss,
     runner: impl Fn() -> F + Sync,
 ) -> Result<Evaluation> {
     // Whole batches for each thread; results are added in the order of the samples, however many there are.
     let part = order.len().div_ceil(pool.count()).next_multiple_of(BATCH).max(BATCH);
-    let run = |order: &[u32]| batches(classes, &data.labels, order, runner());
+    let run = |order: &[u32]| batches(classes, &data.labels, order, loss, runner());
     let parts: Result<Vec<_>> = pool.run(|| order.par_chunks(part).map(run).collect());
     let mut confusion = vec![vec![0; classes]; classes];
     let mut loss = 0.0;
@@ -120,6 +124,7 @@ fn batches(
     classes: usize,
     all_labels: &[u8],
     order: &[u32],
+    loss: Loss,
     mut run: impl FnMut(&[u32], &mut [f32]) -> Result<()>,
 ) -> Result<(Vec<Vec<usize>>, Vec<f64>)> {
     let mut logits = vec![0.0; BATCH * classes];
@@ -134,7 +139,7 @@ fn batches(
         for (logits, &label) in logits.chunks_exact(classes).zip(&labels) {
             confusion[usize::from(label)][argmax(logits)] += 1;
         }
-        losses.push(f64::from(softmax_cross_entropy(logits, &labels, 1.0)));
+        losses.push(f64::from(loss.sum(logits, &labels)));
     }
     Ok((confusion, losses))
 }

@@ -7,6 +7,8 @@
 mod blob;
 mod gradients;
 mod int8;
+mod layer_gradients;
+mod layer_kinds;
 mod layering;
 mod optimizers;
 mod protocol;

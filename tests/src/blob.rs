@@ -6,8 +6,8 @@ use picomlp::blob::{
 };
 use picomlp::fingerprint::{FNV_OFFSET, fingerprint, fnv1a};
 use picomlp::{
-    AnyLayer, Batch, Chain, Dense, Error, FixedLayer, Init, InputMap, Layer, Mlp, Model, Network,
-    QuantizedModel, Relu, Sequential,
+    AnyLayer, Batch, Chain, Dense, Error, FixedLayer, Init, InputMap, Layer, LossKind, Mlp, Model,
+    Network, QuantizedModel, Relu, Sequential,
 };
 
 type Net = Mlp<6, 5, 3>;
@@ -122,6 +122,7 @@ fn provenance() -> Provenance<'static> {
         train_samples: 60_000,
         test_samples: 10_000,
         test_accuracy: 0.975,
+        loss: LossKind::CrossEntropy,
         command: COMMAND,
     }
 }
@@ -423,7 +424,7 @@ fn hostile_words_under_right_checksums_are_refused_as_malformed() {
         (layer(0, 1), MAX, "its parameters are not those of its layers"),
         (layer(0, 1), 0, "its layers do not fit together"),
         (layer(0, 2), MAX, "its layers do not fit together"),
-        (layer(1, 1), 6, "a relu changes its width"),
+        (layer(1, 1), 6, "an activation or a normalisation changes its width"),
         (layer(2, 1), MAX, "its layers do not fit together"),
         (layer(2, 2), MAX, "its parameters are not those of its layers"),
         (layer(2, 2), 0, "its layers do not fit together"),

@@ -2,11 +2,11 @@
 //! same, and f64 where it is only near.
 
 use picomlp::kernels::Serial;
-use picomlp::layers::for_each_group;
+use picomlp::layers::{LayerList, for_each_group};
 use picomlp::optim::{AnyOptimizer, BufferedOptimizer, GroupRms};
 use picomlp::{
-    Adam, AdamW, Batch, BufferedTrainer, Error, Init, InputMap, Layer, Mlp, Momentum, Network,
-    Optimizer, RmsProp, Sequential, Sgd, Threads, Trainer, WeightDecay,
+    Adam, AdamW, AnyLayer, Batch, BufferedTrainer, Error, Init, InputMap, Layer, Mlp, Momentum,
+    Network, Optimizer, RmsProp, Sequential, Sgd, Threads, Trainer, WeightDecay, must_be_whole,
 };
 
 use crate::reference::{U, gamma};
@@ -164,6 +164,68 @@ fn a_batch_larger_than_the_scratch_gives_the_same_bits_in_chunks_of_any_size() {
             }
         }
     }
+}
+
+/// These layers, a dense one of 131-43 first.
+fn with_layers(layers: &[AnyLayer]) -> Sequential {
+    let mut list = LayerList::new();
+    layers.iter().for_each(|layer| list.push(*layer).unwrap());
+    Sequential::new(list).unwrap()
+}
+
+#[test]
+fn layers_that_look_at_one_sample_give_the_same_bits_in_chunks_of_any_size() {
+    let net = with_layers(&[
+        AnyLayer::dense(131, 43),
+        AnyLayer::layer_norm(43, 1e-5),
+        AnyLayer::sigmoid(43),
+        AnyLayer::dropout(43, 0.25),
+        AnyLayer::dense_no_bias(43, 10),
+    ]);
+    let data = Data::new(131, MAPS[1]);
+    for o in [any(0.0), any(0.1).weights_only()] {
+        let expected = fused(&net, o, &data, 1);
+        for (threads, chunk) in [(1, SAMPLES), (1, 1), (3, 2), (1, 33), (1, 64)] {
+            let got = buffered(&net, o, &data, threads, chunk, None);
+            assert!(got == expected, "{threads} threads, chunks of {chunk}");
+        }
+    }
+}
+
+#[test]
+fn running_statistics_do_not_decay_and_a_batch_that_must_be_whole_is_not_cut() {
+    let net = with_layers(&[
+        AnyLayer::dense(131, 43),
+        AnyLayer::batch_norm(43, 1e-5, 0.1),
+        AnyLayer::relu(43),
+        AnyLayer::dense(43, 10),
+    ]);
+    let no_bias = with_layers(&[AnyLayer::dense_no_bias(131, 10)]);
+    let decay = any(0.5);
+    for map in MAPS {
+        let data = Data::new(131, map);
+        assert!(buffered(&net, decay, &data, 1, SAMPLES, None) == fused(&net, decay, &data, 1));
+        assert_eq!(must_be_whole(&net, map), Ok(true));
+        assert_eq!(must_be_whole(&free(), map), Ok(false));
+        assert_eq!(must_be_whole(&no_bias, map), Ok(map.shift != 0.0));
+        let whole = fused(&no_bias, decay, &data, 1);
+        assert!(buffered(&no_bias, decay, &data, 1, SAMPLES, None) == whole);
+    }
+    let data = Data::new(131, MAPS[1]);
+    let (mut params, mut gradient) = (initial(&no_bias), vec![0.0; no_bias.params()]);
+    let mut scratch = vec![0.0; no_bias.train_scratch(SAMPLES - 1)];
+    let needed = no_bias.train_scratch(SAMPLES);
+    let expected = Error::BufferTooShort { what: "scratch", needed, got: scratch.len() };
+    let mut trainer =
+        BufferedTrainer::new(no_bias, decay, &mut params, &mut gradient, &mut [], &mut scratch)
+            .unwrap();
+    let refused = trainer.step_on(&Backwards(1), data.batch(131), &data.labels);
+    assert_eq!(refused.unwrap_err(), expected);
+}
+
+/// SGD with L2.
+fn any(decay: f32) -> WeightDecay<AnyOptimizer> {
+    WeightDecay::l2(AnyOptimizer::Sgd(Sgd::new(0.1)), decay)
 }
 
 #[test]

@@ -7,6 +7,8 @@
 //! sections 3.1 and 3.3): beside each exact value goes a bound on the distance of the f32 one, and each
 //! operation's rule says what it adds. f64's own rounding, 2⁻²⁹ of f32's, is left out of these bounds.
 
+use core::ops::{Add, Div, Mul, Sub};
+
 /// Unit roundoff of f32.
 pub(crate) const U: f64 = 1.0 / (1u32 << 24) as f64;
 
@@ -32,10 +34,75 @@ impl Near {
     fn size(self) -> f64 {
         self.exact.abs() + self.error
     }
+
+    /// With so many roundings more.
+    fn rounded(self, n: usize) -> Self {
+        Self { error: self.error + gamma(n, U) * self.size(), ..self }
+    }
+
+    /// On which side of zero it is; panics if f32 may see it on the other: take another seed.
+    pub(crate) fn is_positive(self) -> bool {
+        assert!(
+            self.exact.abs() > self.error,
+            "a hidden unit is within {:e} of the kink",
+            self.error
+        );
+        self.exact > 0.0
+    }
+
+    /// A function whose slope is nowhere steeper than `slope`, and which f32 finds within so many roundings.
+    pub(crate) fn map(self, f: impl Fn(f64) -> f64, slope: f64, roundings: f64) -> Self {
+        let inherited = Self { exact: f(self.exact), error: slope * self.error };
+        Self { error: inherited.error + roundings * U * inherited.size(), ..inherited }
+    }
+
+    /// `1/√x`: the slope is steepest, `½x^(-3/2)`, at the smallest number that f32 may have there; two roundings.
+    pub(crate) fn rsqrt(self) -> Self {
+        let least = self.exact - self.error;
+        assert!(least > 0.0, "a variance may be 0");
+        Self { exact: 1.0 / self.exact.sqrt(), error: 0.5 * least.powf(-1.5) * self.error }
+            .rounded(2)
+    }
+}
+
+impl Add for Near {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { exact: self.exact + other.exact, error: self.error + other.error }.rounded(1)
+    }
+}
+
+impl Sub for Near {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self { exact: self.exact - other.exact, error: self.error + other.error }.rounded(1)
+    }
+}
+
+impl Mul for Near {
+    type Output = Self;
+
+    fn mul(self, other: Self) -> Self {
+        let inherited = self.size() * other.error + self.error * other.exact.abs();
+        Self { exact: self.exact * other.exact, error: inherited }.rounded(1)
+    }
+}
+
+/// By a number without error.
+impl Div for Near {
+    type Output = Self;
+
+    fn div(self, other: Self) -> Self {
+        assert!(other.error == 0.0);
+        let by = other.exact;
+        Self { exact: self.exact / by, error: self.error / by.abs() }.rounded(1)
+    }
 }
 
 /// `Σ a·b` in f32, each product and each sum rounded. Terms with an exact zero add nothing, so round nothing.
-fn sum(terms: impl Iterator<Item = (Near, Near)>) -> Near {
+pub(crate) fn sum(terms: impl Iterator<Item = (Near, Near)>) -> Near {
     let (mut exact, mut size, mut inherited, mut n) = (0.0, 0.0, 0.0, 0);
     for (a, b) in terms {
         exact += a.exact * b.exact;
@@ -180,12 +247,25 @@ fn nears(values: &[f32]) -> Vec<Near> {
 }
 
 fn relu(y: Near) -> Near {
-    assert!(y.exact.abs() > y.error, "a hidden unit is within {:e} of the kink", y.error);
-    if y.exact > 0.0 { y } else { Near::default() }
+    if y.is_positive() { y } else { Near::default() }
 }
 
 /// The loss of one sample, and the gradient at its logits divided by the batch.
 fn softmax_cross_entropy(z: &[Near], label: usize, batch: usize) -> (Near, Vec<Near>) {
+    smoothed_cross_entropy(z, label, 0.0, batch)
+}
+
+/// The same with label smoothing. The loss has no bound then: only its gradient has.
+pub(crate) fn smoothed_cross_entropy(
+    z: &[Near],
+    label: usize,
+    smoothing: f64,
+    batch: usize,
+) -> (Near, Vec<Near>) {
+    let target = |class: usize| {
+        let spread = smoothing / z.len() as f64;
+        if class == label { 1.0 - smoothing + spread } else { spread }
+    };
     let max = z.iter().fold(f64::NEG_INFINITY, |max, z| max.max(z.exact));
     let max_error = z.iter().fold(0.0, |error: f64, z| error.max(z.error));
     // The largest one is taken out; f32 may take another one for it, but then no further away than this.
@@ -211,9 +291,11 @@ fn softmax_cross_entropy(z: &[Near], label: usize, batch: usize) -> (Near, Vec<N
         .enumerate()
         .map(|(class, z)| {
             let p = z.exact.exp() / sum;
-            let exact = p - f64::from(u8::from(class == label));
+            let exact = p - target(class);
             // The subtraction, the rounding of 1/batch and the product with it: three roundings.
             let error = p_relative * p + gamma(3, U) * (exact.abs() + p_relative * p);
+            // With smoothing two targets instead of one, each off by a rounding, and one subtraction more.
+            let error = if smoothing > 0.0 { error + gamma(4, U) * (p + 1.0) } else { error };
             Near { exact: exact * share, error: error * share }
         })
         .collect();

@@ -9,11 +9,11 @@ use picomlp::{
 };
 use picomlp_tests::golden_run;
 
-fn bits(values: &[f32]) -> Vec<u32> {
+pub(crate) fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|v| v.to_bits()).collect()
 }
 
-fn pixels(len: usize, seed: u64) -> Vec<u8> {
+pub(crate) fn pixels(len: usize, seed: u64) -> Vec<u8> {
     let mut pixels = vec![0; len];
     picomlp_fixtures::sparse_pixels(&mut pixels, seed, 128);
     pixels
@@ -23,17 +23,17 @@ fn floats(pixels: &[u8]) -> Vec<f32> {
     pixels.iter().map(|p| f32::from(*p) * PIXEL_SCALE).collect()
 }
 
-fn labels(len: usize, classes: usize) -> Vec<u8> {
+pub(crate) fn labels(len: usize, classes: usize) -> Vec<u8> {
     (0..len).map(|s| (s * s % classes) as u8).collect()
 }
 
-fn initial(net: &impl Layer, seed: u64) -> Vec<f32> {
+pub(crate) fn initial(net: &impl Layer, seed: u64) -> Vec<f32> {
     let mut params = vec![f32::NAN; net.params()];
     net.init(&mut params, Init::He, seed).unwrap();
     params
 }
 
-fn forward<T: Element>(net: &impl Layer, params: &[f32], x: &[T]) -> Vec<f32> {
+pub(crate) fn forward<T: Element>(net: &impl Layer, params: &[f32], x: &[T]) -> Vec<f32> {
     let x = Batch::rows(x, net.inputs()).unwrap();
     let mut y = vec![f32::NAN; x.len() * net.outputs()];
     net.forward(params, x, &mut y, &mut vec![f32::NAN; net.infer_scratch(x.len())]).unwrap();
@@ -162,7 +162,7 @@ fn golden_run_ends_in_the_fingerprint_of_every_machine() {
 }
 
 /// Claims to have so many threads, and does what could be done at once in the wrong order.
-struct Backwards(usize);
+pub(crate) struct Backwards(pub(crate) usize);
 
 impl Threads for Backwards {
     fn count(&self) -> usize {

@@ -7,12 +7,13 @@ use super::{BlobError, Input, Provenance};
 use crate::fingerprint::{FNV_OFFSET, fingerprint, fnv1a};
 use crate::int8;
 use crate::kernels::InputMap;
-use crate::layers::{AnyLayer, Layer, LayerList, hidden_outputs};
+use crate::layers::{AnyLayer, Layer, LayerList, hidden_outputs, in_use};
 
 /// What goes into a blob.
 #[derive(Clone, Copy, Debug)]
 pub struct Contents<'a, N: ?Sized> {
-    /// The network.
+    /// The network; its dropout is left out, and its batch normalisation must have been
+    /// [folded](crate::Network::fold).
     pub net: &'a N,
     /// Its parameters, `[params]`.
     pub params: &'a [f32],
@@ -247,8 +248,12 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
         {
             return malformed("its self-test does not fit its layers");
         }
-        let mut layers = LayerList::new();
-        self.net.describe(&mut layers).map_err(|_| BlobError::TooLarge)?;
+        let layers = in_use(self.net).map_err(|_| BlobError::TooLarge)?;
+        if layers.iter().any(|layer| matches!(layer, AnyLayer::BatchNorm(_))) {
+            return malformed(
+                "it has a batch normalisation, which Network::fold works into another layer",
+            );
+        }
         let traced = hidden_outputs(&layers).and_then(|hidden| hidden.checked_mul(vectors));
         if !self.self_test_layers.is_empty() && Some(self.self_test_layers.len()) != traced {
             return malformed("its self-test's layers do not fit its layers");
@@ -339,11 +344,18 @@ impl Layout {
 }
 
 fn layer_row(layer: &AnyLayer) -> [u8; ROW] {
-    let kind = match layer {
-        AnyLayer::Dense(_) => layer_kind::DENSE,
-        AnyLayer::Relu(_) => layer_kind::RELU,
+    let (kind, setting) = match layer {
+        AnyLayer::Dense(layer) if layer.has_bias() => (layer_kind::DENSE, 0.0),
+        AnyLayer::Dense(_) => (layer_kind::DENSE_NO_BIAS, 0.0),
+        AnyLayer::Relu(_) => (layer_kind::RELU, 0.0),
+        AnyLayer::LeakyRelu(layer) => (layer_kind::LEAKY_RELU, layer.slope()),
+        AnyLayer::Sigmoid(_) => (layer_kind::SIGMOID, 0.0),
+        AnyLayer::Tanh(_) => (layer_kind::TANH, 0.0),
+        AnyLayer::LayerNorm(layer) => (layer_kind::LAYER_NORM, layer.epsilon()),
+        // `layout` has refused the one and left out the other.
+        AnyLayer::BatchNorm(_) | AnyLayer::Dropout(_) => (0, 0.0),
     };
-    row([kind, layer.inputs() as u32, layer.outputs() as u32, 0])
+    row([kind, layer.inputs() as u32, layer.outputs() as u32, f32::to_bits(setting)])
 }
 
 fn row(fields: [u32; 4]) -> [u8; ROW] {

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::format::VERSION;
-use crate::layers::{AnyLayer, Layer, MAX_LAYERS};
+use crate::layers::{AnyLayer, MAX_LAYERS};
 
 /// Why bytes are not a blob that can be used here; the first check that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,9 +96,7 @@ struct LayerName(Option<AnyLayer>);
 impl fmt::Display for LayerName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some(layer) => {
-                write!(f, "{} {}→{}", layer.name(), layer.inputs(), layer.outputs())
-            }
+            Some(layer) => write!(f, "{layer}"),
             None => f.write_str("no more layers"),
         }
     }

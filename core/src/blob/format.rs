@@ -30,6 +30,11 @@ pub(super) mod at {
 pub(super) mod layer_kind {
     pub(crate) const DENSE: u32 = 1;
     pub(crate) const RELU: u32 = 2;
+    pub(crate) const LEAKY_RELU: u32 = 3;
+    pub(crate) const SIGMOID: u32 = 4;
+    pub(crate) const TANH: u32 = 5;
+    pub(crate) const LAYER_NORM: u32 = 6;
+    pub(crate) const DENSE_NO_BIAS: u32 = 7;
 }
 
 /// What a section holds, in the section table.

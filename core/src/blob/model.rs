@@ -2,8 +2,9 @@
 
 use super::{Blob, BlobError, SelfTestFailure};
 use crate::Error;
-use crate::kernels::{Batch, Element, InputMap, IntoBatch, softmax};
-use crate::layers::{FixedLayer, Layer, LayerList, Sequential};
+use crate::kernels::{Batch, Element, InputMap, IntoBatch};
+use crate::layers::{FixedLayer, Layer, Sequential, in_use};
+use crate::loss::LossKind;
 use crate::network::{Network, argmax, check_len, check_room};
 
 /// A network that can be checked against, or made from, a blob's layer table.
@@ -19,8 +20,7 @@ pub trait FromBlob: Layer + Sized {
 impl<N: FixedLayer> FromBlob for N {
     fn from_blob(blob: &Blob<'_>) -> Result<Self, BlobError> {
         let net = Self::default();
-        let mut layers = LayerList::new();
-        net.describe(&mut layers).map_err(|_| BlobError::TooLarge)?;
+        let layers = in_use(&net).map_err(|_| BlobError::TooLarge)?;
         for layer in 0..layers.len().max(blob.layer_count()) {
             let expected = layers.get(layer).copied();
             let got = if layer < blob.layer_count() { Some(blob.layer(layer)?) } else { None };
@@ -107,7 +107,7 @@ impl<'a, N: Layer> Model<'a, N> {
         Ok(argmax(self.logits(x, scratch)?))
     }
 
-    /// The probability of each class: the softmax of the logits.
+    /// The probability of each class, as [`LossKind::probabilities`] finds it from the outputs.
     ///
     /// # Shapes
     ///
@@ -127,8 +127,14 @@ impl<'a, N: Layer> Model<'a, N> {
         for (p, z) in probabilities.iter_mut().zip(logits) {
             *p = *z;
         }
-        softmax(probabilities);
+        self.loss_kind().probabilities(probabilities);
         Ok(())
+    }
+
+    /// The loss that it was trained with; cross-entropy if the blob does not say where the model comes from.
+    #[must_use]
+    pub fn loss_kind(&self) -> LossKind {
+        self.blob.loss_kind()
     }
 
     /// The samples, read as the blob says that pixels are read. What is not pixels is taken as it is.

@@ -1,6 +1,7 @@
 //! Where a model comes from.
 
 use super::format::{u32_at, u64_at};
+use crate::loss::LossKind;
 
 /// How a model was made: enough to make it again, and to know what it was measured at.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -25,6 +26,8 @@ pub struct Provenance<'a> {
     pub test_samples: u32,
     /// Share of the test samples that were classified rightly.
     pub test_accuracy: f32,
+    /// The loss.
+    pub loss: LossKind,
     /// The command that repeats the run, in words for a shell.
     pub command: &'a str,
 }
@@ -80,7 +83,10 @@ impl<'a> Provenance<'a> {
             self.train_samples,
             self.test_samples,
             self.test_accuracy.to_bits(),
-            0,
+            match self.loss {
+                LossKind::CrossEntropy => 0,
+                LossKind::SquaredError => 1,
+            },
         ];
         let words = words.into_iter().flat_map(u64::to_le_bytes);
         let halves = halves.into_iter().flat_map(u32::to_le_bytes);
@@ -107,6 +113,10 @@ impl<'a> Provenance<'a> {
             train_samples: u32_at(fixed, 40),
             test_samples: u32_at(fixed, 44),
             test_accuracy: f32::from_bits(u32_at(fixed, 48)),
+            loss: match u32_at(fixed, 52) {
+                1 => LossKind::SquaredError,
+                _ => LossKind::CrossEntropy,
+            },
             command: core::str::from_utf8(command).ok()?,
         })
     }

@@ -9,9 +9,11 @@ use super::format::{
     u64_at,
 };
 use super::{BlobError, Provenance, SelfTest};
+use crate::Error;
 use crate::int8::{dense_len, hidden_layers, section_len};
 use crate::kernels::{InputMap, Int8Row};
 use crate::layers::{AnyLayer, Layer, LayerList, Sequential};
+use crate::loss::LossKind;
 
 /// A blob whose header, checksums and tables have been found sound. Borrows the bytes; copies nothing.
 #[derive(Clone, Copy, Debug)]
@@ -172,20 +174,36 @@ impl<'a> Blob<'a> {
                 .describe(&mut layers)
                 .map_err(|_| BlobError::Malformed { what: "it has too many layers" })?;
         }
-        Sequential::new(layers)
-            .map_err(|_| BlobError::Malformed { what: "its layers do not fit together" })
+        Sequential::new(layers).map_err(|error| BlobError::Malformed {
+            what: match error {
+                Error::Setting { .. } => "a slope or an epsilon in its layers makes no sense",
+                _ => "its layers do not fit together",
+            },
+        })
     }
 
     /// Row `i` of the layer table.
     pub(super) fn layer(&self, i: usize) -> Result<AnyLayer, BlobError> {
         let row = HEADER + ROW * i;
-        let [kind, inputs, outputs] = [0, 4, 8].map(|field| u32_at(self.bytes, row + field));
-        match kind {
-            layer_kind::DENSE => Ok(AnyLayer::dense(inputs as usize, outputs as usize)),
-            layer_kind::RELU if inputs == outputs => Ok(AnyLayer::relu(inputs as usize)),
-            layer_kind::RELU => Err(BlobError::Malformed { what: "a relu changes its width" }),
-            _ => Err(BlobError::Malformed { what: "it has a layer of an unknown kind" }),
+        let [kind, inputs, outputs, setting] =
+            [0, 4, 8, 12].map(|field| u32_at(self.bytes, row + field));
+        let (inputs, outputs) = (inputs as usize, outputs as usize);
+        let setting = f32::from_bits(setting);
+        let layer = match kind {
+            layer_kind::DENSE => return Ok(AnyLayer::dense(inputs, outputs)),
+            layer_kind::DENSE_NO_BIAS => return Ok(AnyLayer::dense_no_bias(inputs, outputs)),
+            layer_kind::RELU => AnyLayer::relu(inputs),
+            layer_kind::LEAKY_RELU => AnyLayer::leaky_relu(inputs, setting),
+            layer_kind::SIGMOID => AnyLayer::sigmoid(inputs),
+            layer_kind::TANH => AnyLayer::tanh(inputs),
+            layer_kind::LAYER_NORM => AnyLayer::layer_norm(inputs, setting),
+            _ => return Err(BlobError::Malformed { what: "it has a layer of an unknown kind" }),
+        };
+        if inputs != outputs {
+            let what = "an activation or a normalisation changes its width";
+            return Err(BlobError::Malformed { what });
         }
+        Ok(layer)
     }
 
     /// Layers in the table.
@@ -280,6 +298,12 @@ impl<'a> Blob<'a> {
     #[must_use]
     pub fn provenance(&self) -> Option<Provenance<'a>> {
         Provenance::from_bytes(self.section(section::PROVENANCE)?)
+    }
+
+    /// The loss that it was trained with; cross-entropy if it does not say where the model comes from.
+    #[must_use]
+    pub fn loss_kind(&self) -> LossKind {
+        self.provenance().map_or(LossKind::CrossEntropy, |provenance| provenance.loss)
     }
 
     /// The self-test vectors, if it has some.

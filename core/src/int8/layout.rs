@@ -57,7 +57,9 @@ pub(crate) const fn dense_len(inputs: usize, outputs: usize) -> Option<usize> {
 /// layers of at most 65,536 inputs with one ReLU between each two.
 pub(crate) fn hidden_layers(layers: &[AnyLayer]) -> Result<usize, usize> {
     let fits = |i: usize, layer: &AnyLayer| match layer {
-        AnyLayer::Dense(dense) => i.is_multiple_of(2) && dense.inputs() <= MOST_INPUTS,
+        AnyLayer::Dense(dense) => {
+            i.is_multiple_of(2) && dense.has_bias() && dense.inputs() <= MOST_INPUTS
+        }
         AnyLayer::Relu(_) if !i.is_multiple_of(2) => i + 1 < layers.len(),
         _ => false,
     };

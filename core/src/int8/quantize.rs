@@ -98,7 +98,7 @@ impl Floats<'_> {
                     _ => 0,
                 })
             };
-            for pair in self.weights.chunks(2 * outputs) {
+            for pair in self.weights.chunks((2 * outputs).max(1)) {
                 let (first, second) = pair.split_at(outputs.min(pair.len()));
                 for word in pack_int8(quantized(first), quantized(second)) {
                     take(&word.to_le_bytes());

@@ -18,7 +18,7 @@ use super::{Batch, Element, TILE, Threads};
 ///
 /// # Shapes
 ///
-/// `x: [batch][IN]`, `weights: [IN][OUT]`, `bias: [OUT]`, `y: [batch][OUT]`, overwritten.
+/// `x: [batch][IN]`, `weights: [IN][OUT]`, `bias: [OUT]`, or empty for none, `y: [batch][OUT]`, overwritten.
 ///
 /// # Panics
 ///
@@ -31,27 +31,27 @@ pub fn dense_forward<T: Element>(
     bias: &[f32],
     y: &mut [f32],
 ) {
-    check(x, weights, bias, y);
-    forward(threads, x, weights, bias, y);
+    let outputs = check(x, weights, bias, y);
+    forward(threads, x, weights, bias, outputs, y);
 }
 
-/// [`dense_forward`] of slices that have been checked.
+/// [`dense_forward`] of slices that have been checked, for a layer of so many outputs.
 #[inline]
 pub(crate) fn forward<T: Element>(
     threads: &impl Threads,
     x: Batch<'_, T>,
     weights: &[f32],
     bias: &[f32],
+    outputs: usize,
     y: &mut [f32],
 ) {
     if LEAN {
-        return lean::forward(x, weights, bias, y);
+        return lean::forward(x, weights, bias, outputs, y);
     }
-    let outputs = bias.len();
     if outputs == 0 {
         return;
     }
-    for_each_block(outputs, &mut Begin { shift: x.map().shift, weights, bias, y });
+    for_each_block(outputs, &mut Begin { shift: x.map().shift, weights, bias, outputs, y });
     let parts = parts(threads, x.len() * weights.len());
     over_samples(threads, parts, x, outputs, y, &|x, y| add_products(x, weights, outputs, y));
 }
@@ -60,14 +60,16 @@ pub(crate) fn forward<T: Element>(
 struct Begin<'a> {
     shift: f32,
     weights: &'a [f32],
+    /// Empty if there is none: then the sums begin with zeros.
     bias: &'a [f32],
+    outputs: usize,
     y: &'a mut [f32],
 }
 
 impl ForEachBlock for Begin<'_> {
     #[inline(always)]
     fn block<C: Columns>(&mut self, at: usize) {
-        let outputs = self.bias.len();
+        let outputs = self.outputs;
         let mut begin = C::load(self.bias.get(at..).unwrap_or_default());
         begin.add(C::zero());
         if self.shift != 0.0 {
@@ -212,10 +214,10 @@ pub fn dense_forward_scalar<T: Element>(
     bias: &[f32],
     y: &mut [f32],
 ) {
-    check(x, weights, bias, y);
-    let (map, outputs) = (x.map(), bias.len());
+    let outputs = check(x, weights, bias, y);
+    let map = x.map();
     for o in 0..outputs {
-        let mut begin = bias[o] + 0.0;
+        let mut begin = bias.get(o).unwrap_or(&0.0) + 0.0;
         if map.shift != 0.0 {
             let mut sum = 0.0;
             for i in 0..x.width() {
@@ -234,9 +236,11 @@ pub fn dense_forward_scalar<T: Element>(
 }
 
 #[inline]
-fn check<T: Element>(x: Batch<'_, T>, weights: &[f32], bias: &[f32], y: &[f32]) {
-    assert!(weights.len() == x.width() * bias.len(), "dense_forward: weights are not [IN][OUT]");
-    assert!(y.len() == x.len() * bias.len(), "dense_forward: y is not [batch][OUT]");
+fn check<T: Element>(x: Batch<'_, T>, weights: &[f32], bias: &[f32], y: &[f32]) -> usize {
+    let outputs = if bias.is_empty() { weights.len() / x.width() } else { bias.len() };
+    assert!(weights.len() == x.width() * outputs, "dense_forward: weights are not [IN][OUT]");
+    assert!(y.len() == x.len() * outputs, "dense_forward: y is not [batch][OUT]");
+    outputs
 }
 
 #[cfg(test)]
@@ -258,7 +262,7 @@ mod tests {
             assert_same_bits(&y, &expected, case);
             dense_forward(&Halves(3), x, &weights, &bias, &mut y);
             assert_same_bits(&y, &expected, case);
-            lean::forward(x, &weights, &bias, &mut y);
+            lean::forward(x, &weights, &bias, outputs, &mut y);
             assert_same_bits(&y, &expected, case);
         }
     }
@@ -288,6 +292,27 @@ mod tests {
         );
         assert_eq!(picked[..10], all[30..40]);
         assert_eq!(picked[10..], all[10..20]);
+    }
+
+    #[test]
+    fn no_bias_gives_the_bits_of_a_bias_of_zeros() {
+        for case in cases() {
+            let Case { batch, inputs, outputs } = case;
+            let (pixels, weights) = (case.pixels(), case.values(inputs * outputs, 1));
+            for map in [u8::MAP].into_iter().chain(MAPS) {
+                let x = Batch::rows(&pixels, inputs).unwrap().with_map(map);
+                let (mut y, mut expected) =
+                    (vec![9.0; batch * outputs], vec![9.0; batch * outputs]);
+                dense_forward(&Serial, x, &weights, &vec![0.0; outputs], &mut expected);
+                dense_forward(&Serial, x, &weights, &[], &mut y);
+                assert_same_bits(&y, &expected, &case);
+                dense_forward_scalar(x, &weights, &[], &mut y);
+                assert_same_bits(&y, &expected, &case);
+                y.fill(9.0);
+                lean::forward(x, &weights, &[], outputs, &mut y);
+                assert_same_bits(&y, &expected, &case);
+            }
+        }
     }
 
     #[test]

@@ -487,6 +487,77 @@ mod tests {
         }
     }
 
+    /// Adds to what is there, as a batch in parts asks for; remembers which parameters came as a bias.
+    struct Adder<'a> {
+        gradient: &'a mut [f32],
+        bias: &'a mut [bool],
+        more: bool,
+    }
+
+    impl GradientSink for Adder<'_> {
+        type Part<'p>
+            = Adder<'p>
+        where
+            Self: 'p;
+
+        fn params(&self) -> &[f32] {
+            &[]
+        }
+
+        fn take(&mut self, at: usize, gradient: &[f32]) {
+            self.gradient[at..at + gradient.len()].copy_from_slice(gradient);
+        }
+
+        fn take_bias(&mut self, at: usize, gradient: &[f32]) {
+            self.take(at, gradient);
+            self.bias[at..at + gradient.len()].fill(true);
+        }
+
+        fn take_zeros(&mut self, _at: usize, _len: usize) {}
+
+        fn split_at(&mut self, at: usize) -> (Adder<'_>, Adder<'_>) {
+            let (gradient, bias) = (self.gradient.split_at_mut(at), self.bias.split_at_mut(at));
+            (
+                Adder { gradient: gradient.0, bias: bias.0, more: self.more },
+                Adder { gradient: gradient.1, bias: bias.1, more: self.more },
+            )
+        }
+
+        fn summed(&self, at: usize, len: usize) -> Option<&[f32]> {
+            self.gradient.get(at..at + len)
+        }
+
+        fn more_follows(&self) -> bool {
+            self.more
+        }
+    }
+
+    #[test]
+    fn sums_go_on_from_those_of_the_samples_before_and_a_bias_is_given_as_one() {
+        for case in cases() {
+            let Case { batch, inputs, outputs } = case;
+            let (pixels, d_y) = (case.pixels(), case.values(batch * outputs, 3));
+            let len = inputs * outputs + outputs;
+            let (mut work, maps) = (vec![0.0; update_work(outputs, batch, 1)], MAPS);
+            for (map, more) in maps.into_iter().chain([u8::MAP]).zip([true, false].repeat(9)) {
+                let x = Batch::rows(&pixels, inputs).unwrap().with_map(map);
+                let mut given = |update: &mut dyn FnMut(&mut Adder<'_>, &mut [f32])| {
+                    let (mut gradient, mut bias) = (case.values(len, 4), vec![false; len]);
+                    let mut sink = Adder { gradient: &mut gradient, bias: &mut bias, more };
+                    update(&mut sink, &mut work);
+                    let is_bias = bias.iter().position(|bias| *bias).unwrap_or(len);
+                    assert_eq!(is_bias, len - outputs, "{case:?}");
+                    gradient
+                };
+                let expected = given(&mut |sink, _| dense_update_scalar(x, &d_y, 0, sink));
+                let fast = given(&mut |sink, work| dense_update(&Serial, x, &d_y, 0, sink, work));
+                assert_same_bits(&fast, &expected, &case);
+                let lean = given(&mut |sink, work| lean::update(x, &d_y, outputs, 0, sink, work));
+                assert_same_bits(&lean, &expected, &case);
+            }
+        }
+    }
+
     #[test]
     fn an_input_that_is_zero_in_every_sample_has_a_gradient_of_positive_zero() {
         let x = Batch::rows(&[0u8, 1, 0, 2], 2).unwrap();

@@ -50,6 +50,28 @@ pub(crate) fn map_two_with(
     }
 }
 
+/// `x = f(x, [a, b, …])` for all values of several slices of one length.
+#[inline(always)]
+pub(crate) fn map_with_all<const N: usize>(
+    values: &mut [f32],
+    others: [&[f32]; N],
+    f: impl Fn(f32x16, [f32x16; N]) -> f32x16,
+) {
+    let (chunks, tail) = values.as_chunks_mut::<16>();
+    for (i, chunk) in chunks.iter_mut().enumerate() {
+        let others = others.map(|other| match other.as_chunks::<16>().0.get(i) {
+            Some(chunk) => f32x16::new(*chunk),
+            None => f32x16::ZERO,
+        });
+        *chunk = f(f32x16::new(*chunk), others).to_array();
+    }
+    if !tail.is_empty() {
+        let others = others.map(|other| padded(other.as_chunks::<16>().1));
+        let result = f(padded(tail), others).to_array();
+        put(tail, result);
+    }
+}
+
 /// A piece of fewer than 16 values, and zeros.
 #[inline(always)]
 pub(crate) fn padded(tail: &[f32]) -> f32x16 {

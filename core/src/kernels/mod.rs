@@ -12,6 +12,7 @@
 //! (`bits`), so that nothing is ever sorted, listed or copied. Without vector registers, one short list of a sample's nonzero inputs
 //! takes the masks' place (`lean`).
 
+mod activations;
 pub(crate) mod adam;
 #[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf"))]
 mod arm;
@@ -24,21 +25,29 @@ mod columns;
 pub(crate) mod dense_forward;
 pub(crate) mod dense_input_gradient;
 pub(crate) mod dense_update;
+mod dropout;
 mod element;
 mod exp;
 mod int8;
 mod lanes;
 mod lean;
 mod momentum;
+mod norm;
 pub(crate) mod relu;
 mod rms_prop;
 mod scale;
 pub(crate) mod sgd;
 pub(crate) mod softmax;
+mod squared_error;
 #[cfg(test)]
 mod testing;
 mod threads;
 
+pub use activations::{
+    leaky_relu, leaky_relu_gradient, leaky_relu_gradient_scalar, leaky_relu_scalar, sigmoid,
+    sigmoid_gradient, sigmoid_gradient_scalar, sigmoid_scalar, tanh, tanh_gradient,
+    tanh_gradient_scalar, tanh_scalar,
+};
 pub use adam::{AdamCoefficients, adam, adam_scalar};
 pub use batch::{Batch, IntoBatch};
 pub use bits::{transpose64, transpose64_scalar};
@@ -47,6 +56,7 @@ pub use dense_input_gradient::{
     dense_input_gradient, dense_input_gradient_scalar, input_gradient_work,
 };
 pub use dense_update::{GradientSink, dense_update, dense_update_scalar, update_work};
+pub use dropout::dropout;
 pub use element::{Element, InputMap, PIXEL_SCALE};
 pub use exp::{exp, exp_scalar};
 pub use int8::{
@@ -56,13 +66,24 @@ pub use int8::{
 };
 pub use lean::Nonzeros;
 pub use momentum::{MomentumCoefficients, momentum, momentum_scalar};
+pub(crate) use norm::add_scale_gradient;
+pub use norm::{
+    column_statistics, column_statistics_scalar, normalise_columns, normalise_columns_gradient,
+    normalise_columns_gradient_scalar, normalise_columns_scalar, normalise_rows,
+    normalise_rows_gradient, normalise_rows_gradient_scalar, normalise_rows_scalar, scale_columns,
+    scale_columns_scalar, scale_gradient, scale_gradient_scalar,
+};
 pub use relu::{relu, relu_gradient, relu_gradient_scalar, relu_scalar};
 pub use rms_prop::{RmsPropCoefficients, rms_prop, rms_prop_scalar};
 pub use scale::{
     add_scaled, add_scaled_scalar, scale, scale_scalar, sum_of_squares, sum_of_squares_scalar,
 };
 pub use sgd::{sgd, sgd_scalar};
-pub use softmax::{softmax, softmax_cross_entropy, softmax_cross_entropy_scalar};
+pub use softmax::{
+    smoothed_cross_entropy, smoothed_cross_entropy_scalar, softmax, softmax_cross_entropy,
+    softmax_cross_entropy_scalar,
+};
+pub use squared_error::squared_error;
 pub use threads::{Serial, Threads};
 pub(crate) use threads::{parts, share};
 

@@ -4,6 +4,9 @@
 //! is taken out first, so no `exp` overflows and the sum is at least 1; Blanchard, Higham and Higham, "Accurately
 //! computing the log-sum-exp and softmax functions", IMA J. Numer. Anal. 41(4), 2021, algorithm 4.1.
 //!
+//! With label smoothing (Szegedy et al., "Rethinking the Inception architecture", CVPR 2016, section 7) the label's 1 is
+//! another distribution `t`: `loss = ln Σⱼ exp(zⱼ - max) - Σⱼ tⱼ·(zⱼ - max)`, `∂loss/∂zⱼ = softmax(z)ⱼ - tⱼ`.
+//!
 //! Exponentials are taken over 16 samples' logits at once, so that no lane is idle whatever the class count.
 
 use super::exp::{exp, exp_scalar};
@@ -25,18 +28,40 @@ const GROUP: usize = 16;
 #[inline]
 pub fn softmax_cross_entropy(logits: &mut [f32], labels: &[u8], scale: f32) -> f32 {
     check(logits, labels);
-    cross_entropy(logits, labels, scale)
+    cross_entropy(logits, labels, scale, 0.0)
 }
 
-/// [`softmax_cross_entropy`] of the samples that are there.
+/// As [`softmax_cross_entropy`], with the share `smoothing` of each label spread over all classes alike.
+///
+/// The target is `1 - smoothing + smoothing/classes` for the label and `smoothing/classes` for the others.
+///
+/// # Panics
+///
+/// As [`softmax_cross_entropy`].
 #[inline]
-pub(crate) fn cross_entropy(logits: &mut [f32], labels: &[u8], scale: f32) -> f32 {
-    if LEAN { run_scalar(logits, labels, scale) } else { run(logits, labels, scale, exp) }
+pub fn smoothed_cross_entropy(
+    logits: &mut [f32],
+    labels: &[u8],
+    scale: f32,
+    smoothing: f32,
+) -> f32 {
+    check(logits, labels);
+    cross_entropy(logits, labels, scale, smoothing)
+}
+
+/// [`smoothed_cross_entropy`] of the samples that are there.
+#[inline]
+pub(crate) fn cross_entropy(logits: &mut [f32], labels: &[u8], scale: f32, smoothing: f32) -> f32 {
+    if LEAN {
+        run_scalar(logits, labels, scale, smoothing)
+    } else {
+        run(logits, labels, scale, smoothing, exp)
+    }
 }
 
 #[inline(never)] // one copy, made by the core's own settings
-fn run_scalar(logits: &mut [f32], labels: &[u8], scale: f32) -> f32 {
-    run(logits, labels, scale, exp_scalar)
+fn run_scalar(logits: &mut [f32], labels: &[u8], scale: f32, smoothing: f32) -> f32 {
+    run(logits, labels, scale, smoothing, exp_scalar)
 }
 
 /// Replaces the logits of one sample by the probabilities of its classes.
@@ -54,7 +79,22 @@ pub fn softmax(logits: &mut [f32]) {
 /// As [`softmax_cross_entropy`].
 pub fn softmax_cross_entropy_scalar(logits: &mut [f32], labels: &[u8], scale: f32) -> f32 {
     check(logits, labels);
-    run_scalar(logits, labels, scale)
+    run_scalar(logits, labels, scale, 0.0)
+}
+
+/// What [`smoothed_cross_entropy`] must give, one exponential at a time.
+///
+/// # Panics
+///
+/// As [`softmax_cross_entropy`].
+pub fn smoothed_cross_entropy_scalar(
+    logits: &mut [f32],
+    labels: &[u8],
+    scale: f32,
+    smoothing: f32,
+) -> f32 {
+    check(logits, labels);
+    run_scalar(logits, labels, scale, smoothing)
 }
 
 #[inline]
@@ -67,25 +107,39 @@ fn check(logits: &[f32], labels: &[u8]) {
 }
 
 #[inline(always)]
-fn run(logits: &mut [f32], labels: &[u8], scale: f32, exp: impl Fn(&mut [f32])) -> f32 {
+fn run(
+    logits: &mut [f32],
+    labels: &[u8],
+    scale: f32,
+    smoothing: f32,
+    exp: impl Fn(&mut [f32]),
+) -> f32 {
     let Some(classes) = logits.len().checked_div(labels.len()) else { return 0.0 };
     if classes == 0 {
         return 0.0;
     }
+    let (kept, spread) = (1.0 - smoothing, smoothing / classes as f32);
     let mut total = 0.0;
     for (logits, labels) in logits.chunks_mut(GROUP * classes).zip(labels.chunks(GROUP)) {
-        let mut of_label = [0.0; GROUP];
-        for ((z, &label), of_label) in
-            logits.chunks_exact_mut(classes).zip(labels).zip(&mut of_label)
+        let mut of_target = [0.0; GROUP];
+        for ((z, &label), of_target) in
+            logits.chunks_exact_mut(classes).zip(labels).zip(&mut of_target)
         {
             subtract_max(z);
-            *of_label = z.get(usize::from(label)).copied().unwrap_or_default();
+            *of_target = z.get(usize::from(label)).copied().unwrap_or_default();
+            if smoothing > 0.0 {
+                *of_target = *of_target * kept + z.iter().fold(0.0, |sum, z| sum + z) * spread;
+            }
         }
         exp(logits);
-        for ((e, &label), of_label) in logits.chunks_exact_mut(classes).zip(labels).zip(of_label) {
-            total += math::ln(normalise(e)) - of_label;
+        for ((e, &label), of_target) in logits.chunks_exact_mut(classes).zip(labels).zip(of_target)
+        {
+            total += math::ln(normalise(e)) - of_target;
             if let Some(e) = e.get_mut(usize::from(label)) {
-                *e -= 1.0;
+                *e -= kept;
+            }
+            if smoothing > 0.0 {
+                e.iter_mut().for_each(|e| *e -= spread);
             }
             for e in e.iter_mut() {
                 *e *= scale;
@@ -142,10 +196,13 @@ mod tests {
                 let mut other = [0.0; 17 * 35];
                 let other = &mut other[..classes * batch];
                 other.copy_from_slice(logits);
-                let loss = softmax_cross_entropy(logits, &labels[..batch], 0.25);
-                let expected = softmax_cross_entropy_scalar(other, &labels[..batch], 0.25);
-                assert_eq!(loss.to_bits(), expected.to_bits(), "{classes} classes, {batch}");
-                assert!(logits.iter().zip(other).all(|(a, b)| a.to_bits() == b.to_bits()));
+                for smoothing in [0.0, 0.1] {
+                    let labels = &labels[..batch];
+                    let loss = smoothed_cross_entropy(logits, labels, 0.25, smoothing);
+                    let expected = smoothed_cross_entropy_scalar(other, labels, 0.25, smoothing);
+                    assert_eq!(loss.to_bits(), expected.to_bits(), "{classes} classes, {batch}");
+                    assert!(logits.iter().zip(&*other).all(|(a, b)| a.to_bits() == b.to_bits()));
+                }
             }
         }
     }

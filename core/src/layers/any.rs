@@ -1,6 +1,12 @@
 //! One layer of any kind, with sizes known at run time.
 
-use super::{DenseLayer, Ends, Layer, LayerList, MAX_LAYERS, Memory, ReluLayer};
+use core::fmt;
+
+use super::{
+    BatchNormLayer, DenseLayer, DropoutLayer, Ends, Kept, Layer, LayerList, LayerNormLayer,
+    LeakyReluLayer, MAX_LAYERS, Memory, Mode, Number, OutputUse, ReluLayer, Room, SigmoidLayer,
+    TanhLayer,
+};
 use crate::Error;
 use crate::init::Init;
 use crate::kernels::{Batch, Element, GradientSink, Threads};
@@ -10,16 +16,34 @@ use crate::kernels::{Batch, Element, GradientSink, Threads};
 #[non_exhaustive]
 pub enum AnyLayer {
     /// Fully connected.
-    Dense(DenseLayer<usize, usize>),
+    Dense(DenseLayer<usize, usize, bool>),
     /// Rectifier.
     Relu(ReluLayer<usize>),
+    /// Leaky rectifier.
+    LeakyRelu(LeakyReluLayer<usize, Number>),
+    /// Logistic function.
+    Sigmoid(SigmoidLayer<usize>),
+    /// Hyperbolic tangent.
+    Tanh(TanhLayer<usize>),
+    /// Layer normalisation.
+    LayerNorm(LayerNormLayer<usize, Number>),
+    /// Batch normalisation.
+    BatchNorm(BatchNormLayer<usize, Number, Number>),
+    /// Dropout.
+    Dropout(DropoutLayer<usize, Number>),
 }
 
 impl AnyLayer {
     /// A fully connected layer.
     #[must_use]
     pub const fn dense(inputs: usize, outputs: usize) -> Self {
-        Self::Dense(DenseLayer::new(inputs, outputs))
+        Self::Dense(DenseLayer::new(inputs, outputs, true))
+    }
+
+    /// A fully connected layer without a bias.
+    #[must_use]
+    pub const fn dense_no_bias(inputs: usize, outputs: usize) -> Self {
+        Self::Dense(DenseLayer::new(inputs, outputs, false))
     }
 
     /// A rectifier.
@@ -28,14 +52,79 @@ impl AnyLayer {
         Self::Relu(ReluLayer::new(width))
     }
 
+    /// A leaky rectifier of this slope below zero.
+    #[must_use]
+    pub const fn leaky_relu(width: usize, slope: f32) -> Self {
+        Self::LeakyRelu(LeakyReluLayer::new(width, slope))
+    }
+
+    /// A logistic function.
+    #[must_use]
+    pub const fn sigmoid(width: usize) -> Self {
+        Self::Sigmoid(SigmoidLayer::new(width))
+    }
+
+    /// A hyperbolic tangent.
+    #[must_use]
+    pub const fn tanh(width: usize) -> Self {
+        Self::Tanh(TanhLayer::new(width))
+    }
+
+    /// Layer normalisation; `epsilon` is added to each variance.
+    #[must_use]
+    pub const fn layer_norm(width: usize, epsilon: f32) -> Self {
+        Self::LayerNorm(LayerNormLayer::new(width, epsilon))
+    }
+
+    /// Batch normalisation; `epsilon` is added to each variance, `momentum` is a batch's share in the running
+    /// statistics.
+    #[must_use]
+    pub const fn batch_norm(width: usize, epsilon: f32, momentum: f32) -> Self {
+        Self::BatchNorm(BatchNormLayer::new(width, epsilon, momentum))
+    }
+
+    /// Dropout of each value with this probability.
+    #[must_use]
+    pub const fn dropout(width: usize, probability: f32) -> Self {
+        Self::Dropout(DropoutLayer::new(width, probability))
+    }
+
     /// [`Layer::params`], or nothing if the number is too large for this machine.
     pub(crate) fn checked_params(&self) -> Option<usize> {
         match self {
             Self::Dense(layer) => {
-                layer.inputs().checked_mul(layer.outputs())?.checked_add(layer.outputs())
+                let bias = if layer.has_bias() { layer.outputs() } else { 0 };
+                layer.inputs().checked_mul(layer.outputs())?.checked_add(bias)
             }
-            Self::Relu(_) => Some(0),
+            Self::LayerNorm(layer) => layer.inputs().checked_mul(2),
+            Self::BatchNorm(layer) => layer.inputs().checked_mul(4),
+            Self::Relu(_)
+            | Self::LeakyRelu(_)
+            | Self::Sigmoid(_)
+            | Self::Tanh(_)
+            | Self::Dropout(_) => Some(0),
         }
+    }
+
+    /// Whether the layer's settings make sense.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let (what, expected, fits) = match self {
+            Self::Dense(_) | Self::Relu(_) | Self::Sigmoid(_) | Self::Tanh(_) => return Ok(()),
+            Self::LeakyRelu(layer) => {
+                let slope = layer.slope();
+                ("slope", "a finite number, 0 or more", slope.is_finite() && slope >= 0.0)
+            }
+            Self::LayerNorm(layer) => ("epsilon", EPSILON, is_epsilon(layer.epsilon())),
+            Self::BatchNorm(layer) if !is_epsilon(layer.epsilon()) => ("epsilon", EPSILON, false),
+            Self::BatchNorm(layer) => {
+                ("momentum", "from 0 to 1", (0.0..=1.0).contains(&layer.momentum()))
+            }
+            Self::Dropout(layer) => {
+                let expected = "a drop probability: at least 0 and below 1";
+                ("probability", expected, (0.0..1.0).contains(&layer.probability()))
+            }
+        };
+        if fits { Ok(()) } else { Err(Error::Setting { what, expected }) }
     }
 
     /// What users call a layer of this kind.
@@ -44,6 +133,36 @@ impl AnyLayer {
         match self {
             Self::Dense(_) => "dense",
             Self::Relu(_) => "relu",
+            Self::LeakyRelu(_) => "leaky-relu",
+            Self::Sigmoid(_) => "sigmoid",
+            Self::Tanh(_) => "tanh",
+            Self::LayerNorm(_) => "layer-norm",
+            Self::BatchNorm(_) => "batch-norm",
+            Self::Dropout(_) => "dropout",
+        }
+    }
+}
+
+/// What an ε must be: [`is_epsilon`].
+const EPSILON: &str = "a finite number above 0";
+
+fn is_epsilon(epsilon: f32) -> bool {
+    epsilon.is_finite() && epsilon > 0.0
+}
+
+/// Kind, sizes and settings: `dense 784→128`, `leaky-relu 128→128, slope 0.01`.
+impl fmt::Display for AnyLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}→{}", self.name(), self.inputs(), self.outputs())?;
+        match self {
+            Self::Dense(layer) if !layer.has_bias() => f.write_str(", no bias"),
+            Self::LeakyRelu(layer) => write!(f, ", slope {}", layer.slope()),
+            Self::LayerNorm(layer) => write!(f, ", epsilon {}", layer.epsilon()),
+            Self::BatchNorm(layer) => {
+                write!(f, ", epsilon {}, momentum {}", layer.epsilon(), layer.momentum())
+            }
+            Self::Dropout(layer) => write!(f, ", probability {}", layer.probability()),
+            _ => Ok(()),
         }
     }
 }
@@ -54,6 +173,12 @@ macro_rules! each {
         match $any {
             AnyLayer::Dense($layer) => $call,
             AnyLayer::Relu($layer) => $call,
+            AnyLayer::LeakyRelu($layer) => $call,
+            AnyLayer::Sigmoid($layer) => $call,
+            AnyLayer::Tanh($layer) => $call,
+            AnyLayer::LayerNorm($layer) => $call,
+            AnyLayer::BatchNorm($layer) => $call,
+            AnyLayer::Dropout($layer) => $call,
         }
     };
 }
@@ -71,12 +196,24 @@ impl Layer for AnyLayer {
         each!(self, layer => layer.params())
     }
 
-    fn between(&self) -> usize {
-        each!(self, layer => layer.between())
+    fn kept(&self) -> Kept {
+        each!(self, layer => layer.kept())
+    }
+
+    fn least_batch(&self) -> usize {
+        each!(self, layer => layer.least_batch())
     }
 
     fn in_place(&self) -> bool {
         each!(self, layer => layer.in_place())
+    }
+
+    fn reads(&self) -> OutputUse {
+        each!(self, layer => layer.reads())
+    }
+
+    fn keeps_sign(&self) -> bool {
+        each!(self, layer => layer.keeps_sign())
     }
 
     fn gradient_width(&self, at_inputs: bool) -> usize {
@@ -98,26 +235,39 @@ impl Layer for AnyLayer {
     fn forward_pass<T: Element>(
         &self,
         threads: &impl Threads,
+        mode: Mode,
         params: &[f32],
         x: Batch<'_, T>,
         y: &mut [f32],
-        between: &mut [f32],
+        room: Room<'_>,
     ) -> Result<(), Error> {
-        each!(self, layer => layer.forward_pass(threads, params, x, y, between))
+        each!(self, layer => layer.forward_pass(threads, mode, params, x, y, room))
     }
 
-    fn apply(&self, y: &mut [f32]) {
-        each!(self, layer => layer.apply(y));
+    fn apply(
+        &self,
+        threads: &impl Threads,
+        mode: Mode,
+        params: &[f32],
+        y: &mut [f32],
+        kept: &mut [f32],
+    ) -> Result<(), Error> {
+        each!(self, layer => layer.apply(threads, mode, params, y, kept))
     }
 
     fn backward_pass<T: Element>(
         &self,
         threads: &impl Threads,
+        mode: Mode,
         at: usize,
         sink: &mut impl GradientSink,
         io: Ends<'_, T>,
         memory: Memory<'_>,
     ) -> Result<(), Error> {
-        each!(self, layer => layer.backward_pass(threads, at, sink, io, memory))
+        each!(self, layer => layer.backward_pass(threads, mode, at, sink, io, memory))
+    }
+
+    fn learn(&self, params: &mut [f32], kept: &mut [f32], batch: usize) -> Result<(), Error> {
+        each!(self, layer => layer.learn(params, kept, batch))
     }
 }

@@ -1,6 +1,9 @@
 //! Two layers, one after the other.
 
-use super::{Ends, FixedLayer, Layer, LayerList, Memory, fixed::inherent_sizes, split, split_mut};
+use super::{
+    Ends, FixedLayer, Kept, Layer, LayerList, Memory, Mode, OutputUse, Room, fixed::inherent_sizes,
+    split, split_mut,
+};
 use crate::Error;
 use crate::init::Init;
 use crate::kernels::{Batch, Element, GradientSink, Threads};
@@ -34,13 +37,38 @@ impl<A: Layer, B: Layer> Layer for Chain<A, B> {
     }
 
     #[inline]
+    fn layers(&self) -> usize {
+        self.0.layers() + self.1.layers()
+    }
+
+    #[inline]
     fn between(&self) -> usize {
         between(&self.0, &self.1)
     }
 
     #[inline]
+    fn kept(&self) -> Kept {
+        self.0.kept().and(self.1.kept())
+    }
+
+    #[inline]
+    fn least_batch(&self) -> usize {
+        self.0.least_batch().max(self.1.least_batch())
+    }
+
+    #[inline]
     fn in_place(&self) -> bool {
-        self.0.in_place() && self.1.in_place()
+        in_place(&self.0, &self.1)
+    }
+
+    #[inline]
+    fn reads(&self) -> OutputUse {
+        reads(&self.0, &self.1)
+    }
+
+    #[inline]
+    fn keeps_sign(&self) -> bool {
+        self.0.keeps_sign() && self.1.keeps_sign()
     }
 
     #[inline]
@@ -66,39 +94,69 @@ impl<A: Layer, B: Layer> Layer for Chain<A, B> {
     fn forward_pass<T: Element>(
         &self,
         threads: &impl Threads,
+        mode: Mode,
         params: &[f32],
         x: Batch<'_, T>,
         y: &mut [f32],
-        between: &mut [f32],
+        room: Room<'_>,
     ) -> Result<(), Error> {
-        forward_pass(threads, &self.0, &self.1, params, x, y, between)
+        forward_pass((&self.0, &self.1), threads, mode, params, x, y, room)
     }
 
     #[inline]
-    fn apply(&self, y: &mut [f32]) {
-        self.0.apply(y);
-        self.1.apply(y);
+    fn apply(
+        &self,
+        threads: &impl Threads,
+        mode: Mode,
+        params: &[f32],
+        y: &mut [f32],
+        kept: &mut [f32],
+    ) -> Result<(), Error> {
+        apply((&self.0, &self.1), threads, mode, params, y, kept)
     }
 
     #[inline]
     fn backward_pass<T: Element>(
         &self,
         threads: &impl Threads,
+        mode: Mode,
         at: usize,
         sink: &mut impl GradientSink,
         io: Ends<'_, T>,
         memory: Memory<'_>,
     ) -> Result<(), Error> {
-        backward_pass(threads, &self.0, &self.1, at, sink, io, memory)
+        backward_pass((&self.0, &self.1), threads, mode, at, sink, io, memory)
+    }
+
+    fn learn(&self, params: &mut [f32], kept: &mut [f32], batch: usize) -> Result<(), Error> {
+        learn(&self.0, &self.1, params, kept, batch)
     }
 }
 
 // The functions below are the whole of "first a, then b"; a network with run-time sizes calls them too.
 
-/// [`Layer::between`] of `a`, then `b`: a layer that works in place needs no buffer before it.
+/// Whether `b` writes its output over that of `a`: it works in place, and the way back through `a` does not mind.
+#[inline]
+fn writes_over<A: Layer + ?Sized, B: Layer>(a: &A, b: &B) -> bool {
+    b.in_place() && a.reads().allows(b.keeps_sign())
+}
+
+/// [`Layer::in_place`] of `a`, then `b`.
+#[inline]
+pub(super) fn in_place<A: Layer + ?Sized, B: Layer>(a: &A, b: &B) -> bool {
+    a.in_place() && writes_over(a, b)
+}
+
+/// [`Layer::reads`] of `a`, then `b`.
+#[inline]
+pub(super) fn reads<A: Layer + ?Sized, B: Layer>(a: &A, b: &B) -> OutputUse {
+    if writes_over(a, b) { a.reads().and(b.reads()) } else { b.reads() }
+}
+
+/// [`Layer::between`] of `a`, then `b`: a layer that writes over its input needs no buffer before it.
 #[inline]
 pub(super) fn between<A: Layer + ?Sized, B: Layer>(a: &A, b: &B) -> usize {
-    a.between() + if b.in_place() { 0 } else { a.outputs() } + b.between()
+    a.between() + if writes_over(a, b) { 0 } else { a.outputs() } + b.between()
 }
 
 pub(super) fn init_pass<A: Layer + ?Sized, B: Layer>(
@@ -117,61 +175,92 @@ pub(super) fn init_pass<A: Layer + ?Sized, B: Layer>(
 
 #[inline]
 pub(super) fn forward_pass<A: Layer + ?Sized, B: Layer, T: Element>(
+    (a, b): (&A, &B),
     threads: &impl Threads,
-    a: &A,
-    b: &B,
+    mode: Mode,
     params: &[f32],
     x: Batch<'_, T>,
     y: &mut [f32],
-    between: &mut [f32],
+    room: Room<'_>,
 ) -> Result<(), Error> {
+    let Room { between, kept } = room;
     let (a_params, b_params) = split(params, a.params())?;
-    if b.in_place() {
-        a.forward_pass(threads, a_params, x, y, between)?;
-        b.apply(y);
-        return Ok(());
+    let (a_kept, b_kept) = split_mut(kept, a.kept().len(mode, x.len()))?;
+    let b_mode = mode.after(a.layers());
+    if writes_over(a, b) {
+        a.forward_pass(threads, mode, a_params, x, y, Room { between, kept: a_kept })?;
+        return b.apply(threads, b_mode, b_params, y, b_kept);
     }
     let (a_between, rest) = split_mut(between, x.len() * a.between())?;
     let (middle, b_between) = split_mut(rest, x.len() * a.outputs())?;
-    a.forward_pass(threads, a_params, x, middle, a_between)?;
-    b.forward_pass(threads, b_params, Batch::rows(middle, a.outputs())?, y, b_between)
+    let a_room = Room { between: a_between, kept: a_kept };
+    a.forward_pass(threads, mode, a_params, x, middle, a_room)?;
+    let b_room = Room { between: b_between, kept: b_kept };
+    b.forward_pass(threads, b_mode, b_params, Batch::rows(middle, a.outputs())?, y, b_room)
+}
+
+#[inline]
+pub(super) fn apply<A: Layer + ?Sized, B: Layer>(
+    (a, b): (&A, &B),
+    threads: &impl Threads,
+    mode: Mode,
+    params: &[f32],
+    y: &mut [f32],
+    kept: &mut [f32],
+) -> Result<(), Error> {
+    let batch = y.len() / b.outputs().max(1);
+    let (a_params, b_params) = split(params, a.params())?;
+    let (a_kept, b_kept) = split_mut(kept, a.kept().len(mode, batch))?;
+    a.apply(threads, mode, a_params, y, a_kept)?;
+    b.apply(threads, mode.after(a.layers()), b_params, y, b_kept)
 }
 
 #[inline]
 pub(super) fn backward_pass<A: Layer + ?Sized, B: Layer, T: Element>(
+    (a, b): (&A, &B),
     threads: &impl Threads,
-    a: &A,
-    b: &B,
+    mode: Mode,
     at: usize,
     sink: &mut impl GradientSink,
     io: Ends<'_, T>,
     memory: Memory<'_>,
 ) -> Result<(), Error> {
     let b_at = at + a.params();
+    let b_mode = mode.after(a.layers());
     let Ends { x, y, d_y, d_x } = io;
-    let Memory { between, d_between, work } = memory;
-    if b.in_place() {
+    let Memory { between, d_between, kept, work } = memory;
+    let (a_kept, b_kept) = split_mut(kept, a.kept().len(mode, x.len()))?;
+    if writes_over(a, b) {
         // The input of `b` is gone, and an in-place layer does not ask for it: it goes back from its output.
-        let none = Memory { between: &[], d_between: &mut [], work };
+        let none = Memory { between: &[], d_between: &mut [], kept: b_kept, work };
         let b_io = Ends { x: Batch::rows(y, b.inputs())?, y, d_y, d_x: None };
-        b.backward_pass(threads, b_at, sink, b_io, none)?;
-        return a.backward_pass(
-            threads,
-            at,
-            sink,
-            Ends { x, y, d_y, d_x },
-            Memory { between, d_between, work },
-        );
+        b.backward_pass(threads, b_mode, b_at, sink, b_io, none)?;
+        let a_memory = Memory { between, d_between, kept: a_kept, work };
+        return a.backward_pass(threads, mode, at, sink, Ends { x, y, d_y, d_x }, a_memory);
     }
     let (a_between, rest) = split(between, x.len() * a.between())?;
     let (middle, b_between) = split(rest, x.len() * a.outputs())?;
     let (a_d_between, rest) = split_mut(d_between, x.len() * a.between())?;
     let (d_middle, b_d_between) = split_mut(rest, x.len() * a.outputs())?;
-    let b_memory = Memory { between: b_between, d_between: b_d_between, work };
-    let b_x = Batch::rows(middle, a.outputs())?;
-    b.backward_pass(threads, b_at, sink, Ends { x: b_x, y, d_y, d_x: Some(d_middle) }, b_memory)?;
-    let a_memory = Memory { between: a_between, d_between: a_d_between, work };
-    a.backward_pass(threads, at, sink, Ends { x, y: middle, d_y: d_middle, d_x }, a_memory)
+    let b_memory = Memory { between: b_between, d_between: b_d_between, kept: b_kept, work };
+    let b_io = Ends { x: Batch::rows(middle, a.outputs())?, y, d_y, d_x: Some(d_middle) };
+    b.backward_pass(threads, b_mode, b_at, sink, b_io, b_memory)?;
+    let a_memory = Memory { between: a_between, d_between: a_d_between, kept: a_kept, work };
+    a.backward_pass(threads, mode, at, sink, Ends { x, y: middle, d_y: d_middle, d_x }, a_memory)
+}
+
+/// [`Layer::learn`] of `a`, then `b`.
+pub(super) fn learn<A: Layer + ?Sized, B: Layer>(
+    a: &A,
+    b: &B,
+    params: &mut [f32],
+    kept: &mut [f32],
+    batch: usize,
+) -> Result<(), Error> {
+    let (a_params, b_params) = split_mut(params, a.params())?;
+    let (a_kept, b_kept) = split_mut(kept, a.kept().len(Mode::training(0, 0), batch))?;
+    a.learn(a_params, a_kept, batch)?;
+    b.learn(b_params, b_kept, batch)
 }
 
 impl<A: FixedLayer, B: FixedLayer> FixedLayer for Chain<A, B> {
@@ -184,8 +273,11 @@ impl<A: FixedLayer, B: FixedLayer> FixedLayer for Chain<A, B> {
         let _ = Self::INPUTS;
         A::PARAMS + B::PARAMS
     };
-    const BETWEEN: usize = A::BETWEEN + if B::IN_PLACE { 0 } else { A::OUTPUTS } + B::BETWEEN;
-    const IN_PLACE: bool = A::IN_PLACE && B::IN_PLACE;
+    const BETWEEN: usize = A::BETWEEN + if Self::WRITES_OVER { 0 } else { A::OUTPUTS } + B::BETWEEN;
+    const KEPT: Kept = A::KEPT.and(B::KEPT);
+    const IN_PLACE: bool = A::IN_PLACE && Self::WRITES_OVER;
+    const READS: OutputUse = if Self::WRITES_OVER { A::READS.and(B::READS) } else { B::READS };
+    const KEEPS_SIGN: bool = A::KEEPS_SIGN && B::KEEPS_SIGN;
     const WIDEST: usize = larger(A::WIDEST, B::WIDEST);
     const GRADIENT_WIDTH: usize = larger(A::GRADIENT_WIDTH, B::GRADIENT_WIDTH);
     const LAYERS: usize = A::LAYERS + B::LAYERS;
@@ -194,6 +286,7 @@ impl<A: FixedLayer, B: FixedLayer> FixedLayer for Chain<A, B> {
 }
 
 impl<A: FixedLayer, B: FixedLayer> Chain<A, B> {
+    const WRITES_OVER: bool = B::IN_PLACE && A::READS.allows(B::KEEPS_SIGN);
     inherent_sizes!();
 }
 

@@ -1,7 +1,10 @@
 //! The fully connected layer, `y = b + x·W`.
 
+use core::ops::Range;
+
 use super::{
-    AnyLayer, Const, Dim, Ends, FixedLayer, Layer, LayerList, Memory, fixed::inherent_sizes, split,
+    AnyLayer, Const, Dim, Ends, FixedLayer, Kept, Layer, LayerList, Memory, Mode, OutputUse, Room,
+    fixed::inherent_sizes, split,
 };
 use crate::Error;
 use crate::init::Init;
@@ -9,7 +12,7 @@ use crate::int8;
 use crate::kernels::dense_forward::forward;
 use crate::kernels::dense_input_gradient::input_gradient;
 use crate::kernels::dense_update::update;
-use crate::kernels::{Batch, Element, GradientSink, Threads};
+use crate::kernels::{Batch, Element, GradientSink, Nonzeros, Threads};
 
 /// A fully connected layer whose sizes are part of its type.
 ///
@@ -32,18 +35,78 @@ use crate::kernels::{Batch, Element, GradientSink, Threads};
 /// ```
 pub type Dense<const IN: usize, const OUT: usize> = DenseLayer<Const<IN>, Const<OUT>>;
 
-/// A fully connected layer with sizes of either kind; see [`Dense`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DenseLayer<I, O> {
-    inputs: I,
-    outputs: O,
+/// A fully connected layer without a bias, `y = x·W`; parameters: weights `[IN][OUT]`.
+///
+/// ```
+/// use picomlp::DenseNoBias;
+///
+/// assert_eq!(DenseNoBias::<4, 2>::PARAMS, 8);
+/// ```
+pub type DenseNoBias<const IN: usize, const OUT: usize> = DenseLayer<Const<IN>, Const<OUT>, NoBias>;
+
+/// Whether a layer has a bias: part of its type, or a value known only at run time.
+pub trait Bias: Copy {
+    /// Whether it is part of the type that there is one.
+    const ALWAYS: bool;
+
+    /// Whether it has one.
+    fn get(self) -> bool;
 }
 
-impl<I: Dim, O: Dim> DenseLayer<I, O> {
-    /// A layer of these sizes.
+/// There is a bias.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WithBias;
+
+/// There is no bias.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NoBias;
+
+impl Bias for WithBias {
+    const ALWAYS: bool = true;
+
+    #[inline(always)]
+    fn get(self) -> bool {
+        true
+    }
+}
+
+impl Bias for NoBias {
+    const ALWAYS: bool = false;
+
+    #[inline(always)]
+    fn get(self) -> bool {
+        false
+    }
+}
+
+impl Bias for bool {
+    const ALWAYS: bool = false;
+
+    #[inline(always)]
+    fn get(self) -> bool {
+        self
+    }
+}
+
+/// A fully connected layer with sizes of either kind; see [`Dense`] and [`DenseNoBias`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DenseLayer<I, O, B = WithBias> {
+    inputs: I,
+    outputs: O,
+    bias: B,
+}
+
+impl<I: Dim, O: Dim, B: Bias> DenseLayer<I, O, B> {
+    /// A layer of these sizes, with a bias or without.
     #[must_use]
-    pub const fn new(inputs: I, outputs: O) -> Self {
-        Self { inputs, outputs }
+    pub const fn new(inputs: I, outputs: O, bias: B) -> Self {
+        Self { inputs, outputs, bias }
+    }
+
+    /// Whether there is a bias.
+    #[must_use]
+    pub fn has_bias(&self) -> bool {
+        self.bias.get()
     }
 
     fn weights(&self) -> usize {
@@ -51,7 +114,7 @@ impl<I: Dim, O: Dim> DenseLayer<I, O> {
     }
 }
 
-impl<I: Dim, O: Dim> Layer for DenseLayer<I, O> {
+impl<I: Dim, O: Dim, B: Bias> Layer for DenseLayer<I, O, B> {
     #[inline]
     fn inputs(&self) -> usize {
         self.inputs.get()
@@ -64,12 +127,7 @@ impl<I: Dim, O: Dim> Layer for DenseLayer<I, O> {
 
     #[inline]
     fn params(&self) -> usize {
-        self.weights() + self.outputs()
-    }
-
-    #[inline]
-    fn between(&self) -> usize {
-        0
+        self.weights() + if self.has_bias() { self.outputs() } else { 0 }
     }
 
     #[inline]
@@ -88,7 +146,8 @@ impl<I: Dim, O: Dim> Layer for DenseLayer<I, O> {
     }
 
     fn describe(&self, layers: &mut LayerList) -> Result<(), Error> {
-        AnyLayer::dense(self.inputs(), self.outputs()).describe(layers)
+        let layer = DenseLayer::new(self.inputs(), self.outputs(), self.has_bias());
+        AnyLayer::Dense(layer).describe(layers)
     }
 
     fn init_pass(&self, params: &mut [f32], init: Init, seed: u64, index: &mut u64) {
@@ -100,22 +159,22 @@ impl<I: Dim, O: Dim> Layer for DenseLayer<I, O> {
     fn forward_pass<T: Element>(
         &self,
         threads: &impl Threads,
+        _mode: Mode,
         params: &[f32],
         x: Batch<'_, T>,
         y: &mut [f32],
-        _between: &mut [f32],
+        _room: Room<'_>,
     ) -> Result<(), Error> {
         let (weights, bias) = split(params, self.weights())?;
-        forward(threads, x, weights, bias, y);
+        forward(threads, x, weights, bias, self.outputs(), y);
         Ok(())
     }
-
-    fn apply(&self, _y: &mut [f32]) {}
 
     #[inline]
     fn backward_pass<T: Element>(
         &self,
         threads: &impl Threads,
+        _mode: Mode,
         at: usize,
         sink: &mut impl GradientSink,
         io: Ends<'_, T>,
@@ -127,29 +186,112 @@ impl<I: Dim, O: Dim> Layer for DenseLayer<I, O> {
             let sizes = [self.inputs(), self.outputs()];
             input_gradient(threads, io.x.len(), sizes, io.d_y, weights, d_x, memory.work);
         }
-        update(threads, io.x, io.d_y, at, sink, memory.work);
+        if B::ALWAYS {
+            update(threads, io.x, io.d_y, at, sink, memory.work);
+        } else {
+            let (_, sink) = sink.split_at(at);
+            let sink = &mut Those { sink, len: self.params() };
+            update(threads, io.x, io.d_y, 0, sink, memory.work);
+        }
         Ok(())
     }
 }
 
-impl<const IN: usize, const OUT: usize> FixedLayer for Dense<IN, OUT> {
-    const INPUTS: usize = {
-        assert!(IN > 0 && OUT > 0, "a dense layer needs at least one input and one output");
-        IN
-    };
-    const OUTPUTS: usize = OUT;
-    const PARAMS: usize = Self::INPUTS * OUT + OUT;
-    const BETWEEN: usize = 0;
-    const IN_PLACE: bool = false;
-    const WIDEST: usize = OUT;
-    const GRADIENT_WIDTH: usize = OUT;
-    const INNER_GRADIENT_WIDTH: usize = 0;
-    const INT8_BYTES: usize = match int8::dense_len(IN, OUT) {
-        Some(bytes) => bytes,
-        None => panic!("the parameters are more than this machine can address"),
-    };
+/// Passes on the gradients of those parameters that there are: not that of a bias that is not there.
+struct Those<S> {
+    sink: S,
+    len: usize,
 }
 
-impl<const IN: usize, const OUT: usize> Dense<IN, OUT> {
-    inherent_sizes!();
+impl<S: GradientSink> GradientSink for Those<S> {
+    type Part<'p>
+        = Those<S::Part<'p>>
+    where
+        Self: 'p;
+
+    #[inline]
+    fn params(&self) -> &[f32] {
+        self.sink.params()
+    }
+
+    #[inline]
+    fn take(&mut self, at: usize, gradient: &[f32]) {
+        if at < self.len {
+            self.sink.take(at, gradient);
+        }
+    }
+
+    #[inline]
+    fn take_bias(&mut self, at: usize, gradient: &[f32]) {
+        if at < self.len {
+            self.sink.take_bias(at, gradient);
+        }
+    }
+
+    #[inline]
+    fn summed(&self, at: usize, len: usize) -> Option<&[f32]> {
+        if at < self.len { self.sink.summed(at, len) } else { None }
+    }
+
+    #[inline]
+    fn more_follows(&self) -> bool {
+        self.sink.more_follows()
+    }
+
+    #[inline]
+    fn take_zeros(&mut self, at: usize, len: usize) {
+        if at < self.len {
+            self.sink.take_zeros(at, len);
+        }
+    }
+
+    #[inline]
+    fn take_rows(&mut self, at: usize, rows: &mut Nonzeros, inputs: Range<usize>, d_y: &[f32]) {
+        if at < self.len {
+            self.sink.take_rows(at, rows, inputs, d_y);
+        }
+    }
+
+    #[inline]
+    fn split_at(&mut self, at: usize) -> (Self::Part<'_>, Self::Part<'_>) {
+        let (a, b) = self.sink.split_at(at);
+        let (len_a, len_b) = (self.len.min(at), self.len.saturating_sub(at));
+        (Those { sink: a, len: len_a }, Those { sink: b, len: len_b })
+    }
 }
+
+/// The sizes of both kinds of dense layer.
+macro_rules! fixed_dense {
+    ($layer:ident, $bias:expr, $int8:expr) => {
+        impl<const IN: usize, const OUT: usize> FixedLayer for $layer<IN, OUT> {
+            const INPUTS: usize = {
+                assert!(IN > 0 && OUT > 0, "a dense layer needs at least one input and one output");
+                IN
+            };
+            const OUTPUTS: usize = OUT;
+            const PARAMS: usize = Self::INPUTS * OUT + $bias * OUT;
+            const BETWEEN: usize = 0;
+            const KEPT: Kept = Kept::NOTHING;
+            const IN_PLACE: bool = false;
+            const READS: OutputUse = OutputUse::Nothing;
+            const KEEPS_SIGN: bool = false;
+            const WIDEST: usize = OUT;
+            const GRADIENT_WIDTH: usize = OUT;
+            const INNER_GRADIENT_WIDTH: usize = 0;
+            const INT8_BYTES: usize = $int8;
+        }
+
+        impl<const IN: usize, const OUT: usize> $layer<IN, OUT> {
+            inherent_sizes!();
+        }
+    };
+}
+fixed_dense!(
+    Dense,
+    1,
+    match int8::dense_len(IN, OUT) {
+        Some(bytes) => bytes,
+        None => panic!("the parameters are more than this machine can address"),
+    }
+);
+fixed_dense!(DenseNoBias, 0, 0);

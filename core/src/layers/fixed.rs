@@ -1,6 +1,6 @@
 //! Sizes that the compiler knows.
 
-use super::{Layer, work_len};
+use super::{Kept, Layer, Mode, OutputUse, work_len};
 
 /// A layer or chain whose sizes are part of its type.
 pub trait FixedLayer: Layer + Copy + Default {
@@ -12,15 +12,21 @@ pub trait FixedLayer: Layer + Copy + Default {
     const PARAMS: usize;
     /// [`Layer::between`].
     const BETWEEN: usize;
+    /// [`Layer::kept`].
+    const KEPT: Kept;
     /// [`Layer::in_place`].
     const IN_PLACE: bool;
+    /// [`Layer::reads`].
+    const READS: OutputUse;
+    /// [`Layer::keeps_sign`].
+    const KEEPS_SIGN: bool;
     /// [`Layer::widest`].
     const WIDEST: usize;
     /// [`Layer::gradient_width`] with the gradient at the inputs.
     const GRADIENT_WIDTH: usize;
     /// [`Layer::gradient_width`] without it.
     const INNER_GRADIENT_WIDTH: usize;
-    /// Single layers.
+    /// Single layers of the network in use: all but dropout.
     const LAYERS: usize = 1;
     /// Bytes of the int8 parameters; 0 for what has none.
     const INT8_BYTES: usize = 0;
@@ -39,7 +45,7 @@ pub const fn train_ram<N: FixedLayer>(state: usize, batch: usize) -> usize {
 }
 
 /// Bytes of a blob with these parameters and nothing else: a header of 64, 16 for each layer and for the section, and the
-/// parameters, filled up to a multiple of 16.
+/// parameters, filled up to a multiple of 16. With batch normalisation, which a blob holds folded, it is that or less.
 #[must_use]
 pub const fn flash<N: FixedLayer>() -> usize {
     64 + 16 * (N::LAYERS + 1) + (4 * N::PARAMS).next_multiple_of(16)
@@ -60,7 +66,8 @@ pub const fn infer_scratch<N: FixedLayer>(batch: usize) -> usize {
 /// `f32`s of scratch for a training step on `batch` samples.
 #[must_use]
 pub const fn train_scratch<N: FixedLayer>(batch: usize) -> usize {
-    train_len(N::BETWEEN, N::OUTPUTS, [N::WIDEST, N::INNER_GRADIENT_WIDTH], batch, 1)
+    let widths = [N::WIDEST, N::INNER_GRADIENT_WIDTH];
+    train_len(N::BETWEEN, N::OUTPUTS, N::KEPT, widths, batch, 1)
 }
 
 /// What lies between the layers, and the logits.
@@ -68,15 +75,17 @@ pub(super) const fn infer_len(between: usize, outputs: usize, batch: usize) -> u
     batch * (between + outputs)
 }
 
-/// The same, the gradients there, and working memory.
+/// The same, the gradients there, what is kept for the way back, and working memory.
 pub(super) const fn train_len(
     between: usize,
     outputs: usize,
+    kept: Kept,
     widths: [usize; 2],
     batch: usize,
     threads: usize,
 ) -> usize {
-    2 * infer_len(between, outputs, batch) + work_len(widths, batch, threads)
+    let kept = kept.len(Mode::training(0, 0), batch);
+    2 * infer_len(between, outputs, batch) + kept + work_len(widths, batch, threads)
 }
 
 /// The sizes that user code names, as constants of the network's type.

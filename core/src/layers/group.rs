@@ -5,16 +5,17 @@ use core::ops::Range;
 use super::{AnyLayer, Layer, LayerList};
 use crate::Error;
 
-/// The weights of a layer, or its bias.
+/// The weights of a layer, its bias, or the gain or the shift of a normalisation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     /// Where its parameters lie among the network's.
     pub range: Range<usize>,
-    /// Whether they are a bias, or what else a layer has besides weights.
+    /// Whether they are a bias, a gain or a shift.
     pub bias: bool,
 }
 
-/// Calls `visit` with each group of parameters, first to last: the weights of each dense layer, then its bias.
+/// Calls `visit` with each group of parameters that gradients move, first to last: of each dense layer the weights, then the
+/// bias; of each normalisation the gain, then the shift.
 ///
 /// # Errors
 ///
@@ -27,17 +28,28 @@ pub fn for_each_group<L: Layer + ?Sized>(
     net.describe(&mut layers)?;
     let mut at = 0;
     for layer in &layers {
-        let weights = match layer {
-            AnyLayer::Dense(dense) => dense.inputs() * dense.outputs(),
-            _ => 0,
-        };
-        let (middle, end) = (at + weights, at + layer.params());
-        for (range, bias) in [(at..middle, false), (middle..end, true)] {
-            if !range.is_empty() {
-                visit(Group { range, bias });
+        let width = layer.outputs();
+        let mut group = |at: usize, len: usize, bias| visit(Group { range: at..at + len, bias });
+        match layer {
+            AnyLayer::Dense(dense) => {
+                let weights = dense.inputs() * width;
+                group(at, weights, false);
+                if dense.params() > weights {
+                    group(at + weights, width, true);
+                }
             }
+            // Gain and shift; no gradient moves the running statistics behind those of batch normalisation.
+            AnyLayer::LayerNorm(_) | AnyLayer::BatchNorm(_) => {
+                group(at, width, true);
+                group(at + width, width, true);
+            }
+            AnyLayer::Relu(_)
+            | AnyLayer::LeakyRelu(_)
+            | AnyLayer::Sigmoid(_)
+            | AnyLayer::Tanh(_)
+            | AnyLayer::Dropout(_) => {}
         }
-        at = end;
+        at += layer.params();
     }
     Ok(())
 }

@@ -4,26 +4,41 @@
 //! of the type ([`Dense`], [`Relu`], [`Chain`], [`Mlp`]) or values known only at run time ([`AnyLayer`],
 //! [`Sequential`]); both run the same code, since a size is a [`Dim`] and a chain of two is one function.
 
+mod activation;
 mod any;
+mod batch_norm;
 mod chain;
 mod dense;
 mod dim;
+mod dropout;
 mod fixed;
+mod fold;
 mod group;
-mod relu;
+mod layer_norm;
+mod mode;
+mod number;
 mod sequential;
 mod trace;
 
+pub use activation::{
+    ActivationLayer, Function, Leak, LeakyRelu, LeakyReluLayer, Logistic, Rectify, Relu, ReluLayer,
+    Sigmoid, SigmoidLayer, Tangent, Tanh, TanhLayer,
+};
 pub use any::AnyLayer;
+pub use batch_norm::{BatchNorm, BatchNormLayer};
 pub use chain::Chain;
-pub use dense::{Dense, DenseLayer};
+pub use dense::{Bias, Dense, DenseLayer, DenseNoBias, NoBias, WithBias};
 pub use dim::{Const, Dim};
+pub use dropout::{Dropout, DropoutLayer};
 pub use fixed::{
     FixedLayer, INFER_STACK, TRAIN_STACK, flash, infer_scratch, int8_flash, train_ram,
     train_scratch,
 };
+pub(crate) use fold::fold;
 pub use group::{Group, for_each_group};
-pub use relu::{Relu, ReluLayer};
+pub use layer_norm::{LayerNorm, LayerNormLayer};
+pub use mode::{Draws, Kept, Mode, OutputUse};
+pub use number::{Bits, Number, Real};
 pub use sequential::{LayerList, MAX_LAYERS, Sequential};
 pub(crate) use trace::hidden_outputs;
 pub use trace::trace;
@@ -45,6 +60,9 @@ use crate::kernels::{Batch, Element, GradientSink, Threads, input_gradient_work,
 pub type Mlp<const INPUTS: usize, const HIDDEN: usize, const OUTPUTS: usize> =
     Chain<Chain<Dense<INPUTS, HIDDEN>, Relu<HIDDEN>>, Dense<HIDDEN, OUTPUTS>>;
 
+/// ε of the normalisations if none is given: 1e-5, as bits.
+const DEFAULT_EPSILON: u32 = 1e-5f32.to_bits();
+
 /// A layer, or a chain of them: sizes, and the two passes over slices that the caller owns.
 ///
 /// The passes do not check the lengths of what they are given; [`Network`](crate::Network) does, once, and is
@@ -59,18 +77,49 @@ pub trait Layer {
     /// Parameters, weights and biases together.
     fn params(&self) -> usize;
 
+    /// Single layers in it.
+    fn layers(&self) -> usize {
+        1
+    }
+
     /// Values between the layers of a chain, for one sample.
-    fn between(&self) -> usize;
+    fn between(&self) -> usize {
+        0
+    }
+
+    /// What a training pass keeps for the way back.
+    fn kept(&self) -> Kept {
+        Kept::NOTHING
+    }
+
+    /// The least number of samples that it can be trained on at once.
+    fn least_batch(&self) -> usize {
+        1
+    }
 
     /// Whether the layer writes its output over its input.
     fn in_place(&self) -> bool;
 
+    /// What the way back reads of the output.
+    fn reads(&self) -> OutputUse {
+        OutputUse::Nothing
+    }
+
+    /// Whether a layer that works in place leaves the sign of each value through which a gradient goes back.
+    fn keeps_sign(&self) -> bool {
+        false
+    }
+
     /// The most outputs of a dense layer that has to find the gradient at its inputs; `at_inputs` says
     /// whether the first layer has to.
-    fn gradient_width(&self, at_inputs: bool) -> usize;
+    fn gradient_width(&self, _at_inputs: bool) -> usize {
+        0
+    }
 
     /// The most outputs of a dense layer.
-    fn widest(&self) -> usize;
+    fn widest(&self) -> usize {
+        0
+    }
 
     /// Appends the single layers, first to last.
     ///
@@ -82,7 +131,7 @@ pub trait Layer {
     /// Sets the parameters; `index` counts the dense layers, each of which has a random stream of its own.
     fn init_pass(&self, params: &mut [f32], init: Init, seed: u64, index: &mut u64);
 
-    /// Computes `y: [batch][outputs]` from `x`; `between: [batch][between]` keeps what lies between the layers.
+    /// Computes `y: [batch][outputs]` from `x`.
     ///
     /// # Errors
     ///
@@ -90,17 +139,32 @@ pub trait Layer {
     fn forward_pass<T: Element>(
         &self,
         threads: &impl Threads,
+        mode: Mode,
         params: &[f32],
         x: Batch<'_, T>,
         y: &mut [f32],
-        between: &mut [f32],
+        room: Room<'_>,
     ) -> Result<(), Error>;
 
-    /// Turns the input in `y` into the output. Only for layers that are [`in_place`](Self::in_place).
-    fn apply(&self, y: &mut [f32]);
+    /// Turns the input in `y` into the output. Only for layers that are [`in_place`](Self::in_place); the others leave
+    /// it as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BufferTooShort`] if a slice is.
+    fn apply(
+        &self,
+        _threads: &impl Threads,
+        _mode: Mode,
+        _params: &[f32],
+        _y: &mut [f32],
+        _kept: &mut [f32],
+    ) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// Gives `sink` the gradient of the parameters, which start at `at`, and writes that of the inputs to
-    /// `d_x` if it is wanted. `d_y` may be overwritten.
+    /// `d_x` if it is wanted. `d_y` may be overwritten. `mode` is that of the forward pass, a training one.
     ///
     /// # Errors
     ///
@@ -108,11 +172,22 @@ pub trait Layer {
     fn backward_pass<T: Element>(
         &self,
         threads: &impl Threads,
+        mode: Mode,
         at: usize,
         sink: &mut impl GradientSink,
         io: Ends<'_, T>,
         memory: Memory<'_>,
     ) -> Result<(), Error>;
+
+    /// Moves the parameters that no gradient moves, as running statistics, by what a training pass on `batch` samples
+    /// kept.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BufferTooShort`] if a slice is.
+    fn learn(&self, _params: &mut [f32], _kept: &mut [f32], _batch: usize) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// `f32`s of scratch for the inference of `batch` samples at once.
     fn infer_scratch(&self, batch: usize) -> usize {
@@ -127,7 +202,7 @@ pub trait Layer {
     /// `f32`s of scratch for a training step on `batch` samples, on so many threads.
     fn train_scratch_on(&self, threads: usize, batch: usize) -> usize {
         let widths = [self.widest(), self.gradient_width(false)];
-        fixed::train_len(self.between(), self.outputs(), widths, batch, threads)
+        fixed::train_len(self.between(), self.outputs(), self.kept(), widths, batch, threads)
     }
 }
 
@@ -144,6 +219,15 @@ pub struct Ends<'a, T> {
     pub d_x: Option<&'a mut [f32]>,
 }
 
+/// What a forward pass writes besides its output.
+#[derive(Debug)]
+pub struct Room<'a> {
+    /// What lies between the layers, `[batch][between]`.
+    pub between: &'a mut [f32],
+    /// What a training pass keeps; empty in use.
+    pub kept: &'a mut [f32],
+}
+
 /// What a backward pass works in.
 #[derive(Debug)]
 pub struct Memory<'a> {
@@ -151,6 +235,8 @@ pub struct Memory<'a> {
     pub between: &'a [f32],
     /// As long as `between`, for the gradients there.
     pub d_between: &'a mut [f32],
+    /// What the forward pass kept.
+    pub kept: &'a mut [f32],
     /// What no pass expects to find again; as long as the hungriest layer needs.
     pub work: &'a mut [f32],
 }
@@ -161,6 +247,36 @@ const fn work_len(widths: [usize; 2], batch: usize, threads: usize) -> usize {
     let update = update_work(widths[0], batch, threads);
     let input_gradient = input_gradient_work(widths[1], batch, threads);
     if update > input_gradient { update } else { input_gradient }
+}
+
+/// The single layers of the network in use: all but dropout.
+pub(crate) fn in_use(net: &(impl Layer + ?Sized)) -> Result<LayerList, Error> {
+    let mut layers = LayerList::new();
+    net.describe(&mut layers)?;
+    layers.retain(|layer| !matches!(layer, AnyLayer::Dropout(_)));
+    Ok(layers)
+}
+
+/// Reads the input of a layer that works in place to where its output will be.
+fn read_into<T: Element>(x: Batch<'_, T>, y: &mut [f32]) {
+    let map = x.map();
+    for (y, x) in y.iter_mut().zip(x.iter().flatten()) {
+        *y = x.to_f32() * map.scale + map.shift;
+    }
+}
+
+/// Writes the gradient at the input of a layer that works in place to where it is wanted.
+fn write_back(d_y: &[f32], d_x: Option<&mut [f32]>) {
+    for (d_x, d_y) in d_x.into_iter().flatten().zip(d_y) {
+        *d_x = *d_y;
+    }
+}
+
+/// A gain of 1 for each value, and zeros.
+fn init_scale(params: &mut [f32], width: usize) {
+    let (gain, rest) = params.split_at_mut(params.len().min(width));
+    gain.fill(1.0);
+    rest.fill(0.0);
 }
 
 /// `slice[..at]` and `slice[at..]`.

@@ -2,7 +2,7 @@
 
 use heapless::Vec;
 
-use super::{AnyLayer, Ends, Layer, Memory, chain};
+use super::{AnyLayer, Ends, Kept, Layer, Memory, Mode, OutputUse, Room, chain};
 use crate::Error;
 use crate::init::Init;
 use crate::kernels::{Batch, Element, GradientSink, Threads};
@@ -34,7 +34,8 @@ impl Sequential {
     ///
     /// [`Error::ZeroSize`] without a layer or for a layer without inputs or outputs,
     /// [`Error::LayersDoNotMeet`] if a layer's inputs are not the outputs of the one before,
-    /// [`Error::NetworkTooLarge`] if this machine cannot even count the parameters.
+    /// [`Error::Setting`] for a layer's setting that makes no sense, [`Error::NetworkTooLarge`] if this machine cannot
+    /// even count the parameters.
     pub fn new(layers: LayerList) -> Result<Self, Error> {
         if layers.is_empty() {
             return Err(Error::ZeroSize { what: "layers" });
@@ -51,6 +52,7 @@ impl Sequential {
             {
                 return Err(Error::LayersDoNotMeet { layer: i, before, inputs });
             }
+            layer.check()?;
             before = Some(layer.outputs());
             params = layer
                 .checked_params()
@@ -101,12 +103,32 @@ impl Layer for Sequential {
         self.layers().params()
     }
 
+    fn layers(&self) -> usize {
+        self.layers.len()
+    }
+
     fn between(&self) -> usize {
         self.layers().between()
     }
 
+    fn kept(&self) -> Kept {
+        self.layers().kept()
+    }
+
+    fn least_batch(&self) -> usize {
+        self.layers().least_batch()
+    }
+
     fn in_place(&self) -> bool {
         self.layers().in_place()
+    }
+
+    fn reads(&self) -> OutputUse {
+        self.layers().reads()
+    }
+
+    fn keeps_sign(&self) -> bool {
+        self.layers().keeps_sign()
     }
 
     fn gradient_width(&self, at_inputs: bool) -> usize {
@@ -128,27 +150,40 @@ impl Layer for Sequential {
     fn forward_pass<T: Element>(
         &self,
         threads: &impl Threads,
+        mode: Mode,
         params: &[f32],
         x: Batch<'_, T>,
         y: &mut [f32],
-        between: &mut [f32],
+        room: Room<'_>,
     ) -> Result<(), Error> {
-        self.layers().forward_pass(threads, params, x, y, between)
+        self.layers().forward_pass(threads, mode, params, x, y, room)
     }
 
-    fn apply(&self, y: &mut [f32]) {
-        self.layers().apply(y);
+    fn apply(
+        &self,
+        threads: &impl Threads,
+        mode: Mode,
+        params: &[f32],
+        y: &mut [f32],
+        kept: &mut [f32],
+    ) -> Result<(), Error> {
+        self.layers().apply(threads, mode, params, y, kept)
     }
 
     fn backward_pass<T: Element>(
         &self,
         threads: &impl Threads,
+        mode: Mode,
         at: usize,
         sink: &mut impl GradientSink,
         io: Ends<'_, T>,
         memory: Memory<'_>,
     ) -> Result<(), Error> {
-        self.layers().backward_pass(threads, at, sink, io, memory)
+        self.layers().backward_pass(threads, mode, at, sink, io, memory)
+    }
+
+    fn learn(&self, params: &mut [f32], kept: &mut [f32], batch: usize) -> Result<(), Error> {
+        self.layers().learn(params, kept, batch)
     }
 }
 
@@ -167,6 +202,10 @@ impl Layer for [AnyLayer] {
         self.iter().map(Layer::params).sum()
     }
 
+    fn layers(&self) -> usize {
+        self.len()
+    }
+
     fn between(&self) -> usize {
         match self.split_last() {
             Some((last, [])) => last.between(),
@@ -175,8 +214,32 @@ impl Layer for [AnyLayer] {
         }
     }
 
+    fn kept(&self) -> Kept {
+        self.iter().fold(Kept::NOTHING, |kept, layer| kept.and(layer.kept()))
+    }
+
+    fn least_batch(&self) -> usize {
+        self.iter().map(Layer::least_batch).max().unwrap_or(1)
+    }
+
     fn in_place(&self) -> bool {
-        self.iter().all(Layer::in_place)
+        match self.split_last() {
+            Some((last, [])) => last.in_place(),
+            Some((last, before)) => chain::in_place(before, last),
+            None => true,
+        }
+    }
+
+    fn reads(&self) -> OutputUse {
+        match self.split_last() {
+            Some((last, [])) => last.reads(),
+            Some((last, before)) => chain::reads(before, last),
+            None => OutputUse::Nothing,
+        }
+    }
+
+    fn keeps_sign(&self) -> bool {
+        self.iter().all(Layer::keeps_sign)
     }
 
     fn gradient_width(&self, at_inputs: bool) -> usize {
@@ -203,37 +266,58 @@ impl Layer for [AnyLayer] {
     fn forward_pass<T: Element>(
         &self,
         threads: &impl Threads,
+        mode: Mode,
         params: &[f32],
         x: Batch<'_, T>,
         y: &mut [f32],
-        between: &mut [f32],
+        room: Room<'_>,
     ) -> Result<(), Error> {
         match self.split_last() {
-            Some((last, [])) => last.forward_pass(threads, params, x, y, between),
+            Some((last, [])) => last.forward_pass(threads, mode, params, x, y, room),
             Some((last, before)) => {
-                chain::forward_pass(threads, before, last, params, x, y, between)
+                chain::forward_pass((before, last), threads, mode, params, x, y, room)
             }
             None => Ok(()),
         }
     }
 
-    fn apply(&self, y: &mut [f32]) {
-        self.iter().for_each(|layer| layer.apply(y));
+    fn apply(
+        &self,
+        threads: &impl Threads,
+        mode: Mode,
+        params: &[f32],
+        y: &mut [f32],
+        kept: &mut [f32],
+    ) -> Result<(), Error> {
+        match self.split_last() {
+            Some((last, [])) => last.apply(threads, mode, params, y, kept),
+            Some((last, before)) => chain::apply((before, last), threads, mode, params, y, kept),
+            None => Ok(()),
+        }
     }
 
     fn backward_pass<T: Element>(
         &self,
         threads: &impl Threads,
+        mode: Mode,
         at: usize,
         sink: &mut impl GradientSink,
         io: Ends<'_, T>,
         memory: Memory<'_>,
     ) -> Result<(), Error> {
         match self.split_last() {
-            Some((last, [])) => last.backward_pass(threads, at, sink, io, memory),
+            Some((last, [])) => last.backward_pass(threads, mode, at, sink, io, memory),
             Some((last, before)) => {
-                chain::backward_pass(threads, before, last, at, sink, io, memory)
+                chain::backward_pass((before, last), threads, mode, at, sink, io, memory)
             }
+            None => Ok(()),
+        }
+    }
+
+    fn learn(&self, params: &mut [f32], kept: &mut [f32], batch: usize) -> Result<(), Error> {
+        match self.split_last() {
+            Some((last, [])) => last.learn(params, kept, batch),
+            Some((last, before)) => chain::learn(before, last, params, kept, batch),
             None => Ok(()),
         }
     }

@@ -1,6 +1,6 @@
 //! One sample through the layers, one at a time.
 
-use super::{AnyLayer, Layer, LayerList, split, split_mut};
+use super::{AnyLayer, Layer, Mode, Room, in_use, split, split_mut};
 use crate::Error;
 use crate::kernels::{Batch, Element, Serial};
 
@@ -23,8 +23,7 @@ pub fn trace<N: Layer + ?Sized, T: Element>(
     scratch: &mut [f32],
     mut see: impl FnMut(usize, &[f32]),
 ) -> Result<(), Error> {
-    let mut layers = LayerList::new();
-    net.describe(&mut layers)?;
+    let layers = in_use(net)?;
     let (mut params, mut free) = (params, scratch);
     let mut values: Option<&mut [f32]> = None;
     for (i, layer) in layers.iter().enumerate() {
@@ -32,18 +31,19 @@ pub fn trace<N: Layer + ?Sized, T: Element>(
         params = rest;
         let after = match values {
             Some(values) if layer.in_place() => {
-                layer.apply(values);
+                layer.apply(&Serial, Mode::Infer, own, values, &mut [])?;
                 values
             }
             before => {
                 let (y, rest) = split_mut(free, layer.outputs())?;
                 let (between, rest) = split_mut(rest, layer.between())?;
                 free = rest;
+                let room = Room { between, kept: &mut [] };
                 match before {
-                    None => layer.forward_pass(&Serial, own, x, y, between)?,
+                    None => layer.forward_pass(&Serial, Mode::Infer, own, x, y, room)?,
                     Some(before) => {
                         let x = Batch::rows(before, layer.inputs())?;
-                        layer.forward_pass(&Serial, own, x, y, between)?;
+                        layer.forward_pass(&Serial, Mode::Infer, own, x, y, room)?;
                     }
                 }
                 y

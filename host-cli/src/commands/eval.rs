@@ -56,11 +56,12 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
     input.known().check_range(&data, &args.data)?;
     let order: Vec<u32> = (0..).take(data.len()).collect();
     let pool = Pool::new(args.threads)?;
+    let loss = blob.loss_kind();
     let result = match &form {
-        Form::Int8(model) => evaluate_int8(&pool, model, &data, &order),
+        Form::Int8(model) => evaluate_int8(&pool, model, &data, &order, loss),
         Form::F32(model) => {
             let map = blob.input().map_or(InputMap::PIXELS, |input| input.map);
-            evaluate(&pool, &net, model.params(), &data, map, &order)
+            evaluate(&pool, &net, model.params(), &data, map, &order, loss)
         }
     };
     let result = result.with_context(|| file.path().display().to_string())?;

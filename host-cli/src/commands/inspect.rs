@@ -9,6 +9,7 @@ use picomlp::fingerprint::fingerprint;
 use picomlp::{Adam, AnyLayer, Layer, Sgd};
 use serde_json::json;
 
+use super::train::loss_name;
 use crate::ModelFile;
 use crate::model_file::ModelInput;
 use crate::text::{grouped, percent, widths};
@@ -113,8 +114,9 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
     )?;
     writeln!(out, "network        {}, {} parameters", widths(net), grouped(params))?;
     for layer in net.layers() {
-        let (inputs, outputs) = (layer.inputs(), layer.outputs());
-        let shape = format!("{:<6} {inputs}→{outputs}", layer.name());
+        let (name, text) = (layer.name(), layer.to_string());
+        let sizes = text.strip_prefix(name).unwrap_or_default().trim_start();
+        let shape = format!("{name:<6} {sizes}");
         match layer.params() {
             0 => writeln!(out, "  {shape}")?,
             count => writeln!(
@@ -155,6 +157,7 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
             p.batch_size,
             p.seed
         )?;
+        writeln!(out, "loss           {}", loss_name(p.loss))?;
         writeln!(
             out,
             "data           {} training samples, fingerprint {:016x}",
@@ -209,10 +212,17 @@ fn self_test(
 }
 
 fn layer_json(layer: &AnyLayer) -> serde_json::Value {
-    json!({
+    let mut json = json!({
         "kind": layer.name(),
         "inputs": layer.inputs(),
         "outputs": layer.outputs(),
         "parameters": layer.params(),
-    })
+    });
+    match layer {
+        AnyLayer::Dense(layer) => json["bias"] = layer.has_bias().into(),
+        AnyLayer::LeakyRelu(layer) => json["slope"] = layer.slope().into(),
+        AnyLayer::LayerNorm(layer) => json["epsilon"] = layer.epsilon().into(),
+        _ => {}
+    }
+    json
 }

@@ -9,7 +9,6 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use picomlp::Layer;
 use picomlp::blob::Blob;
-use picomlp::kernels::softmax;
 use serde_json::json;
 
 use crate::data::{Format, Source};
@@ -21,7 +20,8 @@ use crate::{ModelFile, picture};
 /// Classify pictures: PNG of any size and colour, dark on light or light on dark, or a whole data set.
 ///
 /// PNG files are brought into MNIST's form (the ink fitted into 20×20 of 28×28 pixels, centred by mass) and shown as the
-/// network sees them. With --data, pictures are taken as they are.
+/// network sees them. With --data, pictures are taken as they are. Probabilities are the softmax of the outputs, or, of a
+/// model trained with squared error, the outputs above 0 as shares of their sum.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The model, as `train` writes it.
@@ -98,7 +98,7 @@ fn of_range(level: u8, max: u8) -> u8 {
     value as u8 // at most `max`
 }
 
-/// From pixels to the logits.
+/// From pixels to the outputs.
 type Classify<'a> = Box<dyn FnMut(&[u8]) -> Result<Vec<f32>> + 'a>;
 
 fn in_f32(file: &ModelFile) -> Result<Classify<'_>> {
@@ -120,7 +120,7 @@ fn in_int8(file: &ModelFile) -> Result<Classify<'_>> {
 /// Class names and probabilities, most probable first.
 fn ranking(blob: &Blob<'_>, logits: Vec<f32>) -> Vec<(String, f32)> {
     let mut probabilities = logits;
-    softmax(&mut probabilities);
+    blob.loss_kind().probabilities(&mut probabilities);
     let names: Vec<&str> = blob.class_names().collect();
     let named = probabilities.into_iter().enumerate().map(|(class, p)| {
         let name = names.get(class).map_or_else(|| class.to_string(), |name| (*name).to_owned());

@@ -30,33 +30,46 @@ pub(super) const PIECE: usize = 128;
 
 /// `y[s] = b + Σᵢ x[s][i]·W[i]`, as [`super::dense_forward`] says.
 #[inline]
-pub(super) fn forward<T: Element>(x: Batch<'_, T>, weights: &[f32], bias: &[f32], y: &mut [f32]) {
+pub(super) fn forward<T: Element>(
+    x: Batch<'_, T>,
+    weights: &[f32],
+    bias: &[f32],
+    outputs: usize,
+    y: &mut [f32],
+) {
     let map = x.map();
     let mut rest = y;
     for sample in x.iter() {
-        let Some((y, after)) = rest.split_at_mut_checked(bias.len()) else { return };
+        let Some((y, after)) = rest.split_at_mut_checked(outputs) else { return };
         begin(map.shift, weights, bias, y);
-        for_each_list(sample, map.scale, |list, _| rows::add_rows(list, weights, bias.len(), 0, y));
+        for_each_list(sample, map.scale, |list, _| rows::add_rows(list, weights, outputs, 0, y));
         rest = after;
     }
 }
 
-/// `y = b`, and `shift·Σᵢ W[i]` added if there is a shift.
+/// `y = b`, or zeros without a bias, and `shift·Σᵢ W[i]` added if there is a shift.
 #[inline(never)] // one copy for all layers
 fn begin(shift: f32, weights: &[f32], bias: &[f32], y: &mut [f32]) {
     if shift == 0.0 {
+        if bias.is_empty() {
+            y.fill(0.0);
+        }
         y.iter_mut().zip(bias).for_each(|(y, b)| *y = b + 0.0);
         return;
     }
     y.fill(0.0);
-    let inputs = weights.len() / bias.len().max(1);
+    let outputs = y.len();
+    let inputs = weights.len() / outputs.max(1);
     let mut list = Nonzeros::new(inputs);
     for row in 0..inputs {
         list.push(row as u32, 1.0);
         if list.is_nearly_full() || row + 1 == inputs {
-            rows::add_rows(&mut list, weights, bias.len(), 0, y);
+            rows::add_rows(&mut list, weights, outputs, 0, y);
             list.clear();
         }
+    }
+    if bias.is_empty() {
+        y.iter_mut().for_each(|y| *y = 0.0 + *y * shift);
     }
     y.iter_mut().zip(bias).for_each(|(y, b)| *y = (b + 0.0) + *y * shift);
 }
@@ -74,21 +87,24 @@ pub(super) fn update<T: Element>(
     let map = x.map();
     let weights = x.width() * outputs;
     let (shifted, _) = work.split_at_mut(outputs.min(work.len()));
-    shifted.fill(0.0);
+    match sink.summed(at + weights, outputs) {
+        Some(before) => shifted.iter_mut().zip(before).for_each(|(sum, before)| *sum = *before),
+        None => shifted.fill(0.0),
+    }
     let mut rest = d_y;
     while let Some((d_y, after)) = rest.split_at_checked(outputs.max(1)) {
         shifted.iter_mut().zip(d_y).for_each(|(sum, d)| *sum += d);
         rest = after;
     }
-    sink.take(at + weights, shifted);
-    if x.len() == 1 && map.shift == 0.0 {
+    sink.take_bias(at + weights, shifted);
+    if x.len() == 1 && map.shift == 0.0 && sink.summed(at, weights).is_none() {
         for_each_list(x.sample(0), map.scale, |list, inputs| {
             sink.take_rows(at, list, inputs, d_y);
         });
         return;
     }
     shifted.iter_mut().for_each(|sum| *sum *= map.shift);
-    let shifted = if map.shift == 0.0 { None } else { Some(&*shifted) };
+    let shifted = if map.shift == 0.0 || sink.more_follows() { None } else { Some(&*shifted) };
     let mut i = 0;
     while i < x.width() {
         // Inputs that are zero in all samples go four at a time.
@@ -121,6 +137,9 @@ fn sum_row<T: Element>(
     while column < outputs {
         let mut gradient = [0.0; PIECE];
         let gradient = gradient.get_mut(..PIECE.min(outputs - column)).unwrap_or_default();
+        if let Some(before) = sink.summed(at + column, gradient.len()) {
+            gradient.iter_mut().zip(before).for_each(|(g, before)| *g = *before);
+        }
         let mut listed = list_samples(x, i, 0, &mut list);
         if listed == x.len() && list.is_empty() && shifted.is_none() {
             return sink.take_zeros(at, outputs);

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use picomlp::Init;
 
+use super::network::NetworkArgs;
 use super::optimization::{OptimizationArgs, above_zero};
 use crate::data::DataArgs;
 use crate::plot::{FileFormat, parse_picture_format};
@@ -22,9 +23,8 @@ use crate::text::{program, shell_word};
 pub struct Args {
     #[command(flatten)]
     pub(super) data: DataArgs,
-    /// Widths of the hidden layers, separated by commas; '' for none.
-    #[arg(long, default_value_t, value_name = "WIDTHS")]
-    pub(super) hidden: Hidden,
+    #[command(flatten)]
+    pub(super) network: NetworkArgs,
     /// Passes over the training set.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) epochs: u32,
@@ -121,7 +121,7 @@ impl Args {
              --val-split {} --init {}",
             program(),
             name(&self.data.source),
-            name(&self.hidden),
+            name(&self.network.hidden),
             self.epochs,
             self.batch(),
             self.optimizer,
@@ -130,6 +130,7 @@ impl Args {
             self.data.val_split,
             self.init,
         );
+        command.push_str(&self.network.flags());
         command.push_str(&self.optimization.flags());
         if self.standardise {
             command.push_str(" --standardise");
@@ -277,9 +278,9 @@ mod tests {
 
     #[test]
     fn hidden_takes_any_widths_and_none() {
-        assert_eq!(parse("--hidden 200,100").unwrap().hidden, Hidden(vec![200, 100]));
-        assert_eq!(parse("--hidden ''").unwrap().hidden, Hidden(vec![]));
-        assert_eq!(parse("").unwrap().hidden, Hidden(vec![128]));
+        assert_eq!(parse("--hidden 200,100").unwrap().network.hidden, Hidden(vec![200, 100]));
+        assert_eq!(parse("--hidden ''").unwrap().network.hidden, Hidden(vec![]));
+        assert_eq!(parse("").unwrap().network.hidden, Hidden(vec![128]));
     }
 
     #[test]
@@ -312,7 +313,7 @@ mod tests {
     #[test]
     fn the_command_repeats_every_setting() {
         let line = "--data some/dir --hidden '' --epochs 3 --batch-size 7 --optimizer sgd --lr 0.25 --seed 9 \
-                    --val-split 0 --init xavier --standardise --no-shuffle --max-steps 5 --out a.pmlp";
+                    --val-split 0 --init xavier --norm layer --loss mse --standardise --no-shuffle --max-steps 5 --out a.pmlp";
         let args = parse(line).unwrap();
         assert_eq!(args.command().split_once(" train ").unwrap().1, line);
         let again = parse(args.command().split_once(" train ").unwrap().1).unwrap();

@@ -67,6 +67,7 @@ pub(super) fn write(
             train_samples: count(plan.train.len()),
             test_samples: count(test.map_or(0, |test| test.samples)),
             test_accuracy: test.map_or(0.0, Evaluation::accuracy) as f32,
+            loss: plan.loss.kind(),
             command: &command,
         }),
         self_test_inputs: inputs,

@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
-use anyhow::{Result, bail, ensure};
-use picomlp::Sequential;
+use anyhow::{Context, Result, bail, ensure};
 use picomlp::fingerprint::fingerprint;
+use picomlp::{Network, Sequential};
 
 use super::args::Args;
 use super::learn;
@@ -28,17 +28,22 @@ pub(super) fn run(
     let all: Vec<u32> = (0..).take(data.len()).collect();
     let folds = args.data.parting(args.seed).folds(&all, &data.labels, count);
     let mut accuracies = Vec::with_capacity(count);
-    for (number, fold) in (1..).zip(&folds) {
+    let plan = |number: usize| {
         let others = (1..).zip(&folds).filter(|(other, _)| *other != number);
         let mut rest: Vec<u32> = others.flat_map(|(_, other)| other).copied().collect();
         rest.sort_unstable();
-        let plan = Plan::new(args, data, &rest)?;
-        report.start_fold(net, data, &plan, number, fold.len())?;
-        let ending = learn(args, pool, net, params, data, &plan, report)?;
+        Plan::new(args, data, &rest, net).with_context(|| format!("fold {number}"))
+    };
+    // What does not fit is known before the first fold is trained on.
+    let plans = (1..=count).map(plan).collect::<Result<Vec<_>>>()?;
+    for ((number, fold), plan) in (1..).zip(&folds).zip(&plans) {
+        report.start_fold(net, data, plan, number, fold.len())?;
+        let ending = learn(args, pool, net, params, data, plan, report)?;
         let (Some(kept), None) = (ending.kept, ending.diverged) else {
             bail!("fold {number}: {}", ending.why());
         };
-        let test = evaluate(pool, net, params, data, plan.map, fold)?;
+        let (net, params) = net.fold(params)?;
+        let test = evaluate(pool, &net, params, data, plan.map, fold, plan.loss.kind())?;
         accuracies.push(test.accuracy());
         report.fold(&Fold {
             number,

@@ -1,10 +1,12 @@
 //! `picomlp train`: from data to a model file.
 //!
-//! `args` says what may be asked for, `session` trains, `report` tells of it, `export` writes the model, `plots` the pictures.
+//! `args` and `network` say what may be asked for, `session` trains, `report` tells of it, `export` writes the model, `plots` the
+//! pictures.
 
 mod args;
 mod export;
 mod folds;
+mod network;
 mod optimization;
 mod plots;
 mod report;
@@ -13,12 +15,15 @@ mod session;
 use std::io::Write;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use picomlp::optim::BufferedOptimizer;
-use picomlp::{BufferedTrainer, Layer, Network, Optimizer, Sequential, Threads, Trainer};
+use picomlp::{
+    BufferedTrainer, Layer, Network, Optimizer, Sequential, Threads, Trainer, must_be_whole,
+};
 
 pub use args::Args;
 pub(crate) use args::Hidden;
+pub(crate) use network::loss_name;
 use optimization::Chosen;
 use report::Report;
 use session::{Plan, Stopped, train};
@@ -46,7 +51,7 @@ pub fn run(args: &Args, out: &mut (impl Write + Send)) -> Result<()> {
     let mut args = args.clone();
     let Prepared { split: data, notes } = args.data.load(args.seed)?;
     let args = &args;
-    let net = Sequential::mlp(&widths(args, &data.train)).context("--hidden")?;
+    let net = args.network.network(data.train.pixels(), data.train.classes)?;
     let mut params = buffer(net.params(), "parameters")?;
     let pool = Pool::new(args.threads)?;
     let mut report = Report::new(args, &notes, out);
@@ -56,20 +61,21 @@ pub fn run(args: &Args, out: &mut (impl Write + Send)) -> Result<()> {
         return report.folds_done(&accuracies, began.elapsed());
     }
     let all: Vec<u32> = (0..).take(data.train.len()).collect();
-    let plan = Plan::new(args, &data.train, &all)?;
+    let plan = Plan::new(args, &data.train, &all, &net)?;
     report.start(&net, &data.train, &plan, data.test.len())?;
     let ending = learn(args, &pool, &net, &mut params, &data.train, &plan, &mut report)?;
     let out_path = args.out.display();
     let Some(kept) = ending.kept else {
         bail!("{}; no epoch was finished, so nothing was written to {out_path}", ending.why());
     };
+    let (net, params) = net.fold(&mut params)?;
     let test = if data.test.is_empty() {
         None
     } else {
         let order: Vec<u32> = (0..).take(data.test.len()).collect();
-        Some(evaluate(&pool, &net, &params, &data.test, plan.map, &order)?)
+        Some(evaluate(&pool, &net, params, &data.test, plan.map, &order, plan.loss.kind())?)
     };
-    let model = export::write(args, &net, &params, &data, &plan, kept, test.as_ref())?;
+    let model = export::write(args, &net, params, &data, &plan, kept, test.as_ref())?;
     if ending.diverged.is_some() {
         bail!("{}; {out_path} holds the model of epoch {}", ending.why(), kept.epoch);
     }
@@ -103,12 +109,6 @@ fn learn(
     }
 }
 
-/// Inputs, hidden layers, classes.
-fn widths(args: &Args, train: &Dataset) -> Vec<usize> {
-    let ends = (train.pixels(), train.classes);
-    [ends.0].into_iter().chain(args.hidden.0.iter().copied()).chain([ends.1]).collect()
-}
-
 /// Trains with an optimizer that is fused with the backward pass. Afterwards `params` are those to keep, if there are
 /// some.
 fn fit<O: Optimizer + Send>(
@@ -123,7 +123,9 @@ fn fit<O: Optimizer + Send>(
     let mut state = buffer(optimizer.state_per_param() * net.params(), "the optimizer's state")?;
     let mut kept = buffer(net.params(), "the best parameters")?;
     let mut scratch = buffer(net.train_scratch_on(pool.count(), plan.batch_size), "a batch")?;
-    let trainer = Trainer::new(net.clone(), optimizer, params, &mut state, &mut scratch)?;
+    let trainer = Trainer::new(net.clone(), optimizer, params, &mut state, &mut scratch)?
+        .with_loss(plan.loss)?
+        .with_seed(plan.seed, 0);
     let ending = pool.run(|| train(pool, trainer, data, plan, &mut kept, report))?;
     params.copy_from_slice(&kept);
     Ok(ending)
@@ -142,11 +144,13 @@ fn fit_buffered<O: BufferedOptimizer + Send>(
     let mut gradient = buffer(net.params(), "the gradient")?;
     let mut state = buffer(optimizer.state_len_of(net), "the optimizer's state")?;
     let mut kept = buffer(net.params(), "the best parameters")?;
-    let chunk = plan.batch_size.min(CHUNK);
+    let whole = must_be_whole(net, plan.map)?;
+    let chunk = if whole { plan.batch_size } else { plan.batch_size.min(CHUNK) };
     let mut scratch = buffer(net.train_scratch_on(pool.count(), chunk), "a part of a batch")?;
     let net = net.clone();
     let mut trainer =
         BufferedTrainer::new(net, optimizer, params, &mut gradient, &mut state, &mut scratch)?;
+    trainer = trainer.with_loss(plan.loss)?.with_seed(plan.seed, 0);
     if let Some(most) = plan.clip_norm {
         trainer = trainer.clip_norm(most)?;
     }

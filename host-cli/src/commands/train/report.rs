@@ -108,6 +108,8 @@ impl<'a, W: Write> Report<'a, W> {
             let line = json!({
                 "event": "start",
                 "network": widths(net),
+                "layers": net.layers().iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "loss": args.network.loss_name(),
                 "parameters": net.params(),
                 "optimizer": args.optimizer.to_string(),
                 "lr": args.learning_rate(),
@@ -149,6 +151,11 @@ impl<'a, W: Write> Report<'a, W> {
             let more = args.optimization.flags();
             if !more.is_empty() {
                 writeln!(self.out, "              {more}")?;
+            }
+            if !args.network.flags().is_empty() {
+                let layers: Vec<_> = net.layers().iter().map(ToString::to_string).collect();
+                writeln!(self.out, "layers         {}", layers.join(" | "))?;
+                writeln!(self.out, "loss           {}", args.network.loss_name())?;
             }
             writeln!(
                 self.out,

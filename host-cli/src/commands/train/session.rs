@@ -7,7 +7,9 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 use picomlp::optim::{BufferedOptimizer, Settings};
 use picomlp::rng::shuffle;
-use picomlp::{Batch, BufferedTrainer, Error, InputMap, Optimizer, Sequential, Threads, Trainer};
+use picomlp::{
+    Batch, BufferedTrainer, Error, InputMap, Layer, Loss, Optimizer, Sequential, Threads, Trainer,
+};
 
 use super::args::Args;
 use super::optimization::OptimizationArgs;
@@ -25,6 +27,8 @@ pub(super) struct Plan {
     pub(super) epochs: u32,
     /// How pixels are read.
     pub(super) map: InputMap,
+    /// What training makes small.
+    pub(super) loss: Loss,
     /// What gradients are shortened to.
     pub(super) clip_norm: Option<f32>,
     rate: f32,
@@ -32,13 +36,18 @@ pub(super) struct Plan {
     measures_training: bool,
     optimization: OptimizationArgs,
     max_steps: u64,
-    seed: u64,
+    pub(super) seed: u64,
     shuffles: bool,
 }
 
 impl Plan {
     /// For these samples, ascending, of which some are held out for validation.
-    pub(super) fn new(args: &Args, data: &Dataset, samples: &[u32]) -> Result<Self> {
+    pub(super) fn new(
+        args: &Args,
+        data: &Dataset,
+        samples: &[u32],
+        net: &Sequential,
+    ) -> Result<Self> {
         let (train, validation) = args.data.hold_out_validation(data, samples, args.seed)?;
         let optimization = args.optimization.clone();
         if let Some(flag) = optimization.needs_validation() {
@@ -56,12 +65,14 @@ impl Plan {
             (args.epochs, args.seed, !args.no_shuffle && !optimization.full_batch);
         let (rate, clip_norm) = (args.learning_rate(), optimization.clip_norm());
         let map = if args.standardise { standard(data, &train)? } else { data.unit_map() };
-        Ok(Self {
+        let loss = args.network.loss();
+        let plan = Self {
             train,
             validation,
             batch_size,
             epochs,
             map,
+            loss,
             clip_norm,
             rate,
             measures_training: args.plots.is_some(),
@@ -69,7 +80,24 @@ impl Plan {
             max_steps,
             seed,
             shuffles,
-        })
+        };
+        plan.check_batches(net.least_batch())?;
+        Ok(plan)
+    }
+
+    /// Whether each batch of an epoch, the last one too, has so many samples.
+    fn check_batches(&self, least: usize) -> Result<()> {
+        let last = match self.train.len() % self.batch_size {
+            0 => self.batch_size,
+            rest => rest,
+        };
+        ensure!(
+            last >= least,
+            "--norm batch needs {least} samples in a batch: with --batch-size {}, the last of {} samples make one of {last}",
+            self.batch_size,
+            self.train.len()
+        );
+        Ok(())
     }
 
     fn steps_in_epoch(&self) -> u64 {
@@ -252,6 +280,7 @@ pub(super) fn train(
             rate = rates.at(epoch, ended.steps);
             trainer.set_learning_rate(rate);
             match trainer.step_on(pool, x, &labels) {
+                Ok(loss) if plan.loss.is_summed() => loss_sum += f64::from(loss),
                 Ok(loss) => loss_sum += f64::from(loss) * batch.len() as f64,
                 Err(Error::LossNotFinite | Error::GradientNotFinite) => {
                     ended.training += began.elapsed();
@@ -274,7 +303,8 @@ pub(super) fn train(
             None
         } else {
             let (net, params) = (trainer.net(), trainer.params());
-            Some(evaluate(pool, net, params, data, plan.map, &plan.validation)?)
+            let kind = plan.loss.kind();
+            Some(evaluate(pool, net, params, data, plan.map, &plan.validation, kind)?)
         };
         let train_accuracy = if plan.measures_training {
             let (net, params) = (trainer.net(), trainer.params());

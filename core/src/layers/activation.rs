@@ -1,0 +1,285 @@
+//! Activations: ReLU, leaky ReLU, sigmoid and tanh, in place. Their ways back start from the output.
+
+use super::{
+    AnyLayer, Bits, Const, Dim, Ends, FixedLayer, Kept, Layer, LayerList, Memory, Mode, Number,
+    OutputUse, Real, Room, read_into, write_back,
+};
+use crate::Error;
+use crate::init::Init;
+use crate::kernels::relu::mask_gradient;
+use crate::kernels::{
+    Batch, Element, GradientSink, Threads, leaky_relu, leaky_relu_gradient, relu, sigmoid,
+    sigmoid_gradient, tanh, tanh_gradient,
+};
+
+/// A function of each value for itself.
+pub trait Function: Copy {
+    /// What [`gradient`](Self::gradient) reads of the output.
+    const READS: OutputUse;
+
+    /// Replaces each value by the function of it.
+    fn apply(self, y: &mut [f32]);
+
+    /// Turns the gradient at the output `y` into that at the input.
+    fn gradient(self, y: &[f32], d_y: &mut [f32]);
+
+    /// The layer of this width, with its size known at run time.
+    fn layer(self, width: usize) -> AnyLayer;
+}
+
+/// `max(x, 0)`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rectify;
+
+/// `x` above zero, `slope·x` elsewhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Leak<S>(S);
+
+/// `1/(1 + e⁻ˣ)`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Logistic;
+
+/// The hyperbolic tangent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tangent;
+
+impl Function for Rectify {
+    const READS: OutputUse = OutputUse::Sign;
+
+    #[inline]
+    fn apply(self, y: &mut [f32]) {
+        relu(y);
+    }
+
+    #[inline]
+    fn gradient(self, y: &[f32], d_y: &mut [f32]) {
+        mask_gradient(y, d_y);
+    }
+
+    fn layer(self, width: usize) -> AnyLayer {
+        AnyLayer::relu(width)
+    }
+}
+
+impl<S: Real> Function for Leak<S> {
+    const READS: OutputUse = OutputUse::Sign;
+
+    #[inline]
+    fn apply(self, y: &mut [f32]) {
+        leaky_relu(y, self.0.get());
+    }
+
+    #[inline]
+    fn gradient(self, y: &[f32], d_y: &mut [f32]) {
+        leaky_relu_gradient(y, d_y, self.0.get());
+    }
+
+    fn layer(self, width: usize) -> AnyLayer {
+        AnyLayer::leaky_relu(width, self.0.get())
+    }
+}
+
+impl Function for Logistic {
+    const READS: OutputUse = OutputUse::Values;
+
+    #[inline]
+    fn apply(self, y: &mut [f32]) {
+        sigmoid(y);
+    }
+
+    #[inline]
+    fn gradient(self, y: &[f32], d_y: &mut [f32]) {
+        sigmoid_gradient(y, d_y);
+    }
+
+    fn layer(self, width: usize) -> AnyLayer {
+        AnyLayer::sigmoid(width)
+    }
+}
+
+impl Function for Tangent {
+    const READS: OutputUse = OutputUse::Values;
+
+    #[inline]
+    fn apply(self, y: &mut [f32]) {
+        tanh(y);
+    }
+
+    #[inline]
+    fn gradient(self, y: &[f32], d_y: &mut [f32]) {
+        tanh_gradient(y, d_y);
+    }
+
+    fn layer(self, width: usize) -> AnyLayer {
+        AnyLayer::tanh(width)
+    }
+}
+
+/// A rectifier whose width is part of its type.
+pub type Relu<const N: usize> = ReluLayer<Const<N>>;
+
+/// A rectifier with a width of either kind.
+pub type ReluLayer<N> = ActivationLayer<Rectify, N>;
+
+/// A leaky rectifier whose width and slope below zero are part of its type; the slope as bits, 0.01 if left out.
+///
+/// ```
+/// use picomlp::{Chain, Dense, LeakyRelu};
+///
+/// type Steep = LeakyRelu<8, { 0.2f32.to_bits() }>;
+/// type Net = Chain<Chain<Dense<4, 8>, Steep>, Dense<8, 2>>;
+/// assert_eq!(Net::PARAMS, 4 * 8 + 8 + 8 * 2 + 2);
+/// ```
+pub type LeakyRelu<const N: usize, const SLOPE: u32 = { 0.01f32.to_bits() }> =
+    LeakyReluLayer<Const<N>, Bits<SLOPE>>;
+
+/// A leaky rectifier with width and slope of either kind.
+pub type LeakyReluLayer<N, S> = ActivationLayer<Leak<S>, N>;
+
+/// A logistic function whose width is part of its type.
+pub type Sigmoid<const N: usize> = SigmoidLayer<Const<N>>;
+
+/// A logistic function with a width of either kind.
+pub type SigmoidLayer<N> = ActivationLayer<Logistic, N>;
+
+/// A hyperbolic tangent whose width is part of its type.
+pub type Tanh<const N: usize> = TanhLayer<Const<N>>;
+
+/// A hyperbolic tangent with a width of either kind.
+pub type TanhLayer<N> = ActivationLayer<Tangent, N>;
+
+/// An activation with a width of either kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ActivationLayer<F, N> {
+    function: F,
+    width: N,
+}
+
+impl<N: Dim> ReluLayer<N> {
+    /// A layer of this width.
+    #[must_use]
+    pub const fn new(width: N) -> Self {
+        Self { function: Rectify, width }
+    }
+}
+
+impl<N: Dim> LeakyReluLayer<N, Number> {
+    /// A layer of this width and slope below zero.
+    #[must_use]
+    pub const fn new(width: N, slope: f32) -> Self {
+        Self { function: Leak(Number::new(slope)), width }
+    }
+}
+
+impl<N: Dim, S: Real> LeakyReluLayer<N, S> {
+    /// The slope below zero.
+    #[must_use]
+    pub fn slope(&self) -> f32 {
+        self.function.0.get()
+    }
+}
+
+impl<N: Dim> SigmoidLayer<N> {
+    /// A layer of this width.
+    #[must_use]
+    pub const fn new(width: N) -> Self {
+        Self { function: Logistic, width }
+    }
+}
+
+impl<N: Dim> TanhLayer<N> {
+    /// A layer of this width.
+    #[must_use]
+    pub const fn new(width: N) -> Self {
+        Self { function: Tangent, width }
+    }
+}
+
+impl<F: Function, N: Dim> Layer for ActivationLayer<F, N> {
+    #[inline]
+    fn inputs(&self) -> usize {
+        self.width.get()
+    }
+
+    #[inline]
+    fn outputs(&self) -> usize {
+        self.width.get()
+    }
+
+    #[inline]
+    fn params(&self) -> usize {
+        0
+    }
+
+    #[inline]
+    fn in_place(&self) -> bool {
+        true
+    }
+
+    #[inline]
+    fn reads(&self) -> OutputUse {
+        F::READS
+    }
+
+    fn describe(&self, layers: &mut LayerList) -> Result<(), Error> {
+        self.function.layer(self.width.get()).describe(layers)
+    }
+
+    fn init_pass(&self, _params: &mut [f32], _init: Init, _seed: u64, _index: &mut u64) {}
+
+    #[inline]
+    fn forward_pass<T: Element>(
+        &self,
+        threads: &impl Threads,
+        mode: Mode,
+        params: &[f32],
+        x: Batch<'_, T>,
+        y: &mut [f32],
+        room: Room<'_>,
+    ) -> Result<(), Error> {
+        read_into(x, y);
+        self.apply(threads, mode, params, y, room.kept)
+    }
+
+    #[inline]
+    fn apply(
+        &self,
+        _threads: &impl Threads,
+        _mode: Mode,
+        _params: &[f32],
+        y: &mut [f32],
+        _kept: &mut [f32],
+    ) -> Result<(), Error> {
+        self.function.apply(y);
+        Ok(())
+    }
+
+    #[inline]
+    fn backward_pass<T: Element>(
+        &self,
+        _threads: &impl Threads,
+        _mode: Mode,
+        _at: usize,
+        _sink: &mut impl GradientSink,
+        io: Ends<'_, T>,
+        _memory: Memory<'_>,
+    ) -> Result<(), Error> {
+        self.function.gradient(io.y, io.d_y);
+        write_back(io.d_y, io.d_x);
+        Ok(())
+    }
+}
+
+impl<F: Function + Default, const N: usize> FixedLayer for ActivationLayer<F, Const<N>> {
+    const INPUTS: usize = N;
+    const OUTPUTS: usize = N;
+    const PARAMS: usize = 0;
+    const BETWEEN: usize = 0;
+    const KEPT: Kept = Kept::NOTHING;
+    const IN_PLACE: bool = true;
+    const READS: OutputUse = F::READS;
+    const KEEPS_SIGN: bool = false;
+    const WIDEST: usize = 0;
+    const GRADIENT_WIDTH: usize = 0;
+    const INNER_GRADIENT_WIDTH: usize = 0;
+}

@@ -1,0 +1,184 @@
+//! Layer normalisation, in place.
+
+use super::{
+    AnyLayer, Bits, Const, DEFAULT_EPSILON, Dim, Ends, FixedLayer, Kept, Layer, LayerList, Memory,
+    Mode, Number, OutputUse, Real, Room, init_scale, read_into, split, split_mut, write_back,
+};
+use crate::Error;
+use crate::init::Init;
+use crate::kernels::{
+    Batch, Element, GradientSink, Threads, add_scale_gradient, normalise_rows,
+    normalise_rows_gradient, scale_columns,
+};
+
+/// Layer normalisation whose width and ε are part of its type; ε as bits, 1e-5 if left out.
+///
+/// Each sample is brought to mean 0 and deviation 1 over its values, then `y = x̂·gain + shift`. The same in training
+/// and in use. Parameters: gain `[N]`, which begins at 1, then shift `[N]`, which begins at 0; both are trained.
+///
+/// # Source
+///
+/// Ba, Kiros and Hinton, "Layer normalization", arXiv:1607.06450; ε inside the root, as PyTorch has it.
+///
+/// ```
+/// use picomlp::{Chain, Dense, LayerNorm, Relu};
+///
+/// type Net = Chain<Chain<Chain<Dense<4, 8>, LayerNorm<8>>, Relu<8>>, Dense<8, 2>>;
+/// assert_eq!(Net::PARAMS, 4 * 8 + 8 + 2 * 8 + 8 * 2 + 2);
+/// ```
+pub type LayerNorm<const N: usize, const EPSILON: u32 = DEFAULT_EPSILON> =
+    LayerNormLayer<Const<N>, Bits<EPSILON>>;
+
+/// Layer normalisation with width and ε of either kind; see [`LayerNorm`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LayerNormLayer<N, E> {
+    width: N,
+    epsilon: E,
+}
+
+impl<N: Dim> LayerNormLayer<N, Number> {
+    /// A layer of this width; `epsilon`, above 0, is added to each variance.
+    #[must_use]
+    pub const fn new(width: N, epsilon: f32) -> Self {
+        Self { width, epsilon: Number::new(epsilon) }
+    }
+}
+
+impl<N: Dim, E: Real> LayerNormLayer<N, E> {
+    /// What is added to each variance.
+    #[must_use]
+    pub fn epsilon(&self) -> f32 {
+        self.epsilon.get()
+    }
+}
+
+impl<N: Dim, E: Real> Layer for LayerNormLayer<N, E> {
+    #[inline]
+    fn inputs(&self) -> usize {
+        self.width.get()
+    }
+
+    #[inline]
+    fn outputs(&self) -> usize {
+        self.width.get()
+    }
+
+    #[inline]
+    fn params(&self) -> usize {
+        2 * self.width.get()
+    }
+
+    #[inline]
+    fn in_place(&self) -> bool {
+        true
+    }
+
+    #[inline]
+    fn kept(&self) -> Kept {
+        kept(self.width.get())
+    }
+
+    fn describe(&self, layers: &mut LayerList) -> Result<(), Error> {
+        AnyLayer::layer_norm(self.width.get(), self.epsilon()).describe(layers)
+    }
+
+    fn init_pass(&self, params: &mut [f32], _init: Init, _seed: u64, _index: &mut u64) {
+        init_scale(params, self.width.get());
+    }
+
+    #[inline]
+    fn forward_pass<T: Element>(
+        &self,
+        threads: &impl Threads,
+        mode: Mode,
+        params: &[f32],
+        x: Batch<'_, T>,
+        y: &mut [f32],
+        room: Room<'_>,
+    ) -> Result<(), Error> {
+        read_into(x, y);
+        self.apply(threads, mode, params, y, room.kept)
+    }
+
+    #[inline]
+    fn apply(
+        &self,
+        _threads: &impl Threads,
+        mode: Mode,
+        params: &[f32],
+        y: &mut [f32],
+        kept: &mut [f32],
+    ) -> Result<(), Error> {
+        let (width, epsilon) = (self.width.get(), self.epsilon());
+        let (gain, shift) = split(params, width)?;
+        match mode {
+            Mode::Infer => {
+                for y in y.chunks_exact_mut(width.max(1)) {
+                    normalise_rows(y, &mut [0.0], epsilon);
+                }
+            }
+            Mode::Train(_) => {
+                let (normalised, rest) = split_mut(kept, y.len())?;
+                let (rstd, _) = split_mut(rest, y.len() / width.max(1))?;
+                normalise_rows(y, rstd, epsilon);
+                normalised.copy_from_slice(y);
+            }
+        }
+        scale_columns(y, gain, shift);
+        Ok(())
+    }
+
+    #[inline]
+    fn backward_pass<T: Element>(
+        &self,
+        _threads: &impl Threads,
+        _mode: Mode,
+        at: usize,
+        sink: &mut impl GradientSink,
+        io: Ends<'_, T>,
+        memory: Memory<'_>,
+    ) -> Result<(), Error> {
+        let (width, batch) = (self.width.get(), io.x.len());
+        let (normalised, rest) = split_mut(memory.kept, io.d_y.len())?;
+        let (rstd, rest) = split_mut(rest, batch)?;
+        let (d_gain, d_shift) = split_mut(rest, width)?;
+        // First of all, since the gradient at the output is about to be overwritten; given away last, since the
+        // parameters are about to be read.
+        for (sum, at) in [(&mut *d_gain, at), (&mut *d_shift, at + width)] {
+            match sink.summed(at, width) {
+                Some(before) => sum.copy_from_slice(before),
+                None => sum.fill(0.0),
+            }
+        }
+        add_scale_gradient(normalised, io.d_y, d_gain, d_shift);
+        let (_, params) = split(sink.params(), at)?;
+        let (gain, _) = split(params, width)?;
+        normalise_rows_gradient(normalised, rstd, gain, io.d_y);
+        sink.take_bias(at, d_gain);
+        sink.take_bias(at + width, d_shift);
+        write_back(io.d_y, io.d_x);
+        Ok(())
+    }
+}
+
+/// The normalised values and each sample's `1/√(variance + ε)`; the gradients of gain and shift.
+const fn kept(width: usize) -> Kept {
+    Kept { per_sample: width + 1, per_batch: 2 * width }
+}
+
+impl<const N: usize, const EPSILON: u32> FixedLayer for LayerNorm<N, EPSILON> {
+    const INPUTS: usize = {
+        assert!(f32::from_bits(EPSILON) > 0.0, "an epsilon is above 0");
+        N
+    };
+    const OUTPUTS: usize = N;
+    const PARAMS: usize = 2 * N;
+    const BETWEEN: usize = 0;
+    const KEPT: Kept = kept(N);
+    const IN_PLACE: bool = true;
+    const READS: OutputUse = OutputUse::Nothing;
+    const KEEPS_SIGN: bool = false;
+    const WIDEST: usize = 0;
+    const GRADIENT_WIDTH: usize = 0;
+    const INNER_GRADIENT_WIDTH: usize = 0;
+}
