@@ -239,7 +239,9 @@ pub(crate) fn build(name: &str, board: &Board) -> Result<PathBuf> {
 pub(crate) fn emulate(board: &Board, image: &Path) -> Result<String> {
     QEMU_ARM.need()?;
     let mut qemu = Command::new(QEMU_ARM.program);
-    qemu.args(["-machine", board.name, "-nographic", "-icount", "shift=0"]);
+    // Not `-nographic`: its serial port would make standard output non-blocking, and lines be lost while nobody reads.
+    qemu.args(["-display", "none", "-serial", "none", "-monitor", "none"]);
+    qemu.args(["-machine", board.name, "-icount", "shift=0"]);
     qemu.args(["-semihosting-config", "enable=on,target=native", "-kernel"]).arg(image);
     // A file that a program writes lands beside its image.
     qemu.current_dir(image.parent().unwrap_or(image));
