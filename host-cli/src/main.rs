@@ -29,6 +29,7 @@ enum Command {
     Quantize(commands::quantize::Args),
     Verify(commands::verify::Args),
     Bench(commands::bench::Args),
+    Gradcheck(commands::gradcheck::Args),
 }
 
 fn main() -> ExitCode {
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
         Command::Quantize(args) => commands::quantize::run(args, out),
         Command::Verify(args) => commands::verify::run(args, out),
         Command::Bench(args) => commands::bench::run(args, out),
+        Command::Gradcheck(args) => commands::gradcheck::run(args, out),
     };
     match result.and_then(|()| Ok(out.flush()?)) {
         Ok(()) => ExitCode::SUCCESS,

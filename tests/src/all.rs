@@ -9,6 +9,7 @@ mod gradients;
 mod int8;
 mod layer_gradients;
 mod layer_kinds;
+mod layer_trajectories;
 mod layering;
 mod optimizers;
 mod protocol;

@@ -14,8 +14,9 @@ use std::alloc::System;
 use picomlp::blob::{Aligned, Contents, Int8Contents};
 use picomlp::optim::GroupRms;
 use picomlp::{
-    Adam, AdamW, BufferedTrainer, Init, Mlp, Model, Momentum, Network, Optimizer, QuantizedModel,
-    RmsProp, Sequential, Sgd, Trainer, WeightDecay,
+    Adam, AdamW, BatchNorm, BufferedTrainer, Chain, Dense, DenseNoBias, Dropout, Init, LayerNorm,
+    Loss, Mlp, Model, Momentum, Network, Optimizer, QuantizedModel, RmsProp, Sequential, Sgd,
+    Sigmoid, Tanh, Trainer, WeightDecay,
 };
 
 type Net = Mlp<131, 43, 10>;
@@ -146,6 +147,32 @@ fn a_buffered_train_step_allocates_nothing() {
         let mut trainer = trainer.unwrap().clip_norm(0.1).unwrap();
         trainer.step(pixels.as_slice(), &labels).unwrap();
         trainer.step(&pixels[..Net::INPUTS], &labels[..1]).unwrap();
+    });
+}
+
+#[test]
+fn steps_through_every_kind_of_layer_and_folding_allocate_nothing() {
+    type First = Chain<Chain<Dense<131, 43>, BatchNorm<43>>, Chain<Tanh<43>, Dropout<43>>>;
+    type Second = Chain<Chain<Dense<43, 20>, LayerNorm<20>>, Sigmoid<20>>;
+    type Net = Chain<Chain<First, Second>, DenseNoBias<20, 10>>;
+    let (pixels, labels) = batch();
+    let mut params = vec![0.0; Net::PARAMS];
+    let mut scratch = vec![0.0; Net::train_scratch(BATCH)];
+    let net = Net::default();
+    net.init(&mut params, Init::He, 1).unwrap();
+    for loss in [Loss::CROSS_ENTROPY.with_smoothing(0.1), Loss::SQUARED_ERROR.summed()] {
+        without_allocation("steps", || {
+            let trainer = Trainer::new(net, Sgd::new(0.01), &mut params, &mut [], &mut scratch);
+            let mut trainer = trainer.unwrap().with_loss(loss).unwrap().with_seed(1, 0);
+            for _ in 0..3 {
+                trainer.step(pixels.as_slice(), &labels).unwrap();
+            }
+        });
+    }
+    let mut y = [0.0; 10 * BATCH];
+    without_allocation("folding", || {
+        let (net, params) = net.fold(&mut params).unwrap();
+        net.forward(params, pixels.as_slice(), &mut y, &mut scratch).unwrap();
     });
 }
 

@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod draw;
 pub mod eval;
+pub mod gradcheck;
 pub mod inspect;
 pub mod plot;
 pub mod predict;

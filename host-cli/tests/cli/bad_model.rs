@@ -172,7 +172,7 @@ fn a_model_with_right_checksums_and_no_meaning_is_refused() {
         ("a layer of 65 inputs", row(0) + 4, 65, "its parameters are not those of its layers"),
         ("a layer of 7 outputs", row(0) + 8, 7, "its layers do not fit together"),
         ("a layer of no outputs", row(2) + 8, 0, "its layers do not fit together"),
-        ("a relu that widens", row(1) + 8, 7, "a relu changes its width"),
+        ("a relu that widens", row(1) + 8, 7, "an activation or a normalisation changes its width"),
         ("a section far away", row(3) + 4, 0xffff_fff0, "a section lies outside it"),
         ("a section too long", row(3) + 8, 0xffff_ffff, "a section lies outside it"),
         ("a section askew", row(3) + 4, row(9) as u32 + 1, "at a multiple of 16"),

@@ -16,6 +16,7 @@ mod flows;
 mod folders;
 mod int8;
 mod mnist;
+mod networks;
 mod optimization;
 mod output;
 mod pictures;

@@ -23,7 +23,7 @@ use picomlp::{
 
 pub use args::Args;
 pub(crate) use args::Hidden;
-pub(crate) use network::loss_name;
+pub(crate) use network::{NetworkArgs, loss_name};
 use optimization::Chosen;
 use report::Report;
 use session::{Plan, Stopped, train};

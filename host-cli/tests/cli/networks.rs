@@ -1,0 +1,129 @@
+//! Every kind of layer and loss from the command line: trained, written, read, looked at, and its gradient checked.
+
+use crate::util::Place;
+
+/// Flags of networks that hold every kind of layer and loss.
+const NETWORKS: [&str; 6] = [
+    "--hidden 6 --activation leaky-relu --leaky-slope 0.2 --loss cross-entropy-sum --lr 1e-3",
+    "--hidden 6 --activation sigmoid --output-activation sigmoid --loss mse --optimizer sgd",
+    "--hidden 6,5 --activation tanh,relu --dropout 0,0.25 --bias hidden --label-smoothing 0.1",
+    "--hidden 6,5 --norm layer --no-bias",
+    "--hidden 6,5 --norm batch --dropout 0.4 --batch-size 50",
+    "--hidden '' --output-activation leaky-relu --loss mse --label-smoothing 0.1",
+];
+
+#[test]
+fn every_network_trains_alike_on_any_number_of_threads_and_evaluates_as_train_said() {
+    let place = Place::with_data();
+    for flags in NETWORKS {
+        let line = format!("train --data data --epochs 2 {flags} --json");
+        let one = place.json(&format!("{line} --threads 1 --out one.pmlp"));
+        let three = place.json(&format!("{line} --threads 3 --out three.pmlp"));
+        let [one, three] = [one, three].map(|lines| lines.last().unwrap().clone());
+        assert_eq!(one["fingerprint"], three["fingerprint"], "{flags}");
+        let eval = place.json("eval one.pmlp --data data --json");
+        for value in ["test_accuracy", "test_loss"] {
+            assert_eq!(eval[0][value], one[value], "{flags}: {value}");
+        }
+        assert!(place.ok("inspect one.pmlp").contains("passed bit for bit"), "{flags}");
+    }
+}
+
+#[test]
+fn the_command_that_train_prints_repeats_the_run() {
+    let place = Place::with_data();
+    let flags =
+        "--hidden 6,5 --norm layer,none --activation tanh --dropout 0.25 --bias none --loss mse";
+    let start = &place.json(&format!("train --data data --epochs 1 {flags} --json"))[0];
+    let (_, command) = start["command"].as_str().unwrap().split_once(" train ").unwrap();
+    let again = &place.json(&format!("train {command} --json"))[0];
+    assert_eq!(start, again);
+}
+
+#[test]
+fn batch_normalisation_and_dropout_are_not_in_the_model_file() {
+    let place = Place::with_data();
+    place.train("--hidden 6 --norm batch --dropout 0.4 --epochs 2 --no-bias --quiet");
+    let lines = place.json("inspect model.pmlp --json");
+    let kinds: Vec<_> = lines[0]["layers"].as_array().unwrap().iter().map(|l| &l["kind"]).collect();
+    assert_eq!(kinds, ["dense", "relu", "dense"]);
+    // What is folded needs a bias, the output layer still has none.
+    assert_eq!(lines[0]["parameters"], 64 * 6 + 6 + 6 * 4);
+}
+
+#[test]
+fn inspect_shows_slope_epsilon_and_missing_biases() {
+    let place = Place::with_data();
+    let flags = "--activation leaky-relu --leaky-slope 0.25 --norm layer --no-bias --loss mse";
+    place.train(&format!("--hidden 6 {flags} --epochs 1 --quiet"));
+    let text = place.ok("inspect model.pmlp");
+    for part in [
+        "dense  64→6, no bias",
+        "layer-norm 6→6, epsilon 0.00001",
+        "leaky-relu 6→6, slope 0.25",
+        "loss           squared error",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
+fn batch_normalisation_refuses_a_last_batch_of_one_before_anything_is_trained() {
+    let place = Place::with_data();
+    place.fails(
+        "train --data data --norm batch --val-split 0 --batch-size 199 --out model.pmlp",
+        &["--norm batch needs 2 samples in a batch", "--batch-size 199", "200 samples"],
+    );
+    assert!(!place.names().contains(&"model.pmlp".to_owned()));
+}
+
+#[test]
+fn lists_that_fit_no_layers_and_values_out_of_range_are_refused_by_their_flag() {
+    let place = Place::with_data();
+    place.fails(
+        "train --data data --hidden 6,5,4 --norm layer,none",
+        &["--norm names 2 values", "one for each of 3"],
+    );
+    for (flag, value, expected) in [
+        ("--activation", "gelu", "'gelu' is none of: relu, leaky-relu, sigmoid, tanh, none"),
+        ("--dropout", "1", "at least 0 and below 1"),
+        ("--dropout", "0.1,x", "'x' is no probability"),
+        ("--label-smoothing", "1", "at least 0 and below 1"),
+        ("--leaky-slope", "-0.1", "a finite number, 0 or more"),
+        ("--loss", "hinge", "cross-entropy, cross-entropy-sum, mse"),
+    ] {
+        let line = format!("train --data data {flag} {value}");
+        place.misused(&line, &[&format!("'{value}' for '{flag} "), expected]);
+    }
+}
+
+#[test]
+fn gradcheck_finds_every_gradient_right_and_says_so_layer_by_layer() {
+    let place = Place::with_data();
+    for flags in NETWORKS {
+        // Batch size, optimizer and rate are no flags of the check.
+        let words: Vec<&str> = flags.split(" --").collect();
+        let kept = words.iter().enumerate().filter(|(_, word)| {
+            !["batch-size", "optimizer", "lr"].iter().any(|other| word.starts_with(other))
+        });
+        let flags: Vec<String> = kept
+            .map(|(i, word)| if i == 0 { (*word).to_owned() } else { format!("--{word}") })
+            .collect();
+        let line = format!("gradcheck --data data {} --tolerance 1e-3", flags.join(" "));
+        let text = place.ok(&line);
+        assert!(text.contains("largest error") && text.contains("dense 64→"), "{text}");
+    }
+    let lines = place.json("gradcheck --data data --hidden 6 --norm batch --json");
+    let names: Vec<_> = lines.iter().map(|line| line["layer"].as_str().unwrap()).collect();
+    assert_eq!(names.len(), 3, "{names:?}");
+    assert!(lines.iter().all(|line| line["looked_at"].as_u64().unwrap() > 0));
+}
+
+#[test]
+fn gradcheck_fails_where_an_error_is_larger_than_the_tolerance() {
+    let place = Place::with_data();
+    let ran = place.run("gradcheck --data data --hidden 6 --tolerance 1e-12");
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.stderr.contains("more than --tolerance"), "{ran:?}");
+    assert!(ran.stdout.contains("dense 64→6"), "the layers are told all the same: {ran:?}");
+}
