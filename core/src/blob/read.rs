@@ -9,7 +9,6 @@ use super::format::{
     u64_at,
 };
 use super::{BlobError, Provenance, SelfTest};
-use crate::Error;
 use crate::int8::{dense_len, hidden_layers, section_len};
 use crate::kernels::{InputMap, Int8Row};
 use crate::layers::{AnyLayer, Layer, LayerList, Sequential};
@@ -174,12 +173,8 @@ impl<'a> Blob<'a> {
                 .describe(&mut layers)
                 .map_err(|_| BlobError::Malformed { what: "it has too many layers" })?;
         }
-        Sequential::new(layers).map_err(|error| BlobError::Malformed {
-            what: match error {
-                Error::Setting { .. } => "a slope or an epsilon in its layers makes no sense",
-                _ => "its layers do not fit together",
-            },
-        })
+        Sequential::joined(layers)
+            .map_err(|_| BlobError::Malformed { what: "its layers do not fit together" })
     }
 
     /// Row `i` of the layer table.
@@ -188,6 +183,16 @@ impl<'a> Blob<'a> {
         let [kind, inputs, outputs, setting] =
             [0, 4, 8, 12].map(|field| u32_at(self.bytes, row + field));
         let (inputs, outputs) = (inputs as usize, outputs as usize);
+        // Finite and not below 0: a leaky ReLU's slope may be 0, an epsilon may not.
+        let sound = match kind {
+            layer_kind::LEAKY_RELU => setting < f32::INFINITY.to_bits(),
+            layer_kind::LAYER_NORM => (1..f32::INFINITY.to_bits()).contains(&setting),
+            _ => true,
+        };
+        if !sound {
+            let what = "a slope or an epsilon in its layers makes no sense";
+            return Err(BlobError::Malformed { what });
+        }
         let setting = f32::from_bits(setting);
         let layer = match kind {
             layer_kind::DENSE => return Ok(AnyLayer::dense(inputs, outputs)),

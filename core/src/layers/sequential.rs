@@ -37,6 +37,12 @@ impl Sequential {
     /// [`Error::Setting`] for a layer's setting that makes no sense, [`Error::NetworkTooLarge`] if this machine cannot
     /// even count the parameters.
     pub fn new(layers: LayerList) -> Result<Self, Error> {
+        layers.iter().try_for_each(AnyLayer::check)?;
+        Self::joined(layers)
+    }
+
+    /// [`new`](Self::new) for layers whose settings are known to make sense.
+    pub(crate) fn joined(layers: LayerList) -> Result<Self, Error> {
         if layers.is_empty() {
             return Err(Error::ZeroSize { what: "layers" });
         }
@@ -52,7 +58,6 @@ impl Sequential {
             {
                 return Err(Error::LayersDoNotMeet { layer: i, before, inputs });
             }
-            layer.check()?;
             before = Some(layer.outputs());
             params = layer
                 .checked_params()
