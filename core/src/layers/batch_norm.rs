@@ -2,7 +2,7 @@
 
 use super::{
     AnyLayer, Bits, Const, DEFAULT_EPSILON, Dim, Ends, FixedLayer, Kept, Layer, LayerList, Memory,
-    Mode, Number, OutputUse, Real, Room, init_scale, read_into, split, split_mut, write_back,
+    Mode, Number, OutputUse, Real, Room, init_scale, keep, read_into, split, split_mut, write_back,
 };
 use crate::Error;
 use crate::init::Init;
@@ -192,11 +192,12 @@ impl<N: Dim, E: Real, M: Real> Layer for BatchNormLayer<N, E, M> {
             let of = OfBatch::of(kept, y.len() / width.max(1), width)?;
             column_statistics(y, of.mean, of.variance, of.rstd, self.epsilon());
             normalise_columns(y, of.mean, of.rstd);
-            of.normalised.copy_from_slice(y);
+            keep(y, of.normalised);
             scale_columns(y, gain, shift);
             return Ok(());
         }
-        // One column after the other: there is no room for their factors, and what is folded never comes here.
+        // One column after the other: there is no room for all factors. Only validation comes here: a device runs the
+        // folded network.
         for (o, (((gain, shift), mean), variance)) in
             gain.iter().zip(shift).zip(mean).zip(variance).enumerate()
         {

@@ -2,7 +2,7 @@
 
 use super::{
     AnyLayer, Bits, Const, DEFAULT_EPSILON, Dim, Ends, FixedLayer, Kept, Layer, LayerList, Memory,
-    Mode, Number, OutputUse, Real, Room, init_scale, read_into, split, split_mut, write_back,
+    Mode, Number, OutputUse, Real, Room, init_scale, keep, read_into, split, split_mut, write_back,
 };
 use crate::Error;
 use crate::init::Init;
@@ -121,7 +121,7 @@ impl<N: Dim, E: Real> Layer for LayerNormLayer<N, E> {
                 let (normalised, rest) = split_mut(kept, y.len())?;
                 let (rstd, _) = split_mut(rest, y.len() / width.max(1))?;
                 normalise_rows(y, rstd, epsilon);
-                normalised.copy_from_slice(y);
+                keep(y, normalised);
             }
         }
         scale_columns(y, gain, shift);

@@ -267,8 +267,15 @@ fn read_into<T: Element>(x: Batch<'_, T>, y: &mut [f32]) {
 
 /// Writes the gradient at the input of a layer that works in place to where it is wanted.
 fn write_back(d_y: &[f32], d_x: Option<&mut [f32]>) {
-    for (d_x, d_y) in d_x.into_iter().flatten().zip(d_y) {
-        *d_x = *d_y;
+    if let Some(d_x) = d_x {
+        keep(d_y, d_x);
+    }
+}
+
+/// A copy that cannot panic: what has no place is left out.
+fn keep(from: &[f32], to: &mut [f32]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
     }
 }
 
