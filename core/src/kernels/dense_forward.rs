@@ -70,7 +70,7 @@ impl ForEachBlock for Begin<'_> {
     #[inline(always)]
     fn block<C: Columns>(&mut self, at: usize) {
         let outputs = self.outputs;
-        let mut begin = C::load(self.bias.get(at..).unwrap_or_default());
+        let mut begin = self.bias.get(at..at + C::WIDTH).map_or_else(C::zero, C::load);
         begin.add(C::zero());
         if self.shift != 0.0 {
             let mut sums = C::zero();

@@ -89,7 +89,7 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
         writeln!(out, "loss {loss:.6}, {batch} samples\n")?;
         writeln!(
             out,
-            "{:<40} {:>10} {:>9} {:>8} {:>14}",
+            "{:<48} {:>10} {:>9} {:>8} {:>14}",
             "layer", "parameters", "looked at", "at kinks", "largest error"
         )?;
     }
@@ -116,7 +116,7 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
         } else {
             writeln!(
                 out,
-                "{:<40} {:>10} {:>9} {:>8} {:>14.2e}",
+                "{:<48} {:>10} {:>9} {:>8} {:>14.2e}",
                 layer.to_string(),
                 grouped(layer.params()),
                 found.looked_at,
