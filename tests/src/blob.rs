@@ -250,7 +250,7 @@ fn hostile_int8_words_under_right_checksums_are_refused_as_malformed() {
         (start(int8_test) + 4, 5, self_test),
         (start(int8_test) + 8, u32::MAX, self_test),
         // ReLU first, and no other layer.
-        (at::LAYER_TABLE, 2, "a relu changes its width"),
+        (at::LAYER_TABLE, 2, "an activation or a normalisation changes its width"),
     ];
     for (at, word, what) in cases {
         let mut bytes = full_int8();

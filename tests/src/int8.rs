@@ -1,6 +1,7 @@
 //! int8 networks, against an obvious reading of what `docs/blob-format.md` and `docs/numerics.md` say.
 
 use picomlp::blob::{Aligned, Blob, BlobError, Contents, Input, Int8Contents};
+use picomlp::layers::LayerList;
 use picomlp::{
     AnyLayer, Batch, Chain, Dense, Error, Init, InputMap, Layer, Mlp, Model, Network,
     QuantizedModel, Relu, Sequential,
@@ -216,9 +217,27 @@ fn network_without_an_int8_form_is_refused_at_the_layer_that_has_none() {
     assert_eq!(refused(&relu_first, &[]), at(0, AnyLayer::relu(4)));
     assert_eq!(
         refused(&relu_last, &[1.0]).to_string(),
-        "layer 1, relu 3→3, is not supported in int8 there: expected dense layers of at most 65536 inputs \
-         with a relu between each two"
+        "layer 1, relu 3→3, is not supported in int8 there: expected dense layers with a bias and at most \
+         65536 inputs, a relu between each two"
     );
+    let kinds = [
+        AnyLayer::dense_no_bias(3, 2),
+        AnyLayer::leaky_relu(3, 0.1),
+        AnyLayer::sigmoid(3),
+        AnyLayer::tanh(3),
+        AnyLayer::layer_norm(3, 1e-5),
+    ];
+    for kind in kinds {
+        let mut layers = LayerList::new();
+        let behind_a_relu = matches!(kind, AnyLayer::Dense(_));
+        AnyLayer::dense(4, 3).describe(&mut layers).unwrap();
+        if behind_a_relu {
+            AnyLayer::relu(3).describe(&mut layers).unwrap();
+        }
+        kind.describe(&mut layers).unwrap();
+        let net = Sequential::new(layers).unwrap();
+        assert_eq!(refused(&net, &[]), at(1 + usize::from(behind_a_relu), kind));
+    }
     let wide = Sequential::mlp(&[65_537, 1]).unwrap();
     assert_eq!(refused(&wide, &[]), at(0, AnyLayer::dense(65_537, 1)));
     let what = "its int8 ranges are not as many as its hidden layers";

@@ -155,7 +155,7 @@ impl fmt::Display for BlobError {
             ),
             Self::NotInInt8 { layer, got } => write!(
                 f,
-                "layer {layer}, {}, is not supported in int8 there: expected dense layers of at most 65536 inputs with a relu between each two",
+                "layer {layer}, {}, is not supported in int8 there: expected dense layers with a bias and at most 65536 inputs, a relu between each two",
                 LayerName(Some(got))
             ),
             Self::NoRoom { needed, got } => {

@@ -54,7 +54,7 @@ pub(crate) const fn dense_len(inputs: usize, outputs: usize) -> Option<usize> {
 }
 
 /// The number of hidden layers, or the first layer that stands where int8 inference has none of its kind: it has dense
-/// layers of at most 65,536 inputs with one ReLU between each two.
+/// layers with a bias and at most 65,536 inputs, one ReLU between each two.
 pub(crate) fn hidden_layers(layers: &[AnyLayer]) -> Result<usize, usize> {
     let fits = |i: usize, layer: &AnyLayer| match layer {
         AnyLayer::Dense(dense) => {

@@ -127,3 +127,51 @@ fn gradcheck_fails_where_an_error_is_larger_than_the_tolerance() {
     assert!(ran.stderr.contains("more than --tolerance"), "{ran:?}");
     assert!(ran.stdout.contains("dense 64→6"), "the layers are told all the same: {ran:?}");
 }
+
+#[test]
+fn folds_are_evaluated_as_the_network_in_use_and_refused_before_the_first_if_a_batch_is_too_small()
+{
+    let place = Place::with_data();
+    let line = "train --data data --folds 4 --hidden 6 --norm batch --dropout 0.2 --loss mse --epochs 2 --json";
+    let [one, three] = [1, 3].map(|threads| place.json(&format!("{line} --threads {threads}")));
+    let folds = |lines: &[serde_json::Value]| -> Vec<_> {
+        let folds = lines.iter().filter(|line| line["event"] == "fold");
+        folds.map(|fold| (fold["fingerprint"].clone(), fold["test_accuracy"].clone())).collect()
+    };
+    assert_eq!((folds(&one).len(), folds(&one)), (4, folds(&three)));
+    let line = "train --data data --folds 4 --hidden 6 --norm batch --val-split 0 --batch-size 149";
+    place.fails(line, &["fold 1", "--norm batch needs 2 samples", "last of 150 samples"]);
+}
+
+#[test]
+fn quantize_refuses_layers_without_an_int8_form_by_name_and_writes_nothing() {
+    let place = Place::with_data();
+    for (flags, layer) in [
+        ("--hidden 6 --activation sigmoid", "layer 1, sigmoid 6→6, is not supported in int8"),
+        ("--hidden 6 --norm layer", "layer 1, layer-norm 6→6, epsilon 0.00001, is not supported"),
+        ("--hidden 6 --bias hidden", "layer 2, dense 6→4, no bias, is not supported in int8"),
+    ] {
+        place.train(&format!("{flags} --epochs 1 --quiet"));
+        place.fails("quantize model.pmlp --data data -o small.pmlp", &["model.pmlp", layer]);
+    }
+    assert!(!place.names().iter().any(|name| name.starts_with("small")));
+    // Batch normalisation and dropout are gone from the network in use.
+    place.train("--hidden 6 --norm batch --dropout 0.2 --epochs 1 --quiet");
+    place.ok("quantize model.pmlp --data data -o small.pmlp");
+}
+
+#[test]
+fn probabilities_after_squared_error_are_shares_of_the_outputs_in_f32_and_in_int8() {
+    let place = Place::with_data();
+    place.train("--hidden 6 --loss mse --epochs 8 --quiet");
+    place.ok("quantize model.pmlp --data data -o small.pmlp");
+    let losses = ["model.pmlp", "small.pmlp --int8"].map(|model| {
+        let lines = place.json(&format!("predict {model} --data data --json"));
+        let mut shares = lines.iter().flat_map(|line| line["top"].as_array().unwrap());
+        // A softmax is never 0; an output below 0 is.
+        assert!(shares.any(|class| class["probability"] == 0.0), "{model}");
+        let eval = place.json(&format!("eval {model} --data data --json"));
+        eval[0]["test_loss"].as_f64().unwrap()
+    });
+    assert!((losses[0] - losses[1]).abs() < 0.05, "{losses:?}");
+}
