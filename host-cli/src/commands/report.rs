@@ -9,6 +9,7 @@ use picomlp::{Layer, Model, Sequential};
 
 use super::inspect::optimizer_name;
 use super::plot::load_measured;
+use super::train::loss_name;
 use crate::data::{Format, Source};
 use crate::plot::{self, History, Part, Show, Subject};
 use crate::text::{grouped, percent, widths};
@@ -92,6 +93,7 @@ fn settings(file: &ModelFile, model: &Model<'_, Sequential>) -> Vec<(&'static st
         train_samples,
         test_samples,
         test_accuracy,
+        loss,
         command,
     }) = blob.provenance()
     else {
@@ -110,6 +112,7 @@ fn settings(file: &ModelFile, model: &Model<'_, Sequential>) -> Vec<(&'static st
     };
     rows.extend([
         ("optimizer", format!("{}, learning rate {learning_rate}", optimizer_name(optimizer))),
+        ("loss", loss_name(loss).to_owned()),
         ("batch", batch_size.to_string()),
         ("trained", format!("{} steps, to the end of epoch {epochs}", grouped(steps as usize))),
         ("seed", seed.to_string()),

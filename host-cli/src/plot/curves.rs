@@ -21,7 +21,7 @@ struct Measure {
 }
 
 const MEASURES: [Measure; 2] = [
-    Measure { name: "loss (nats)", unit: "", of: [|e| e.train_loss, |e| e.val_loss] },
+    Measure { name: "loss", unit: "", of: [|e| e.train_loss, |e| e.val_loss] },
     Measure {
         name: "accuracy",
         unit: " %",

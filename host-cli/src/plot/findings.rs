@@ -1,8 +1,7 @@
 //! What a network makes of a labelled set, sample by sample.
 
 use anyhow::Result;
-use picomlp::kernels::softmax;
-use picomlp::{Batch, InputMap, Layer, Model, Network, Sequential, argmax};
+use picomlp::{Batch, InputMap, Layer, LossKind, Model, Network, Sequential, argmax};
 use rayon::prelude::*;
 
 use crate::Pool;
@@ -17,6 +16,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) params: &'a [f32],
     /// How pixels are read.
     pub(crate) map: InputMap,
+    /// What it was trained with, which says what its outputs are.
+    pub(crate) loss: LossKind,
     /// The names of the classes, one for each output.
     pub(crate) names: Vec<String>,
     /// What it is measured on, for messages: `samples`, `test samples`.
@@ -30,12 +31,13 @@ impl<'a> Subject<'a> {
         let mut names: Vec<String> = blob.class_names().map(str::to_owned).collect();
         names.extend((names.len()..net.outputs()).map(|class| class.to_string()));
         let map = blob.input().map_or(InputMap::PIXELS, |input| input.map);
-        Self { net, params: model.params(), map, names, set: "samples" }
+        Self { net, params: model.params(), map, loss: model.loss_kind(), names, set: "samples" }
     }
 
-    /// Turns logits, `[len][classes]`, into probabilities.
-    fn to_probabilities(&self, logits: &mut [f32]) {
-        logits.chunks_exact_mut(self.net.outputs()).for_each(softmax);
+    /// Turns outputs, `[len][classes]`, into probabilities.
+    fn to_probabilities(&self, outputs: &mut [f32]) {
+        let samples = outputs.chunks_exact_mut(self.net.outputs());
+        samples.for_each(|outputs| self.loss.probabilities(outputs));
     }
 
     /// The probability of each class for each of `images`, `[len][classes]`.

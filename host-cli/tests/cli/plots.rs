@@ -8,11 +8,7 @@ use crate::util::{Place, TEST, bars_pixels, json_lines, kaggle, write_png};
 
 /// Every kind, what it takes, and words that its picture must have.
 const KINDS: [(&str, &str, &[&str]); 8] = [
-    (
-        "curves",
-        "history.jsonl",
-        &["Loss and accuracy", "epoch", "loss (nats)", "training", "validation"],
-    ),
+    ("curves", "history.jsonl", &["Loss and accuracy", "epoch", "loss", "training", "validation"]),
     ("confusion", "model.pmlp --data data", &["Confusion matrix", "of 60 samples", "Found class"]),
     ("classes", "model.pmlp --data data", &["Precision and recall", "100 %"]),
     (

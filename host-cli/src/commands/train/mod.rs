@@ -81,9 +81,14 @@ pub fn run(args: &Args, out: &mut (impl Write + Send)) -> Result<()> {
     }
     report.done(test.as_ref(), &model, &ending, began.elapsed())?;
     match &args.plots {
-        Some(folder) => {
-            plots::write(args, folder, &pool, (&net, &params, plan.map), &data, &mut report)
-        }
+        Some(folder) => plots::write(
+            args,
+            folder,
+            &pool,
+            (&net, params, plan.map, plan.loss.kind()),
+            &data,
+            &mut report,
+        ),
         None => Ok(()),
     }
 }

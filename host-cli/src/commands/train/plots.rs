@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Result;
-use picomlp::{InputMap, Layer, Sequential};
+use picomlp::{InputMap, Layer, LossKind, Sequential};
 
 use super::args::Args;
 use super::report::Report;
@@ -17,7 +17,7 @@ pub(super) fn write(
     args: &Args,
     folder: &Path,
     pool: &Pool,
-    (net, params, map): (&Sequential, &[f32], InputMap),
+    (net, params, map, loss): (&Sequential, &[f32], InputMap, LossKind),
     data: &Split,
     report: &mut Report<'_, impl Write>,
 ) -> Result<()> {
@@ -28,7 +28,7 @@ pub(super) fn write(
     };
     let history = History::parse(&report.history)?;
     let show = Show {
-        subject: Subject { net, params, map, names, set },
+        subject: Subject { net, params, map, loss, names, set },
         measured,
         shown: &data.train,
         history: Some(&history),

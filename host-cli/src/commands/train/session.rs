@@ -308,7 +308,8 @@ pub(super) fn train(
         };
         let train_accuracy = if plan.measures_training {
             let (net, params) = (trainer.net(), trainer.params());
-            Some(evaluate(pool, net, params, data, plan.map, &plan.train)?.accuracy())
+            let kind = plan.loss.kind();
+            Some(evaluate(pool, net, params, data, plan.map, &plan.train, kind)?.accuracy())
         } else {
             None
         };
