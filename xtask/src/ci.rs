@@ -14,6 +14,9 @@ pub(crate) struct Args {
     /// Run this check alone.
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
+    /// Run those checks, too, that take long and repeat in another way what the others have shown.
+    #[arg(long)]
+    thorough: bool,
     /// Name the checks and do nothing.
     #[arg(long)]
     list: bool,
@@ -41,24 +44,28 @@ const CHECKS: &[Check] = &[
             show(doc)
         },
     },
+    Check { name: "test-native", run: || show(cargo(&numeric(&[]), "-C target-cpu=native")) },
+    Check { name: "golden", run: || golden::run(&golden::Args::default()) },
+    Check { name: "first-run", run: mnist::first_run },
+    Check { name: "report", run: report::check },
+    Check { name: "firmware", run: firmware },
+    Check { name: "mnist", run: mnist::accuracy },
+    Check { name: "same-bits", run: mnist::same_bits },
+];
+
+/// What `--thorough` adds: `golden` has compared the bits of these builds, these test each kernel in them.
+const THOROUGH: &[Check] = &[
     Check { name: "test-release", run: || show(cargo(&numeric(&["--release"]), "")) },
     Check {
         name: "test-avx2-fma",
         run: || show(cargo(&numeric(&[]), "-C target-feature=+avx2,+fma")),
     },
-    Check { name: "test-native", run: || show(cargo(&numeric(&[]), "-C target-cpu=native")) },
     Check { name: "test-aarch64", run: golden::test_aarch64 },
     Check { name: "test-wasm", run: golden::test_wasm },
-    Check { name: "golden", run: || golden::run(&golden::Args::default()) },
     Check {
         name: "bench-once",
         run: || show(cargo(&["bench", "-p", "picomlp-benches", "--", "--test"], "")),
     },
-    Check { name: "report", run: report::check },
-    Check { name: "first-run", run: mnist::first_run },
-    Check { name: "firmware", run: firmware },
-    Check { name: "mnist", run: mnist::accuracy },
-    Check { name: "same-bits", run: mnist::same_bits },
 ];
 
 /// Workspaces of their own, since cargo reads target settings from the folder that it runs in.
@@ -104,11 +111,13 @@ fn no_std() -> Result<()> {
 pub(crate) fn run(args: &Args) -> Result<()> {
     if args.list {
         CHECKS.iter().for_each(|check| println!("{}", check.name));
+        THOROUGH.iter().for_each(|check| println!("{} (with --thorough)", check.name));
         return Ok(());
     }
     let wanted = |check: &&Check| args.only.as_ref().is_none_or(|only| only == check.name);
+    let more = if args.thorough || args.only.is_some() { THOROUGH } else { &[] };
     let mut results = Vec::new();
-    for check in CHECKS.iter().filter(wanted) {
+    for check in CHECKS.iter().chain(more).filter(wanted) {
         println!("\n== {} ==", check.name);
         let began = Instant::now();
         let result = (check.run)();
