@@ -11,6 +11,7 @@ mod layer_gradients;
 mod layer_kinds;
 mod layer_trajectories;
 mod layering;
+mod no_alloc;
 mod optimizers;
 mod protocol;
 mod pytorch;

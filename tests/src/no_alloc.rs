@@ -1,11 +1,7 @@
-//! What promises to allocate nothing, under an allocator that counts.
+//! What promises to allocate nothing, under an allocator that counts (in all tests; the others do not look).
 //!
 //! The only file of the workspace that lifts `unsafe_code`: an allocator cannot be written otherwise.
 #![allow(unsafe_code, reason = "`GlobalAlloc` is an unsafe trait")]
-#![allow(
-    clippy::unwrap_used,
-    reason = "clippy.toml allows it in tests; these are helpers of tests"
-)]
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::Cell;
