@@ -14,6 +14,7 @@ pub mod picture;
 mod plot;
 mod pool;
 mod progress;
+pub mod recipe;
 mod reference;
 mod text;
 pub mod timing;

@@ -1,11 +1,12 @@
 //! `picomlp`: trains, evaluates and inspects small networks.
 
+use std::env;
 use std::io::{ErrorKind, Write, stdout};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind as UsageError;
-use clap::{CommandFactory, Parser, Subcommand};
-use picomlp_cli::commands;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use picomlp_cli::{commands, recipe};
 
 /// Train small multi-layer perceptrons and look at them.
 ///
@@ -26,6 +27,7 @@ enum Command {
     Draw(commands::draw::Args),
     Plot(commands::plot::Args),
     Report(commands::report::Args),
+    Recipes(commands::recipes::Args),
     Quantize(commands::quantize::Args),
     Verify(commands::verify::Args),
     Bench(commands::bench::Args),
@@ -33,7 +35,10 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match recipe::matches(Cli::command(), env::args_os()) {
+        Ok(matches) => Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()),
+        Err(error) => return failed(&error),
+    };
     if let Command::Train(args) = &cli.command
         && let Err(why) = args.check()
     {
@@ -53,6 +58,7 @@ fn main() -> ExitCode {
         Command::Draw(args) => commands::draw::run(args, out),
         Command::Plot(args) => commands::plot::run(args, out),
         Command::Report(args) => commands::report::run(args, out),
+        Command::Recipes(args) => commands::recipes::run(args, out),
         Command::Quantize(args) => commands::quantize::run(args, out),
         Command::Verify(args) => commands::verify::run(args, out),
         Command::Bench(args) => commands::bench::run(args, out),
@@ -62,11 +68,13 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads the output has seen enough: `picomlp eval … | head`.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("picomlp: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&error),
     }
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("picomlp: {error:#}");
+    ExitCode::FAILURE
 }
 
 /// Says what is wrong with the flags of a subcommand, and how it is used; exit code 2.

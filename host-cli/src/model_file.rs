@@ -136,8 +136,8 @@ impl ModelInput {
     }
 }
 
-/// The value of full ink: what the map reads as 1, if it reads 0 as 0 or as -1. Standardised inputs do not tell; the
-/// command that trained the model does, by `--csv-max`. It is 255 where nothing is said.
+/// The value of full ink: as the command that trained the model says by `--csv-max`; otherwise what the map reads as 1, if
+/// it reads 0 as 0 or as -1. It is 255 where neither tells, as with standardised and raw inputs.
 fn full_ink(map: InputMap, command: Option<&str>) -> u8 {
     let is_read_as_1 = |max: &u8| {
         let [unit, symmetric] = [1.0, 2.0].map(|span: f32| span / f32::from(*max));
@@ -147,7 +147,8 @@ fn full_ink(map: InputMap, command: Option<&str>) -> u8 {
         let mut words = command?.split(' ').skip_while(|word| *word != "--csv-max");
         words.nth(1)?.parse().ok()
     };
-    (1..=u8::MAX).find(is_read_as_1).or_else(said).unwrap_or(u8::MAX)
+    // A scale of 1 is that of raw inputs.
+    said().or_else(|| (2..=u8::MAX).find(is_read_as_1)).unwrap_or(u8::MAX)
 }
 
 /// Whether a network can be run on a data set.
@@ -185,5 +186,9 @@ mod tests {
         assert_eq!(full_ink(standard, None), 255);
         assert_eq!(full_ink(standard, Some("train --data a.csv --csv-max 16 --out b")), 16);
         assert_eq!(full_ink(standard, Some("train --data a.csv --csv-max")), 255);
+        let raw = map(1.0, 0.0);
+        assert_eq!(full_ink(raw, None), 255);
+        assert_eq!(full_ink(raw, Some("train --data a.csv --csv-max 16 --out b")), 16);
+        assert_eq!(full_ink(raw, Some("train --data a.csv --csv-max 1 --out b")), 1);
     }
 }

@@ -80,7 +80,7 @@ impl Measured {
 ///
 /// If the data cannot be read, the settings do not fit it or the machine, the loss stops being a finite number, or a
 /// result is not what it must be.
-pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
+pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let loaded = args.data.load(&Format::default())?;
     let test = loaded.test.with_context(|| format!("{}: there is no test set", args.data))?;
     let data = Split { train: loaded.train, test };
@@ -281,7 +281,7 @@ impl Speeds {
     }
 }
 
-fn write_settings(out: &mut impl Write, args: &Args, net: &Sequential, data: &Split) -> Result<()> {
+fn write_settings(out: &mut dyn Write, args: &Args, net: &Sequential, data: &Split) -> Result<()> {
     writeln!(out, "machine        {}", cpu_model())?;
     writeln!(out, "network        {}, {} parameters", widths(net), grouped(net.params()))?;
     writeln!(
@@ -303,7 +303,7 @@ fn write_settings(out: &mut impl Write, args: &Args, net: &Sequential, data: &Sp
 }
 
 fn write_result(
-    out: &mut impl Write,
+    out: &mut dyn Write,
     peak: &Peak,
     training: &Training,
     inference: &Inference,

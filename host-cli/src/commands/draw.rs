@@ -27,7 +27,7 @@ pub struct Args {
 /// # Errors
 ///
 /// If the file cannot be written.
-pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
+pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let mut image = [0; PIXELS];
     picomlp_fixtures::digits::draw(args.digit, args.seed, &mut image);
     picture::png::write(&args.out, SIDE, SIDE, &image)?;

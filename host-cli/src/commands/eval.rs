@@ -45,7 +45,7 @@ enum Form<'a> {
 /// # Errors
 ///
 /// If model or data cannot be read, or do not fit each other.
-pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
+pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let file = ModelFile::read(&args.model)?;
     let blob = file.blob()?;
     let form = if args.int8 { Form::Int8(file.quantized()?) } else { Form::F32(file.model()?) };
@@ -89,7 +89,7 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
 }
 
 /// The lines that `train` ends with, too.
-pub(crate) fn write_result(out: &mut impl Write, result: &Evaluation) -> Result<()> {
+pub(crate) fn write_result(out: &mut dyn Write, result: &Evaluation) -> Result<()> {
     writeln!(
         out,
         "test accuracy  {} ({} of {}), loss {:.4}",
@@ -101,7 +101,7 @@ pub(crate) fn write_result(out: &mut impl Write, result: &Evaluation) -> Result<
     Ok(())
 }
 
-fn write_confusion(out: &mut impl Write, result: &Evaluation, names: &[&str]) -> Result<()> {
+fn write_confusion(out: &mut dyn Write, result: &Evaluation, names: &[&str]) -> Result<()> {
     let numbers: Vec<String> = (0..result.confusion.len()).map(|class| class.to_string()).collect();
     let name = |class: usize| names.get(class).copied().unwrap_or(&numbers[class]);
     let counts = result.confusion.iter().flatten().map(|count| count.to_string().len());

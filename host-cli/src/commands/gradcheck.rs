@@ -5,11 +5,11 @@ use std::io::Write;
 
 use anyhow::{Result, bail, ensure};
 use picomlp::rng::{Purpose, Stream, permute};
-use picomlp::{AnyLayer, Batch, Init, Layer, Network, Objective, Sequential};
+use picomlp::{AnyLayer, Batch, Layer, Network, Objective, Sequential};
 use serde_json::json;
 
-use super::train::NetworkArgs;
-use crate::data::{Format, Source};
+use super::train::{InitName, NetworkArgs};
+use crate::data::{Format, Inputs, Source};
 use crate::reference;
 use crate::text::grouped;
 
@@ -21,6 +21,9 @@ use crate::text::grouped;
 #[derive(Debug, clap::Args)]
 #[command(allow_negative_numbers = true)]
 pub struct Args {
+    /// Take the network, the inputs and the data's form that a recipe of `train` sets. Flags given beside it win.
+    #[arg(long, value_name = "NAME|FILE")]
+    recipe: Option<String>,
     /// `synthetic`, or labelled data, as `train` takes it.
     #[arg(long, default_value_t, value_name = "DATA")]
     data: Source,
@@ -28,6 +31,12 @@ pub struct Args {
     format: Format,
     #[command(flatten)]
     network: NetworkArgs,
+    /// How the weights begin, as `train` takes it.
+    #[arg(long, default_value_t, value_name = "INIT")]
+    init: InitName,
+    /// What pixels are read as, as `train` takes it.
+    #[arg(long, value_enum, default_value_t, value_name = "RANGE")]
+    inputs: Inputs,
     /// Pictures in the batch.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1000))]
     batch_size: u32,
@@ -62,7 +71,7 @@ struct Found {
 /// # Errors
 ///
 /// If the data cannot be read, the flags make no network, or an error is larger than `--tolerance`.
-pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
+pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let data = args.data.load(&args.format)?.train;
     let net = args.network.network(data.pixels(), data.classes)?;
     let batch = (args.batch_size as usize).min(data.len());
@@ -73,16 +82,17 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
     );
     let objective = Objective { loss: args.network.loss(), seed: args.seed, step: 0 };
     let mut params = vec![0.0; net.params()];
-    net.init(&mut params, Init::He, args.seed)?;
+    net.init(&mut params, args.init.0, args.seed)?;
     let (pixels, labels) = (&data.images[..batch * data.pixels()], &data.labels[..batch]);
-    let map = data.unit_map();
+    let all: Vec<u32> = (0..).take(data.len()).collect();
+    let map = args.inputs.map(&data, &all)?;
     let x = Batch::rows(pixels, data.pixels())?.with_map(map);
     let mut gradient = vec![0.0; net.params()];
     let mut scratch = vec![0.0; net.train_scratch(batch)];
     let loss = net.gradient_of(&objective, &params, x, labels, &mut gradient, &mut scratch)?;
 
-    let scale = f64::from(map.scale);
-    let x: Vec<f64> = pixels.iter().map(|pixel| f64::from(*pixel) * scale).collect();
+    let (scale, shift) = (f64::from(map.scale), f64::from(map.shift));
+    let x: Vec<f64> = pixels.iter().map(|pixel| f64::from(*pixel) * scale + shift).collect();
     let check = Check { net: &net, objective, x, labels, gradient: &gradient };
     let mut exact: Vec<f64> = params.iter().map(|p| f64::from(*p)).collect();
     if !args.json {

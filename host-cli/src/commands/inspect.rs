@@ -44,7 +44,7 @@ struct Forms {
 /// # Errors
 ///
 /// If the model cannot be read, is not intact, or fails its own test vectors.
-pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
+pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let file = ModelFile::read(&args.model)?;
     let (blob, shown) = (file.blob()?, file.path().display());
     let net = &blob.network()?;

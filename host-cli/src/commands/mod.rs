@@ -8,6 +8,7 @@ pub mod inspect;
 pub mod plot;
 pub mod predict;
 pub mod quantize;
+pub mod recipes;
 pub mod report;
 pub mod train;
 pub mod verify;

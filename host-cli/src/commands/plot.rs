@@ -249,7 +249,7 @@ impl OfData {
 /// # Errors
 ///
 /// If model, data or history cannot be read or do not fit each other, or the file cannot be written.
-pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
+pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let (path, format) = args.kind.target().map_err(anyhow::Error::msg)?;
     output::check_writable(&path)?;
     let picture = match &args.kind {

@@ -56,7 +56,7 @@ const TOP: usize = 3;
 /// # Errors
 ///
 /// If the model or a picture cannot be read. Pictures before that one have been reported.
-pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
+pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let file = ModelFile::read(&args.model)?;
     let blob = file.blob()?;
     let mut classify = if args.int8 { in_int8(&file)? } else { in_f32(&file)? };

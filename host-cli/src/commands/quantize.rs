@@ -55,7 +55,7 @@ pub struct Args {
 ///
 /// If model or data cannot be read, do not fit each other, have no int8 form, or lose more than allowed. Nothing is
 /// written then.
-pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
+pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let certificate_path = args.out.with_extension("certificate.json");
     output::check_writable(&args.out)?;
     output::check_writable(&certificate_path)?;
@@ -143,7 +143,7 @@ fn load(args: &Args, input: &ModelInput) -> Result<Split> {
 }
 
 fn write_text(
-    out: &mut impl Write,
+    out: &mut dyn Write,
     args: &Args,
     certificate: &Value,
     compared: &Comparison,

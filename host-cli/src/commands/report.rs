@@ -43,7 +43,7 @@ pub struct Args {
 /// # Errors
 ///
 /// If model, data or history cannot be read or do not fit each other, or the page cannot be written.
-pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
+pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     output::check_writable(&args.out)?;
     let file = ModelFile::read(&args.model)?;
     let model = file.model()?;

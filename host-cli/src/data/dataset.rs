@@ -1,6 +1,5 @@
 //! Labelled pictures in memory.
 
-use picomlp::InputMap;
 use picomlp::fingerprint::{FNV_OFFSET, fnv1a};
 
 /// Pictures of one shape, each with its label.
@@ -18,7 +17,7 @@ pub struct Dataset {
     pub classes: usize,
     /// The names of the classes, `[classes]`; empty if they are called 0, 1, 2 and so on.
     pub class_names: Vec<String>,
-    /// The value of full ink: no pixel is above it, and it is read as 1.
+    /// The value of full ink: no pixel is above it.
     pub max: u8,
 }
 
@@ -51,15 +50,6 @@ impl Dataset {
     pub fn image(&self, index: usize) -> &[u8] {
         let pixels = self.pixels();
         &self.images[index * pixels..][..pixels]
-    }
-
-    /// The map that reads pixels from 0 to 1.
-    #[must_use]
-    pub fn unit_map(&self) -> InputMap {
-        match self.max {
-            u8::MAX => InputMap::PIXELS,
-            max => InputMap { scale: 1.0 / f32::from(max), shift: 0.0 },
-        }
     }
 
     /// The name of a class: its number, if it has no other.
@@ -169,18 +159,6 @@ mod tests {
         assert_eq!(rest.labels, [0, 2, 3, 1, 4]);
         assert_eq!(rest.image(3), whole.image(1));
         assert!(rest.take_out(&[]).is_empty());
-    }
-
-    #[test]
-    fn unit_map_reads_full_ink_as_1() {
-        let mut data = two_pictures();
-        assert_eq!(data.unit_map(), InputMap::PIXELS);
-        for max in 1..=255 {
-            data.max = max;
-            let InputMap { scale, shift } = data.unit_map();
-            // 1/max is rounded once, the product once more: 2 half units in the last place of 1.
-            assert!((f32::from(max) * scale + shift - 1.0).abs() <= f32::EPSILON, "{max}");
-        }
     }
 
     #[test]

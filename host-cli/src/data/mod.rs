@@ -10,6 +10,7 @@ pub mod idx;
 mod input;
 mod known;
 pub mod mnist;
+pub mod pixel_map;
 pub mod split;
 pub mod synthetic;
 
@@ -27,6 +28,7 @@ use csv_file::Labels;
 pub use dataset::{Dataset, Split};
 pub use format::{Format, LabelColumn, Shape};
 pub use known::Known;
+pub use pixel_map::Inputs;
 
 /// The word that stands for [`Source::Synthetic`] on the command line.
 const SYNTHETIC: &str = "synthetic";

@@ -139,7 +139,7 @@ fn a_model_of_small_digits_is_trained_measured_and_used() {
     place.put("train.csv", &rows(&images, &labels, true, "\n", write));
     let (images, labels) = small_digits(TEST, 2);
     place.put("test.csv", &rows(&images, &labels, true, "\n", write));
-    for flags in ["", "--standardise"] {
+    for flags in ["", "--inputs standardised", "--inputs raw", "--inputs signed"] {
         let lines = place.json(&format!(
             "train --data train.csv --test-data test.csv --hidden 16 --lr 0.01 --epochs 20 --json {flags}"
         ));

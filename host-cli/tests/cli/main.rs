@@ -21,6 +21,7 @@ mod optimization;
 mod output;
 mod pictures;
 mod plots;
+mod recipes;
 mod splits;
 mod util;
 mod verify;

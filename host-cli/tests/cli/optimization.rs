@@ -62,7 +62,7 @@ fn a_full_batch_is_one_step_an_epoch_and_the_batch_of_all_samples_in_order() {
 fn a_full_batch_of_more_than_a_part_gives_the_bits_of_one_batch() {
     let place = Place::new();
     place.put_bars("data", 2500);
-    let flags = "--hidden 6 --epochs 3 --val-split 0 --standardise --optimizer sgd";
+    let flags = "--hidden 6 --epochs 3 --val-split 0 --inputs standardised --optimizer sgd";
     let parts = place.fingerprint(&format!("{flags} --full-batch --threads 2"));
     let whole = place.fingerprint(&format!("{flags} --batch-size 2500 --no-shuffle"));
     assert_eq!(parts, whole);

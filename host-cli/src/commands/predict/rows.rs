@@ -22,7 +22,7 @@ pub(super) fn run(
     file: &ModelFile,
     blob: &Blob<'_>,
     classify: &mut Classify<'_>,
-    out: &mut impl Write,
+    out: &mut dyn Write,
 ) -> Result<()> {
     if let Some(path) = &args.submission {
         output::check_writable(path)?;
@@ -60,7 +60,7 @@ fn submit(
     images: ChunksExact<'_, u8>,
     classify: &mut Classify<'_>,
     as_json: bool,
-    out: &mut impl Write,
+    out: &mut dyn Write,
 ) -> Result<()> {
     let names: Vec<&str> = blob.class_names().collect();
     let samples = images.len();

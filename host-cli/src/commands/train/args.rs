@@ -9,7 +9,7 @@ use picomlp::Init;
 
 use super::network::NetworkArgs;
 use super::optimization::{OptimizationArgs, above_zero};
-use crate::data::DataArgs;
+use crate::data::{DataArgs, Inputs};
 use crate::plot::{FileFormat, parse_picture_format};
 use crate::pool::parse_threads;
 use crate::text::{program, shell_word};
@@ -21,6 +21,10 @@ use crate::text::{program, shell_word};
 #[derive(Clone, Debug, clap::Args)]
 #[command(allow_negative_numbers = true)] // so that `--lr -1` is a wrong rate, not an unknown flag
 pub struct Args {
+    /// Take the flags that a recipe sets: one that comes with the program (`picomlp recipes` lists them), or a file
+    /// NAME.toml. Flags given beside it win.
+    #[arg(long, value_name = "NAME|FILE")]
+    recipe: Option<String>,
     #[command(flatten)]
     pub(super) data: DataArgs,
     #[command(flatten)]
@@ -39,6 +43,9 @@ pub struct Args {
     pub(super) lr: Option<f32>,
     #[command(flatten)]
     pub(super) optimization: OptimizationArgs,
+    /// Print every Nth epoch only, and the last one.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), value_name = "N")]
+    pub(super) log_every: u32,
     /// Determines initial weights, shuffling, and which samples are held out.
     #[arg(long, default_value_t = 1)]
     pub(super) seed: u64,
@@ -51,9 +58,10 @@ pub struct Args {
     /// How the weights begin: `he`, `he-normal`, `xavier`, `xavier-normal`, `normal:DEVIATION` or `zeros`.
     #[arg(long, default_value_t, value_name = "INIT")]
     pub(super) init: InitName,
-    /// Read pixels with mean 0 and deviation 1 over the training samples, instead of 0 to 1.
-    #[arg(long)]
-    pub(super) standardise: bool,
+    /// What pixels are read as: 0 to 1 (unit), -1 to 1 (signed), with mean 0 and deviation 1 over the training samples
+    /// (standardised), or as they stand in the file (raw).
+    #[arg(long, value_enum, default_value_t, value_name = "RANGE")]
+    pub(super) inputs: Inputs,
     /// Threads to use [default: one for each core]; the model does not depend on how many.
     #[arg(long, value_parser = parse_threads, value_name = "N")]
     pub(super) threads: Option<usize>,
@@ -132,8 +140,8 @@ impl Args {
         );
         command.push_str(&self.network.flags());
         command.push_str(&self.optimization.flags());
-        if self.standardise {
-            command.push_str(" --standardise");
+        if self.inputs != Inputs::default() {
+            command.push_str(&format!(" --inputs {}", self.inputs));
         }
         if self.no_shuffle {
             command.push_str(" --no-shuffle");
@@ -218,7 +226,7 @@ impl fmt::Display for OptimizerName {
 
 /// The value of `--init`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct InitName(pub(super) Init);
+pub(crate) struct InitName(pub(crate) Init);
 
 impl FromStr for InitName {
     type Err = String;
@@ -313,7 +321,7 @@ mod tests {
     #[test]
     fn the_command_repeats_every_setting() {
         let line = "--data some/dir --hidden '' --epochs 3 --batch-size 7 --optimizer sgd --lr 0.25 --seed 9 \
-                    --val-split 0 --init xavier --norm layer --loss mse --standardise --no-shuffle --max-steps 5 --out a.pmlp";
+                    --val-split 0 --init xavier --norm layer --loss mse --inputs signed --no-shuffle --max-steps 5 --out a.pmlp";
         let args = parse(line).unwrap();
         assert_eq!(args.command().split_once(" train ").unwrap().1, line);
         let again = parse(args.command().split_once(" train ").unwrap().1).unwrap();

@@ -1,7 +1,5 @@
 //! Cross-validation: each fold in turn is what a run of `train` would have as its test set.
 
-use std::io::Write;
-
 use anyhow::{Context, Result, bail, ensure};
 use picomlp::fingerprint::fingerprint;
 use picomlp::{Network, Sequential};
@@ -22,7 +20,7 @@ pub(super) fn run(
     params: &mut [f32],
     data: &Dataset,
     count: usize,
-    report: &mut Report<'_, impl Write + Send>,
+    report: &mut Report<'_>,
 ) -> Result<Vec<f64>> {
     ensure!(count <= data.len(), "--folds {count} of {} samples leaves a fold empty", data.len());
     let all: Vec<u32> = (0..).take(data.len()).collect();

@@ -22,7 +22,7 @@ use picomlp::{
 };
 
 pub use args::Args;
-pub(crate) use args::Hidden;
+pub(crate) use args::{Hidden, InitName};
 pub(crate) use network::{NetworkArgs, loss_name};
 use optimization::Chosen;
 use report::Report;
@@ -40,7 +40,7 @@ const CHUNK: usize = 1024;
 ///
 /// If the data cannot be read, the settings do not fit it, the output cannot be written (known before training
 /// begins), or the loss stops being a finite number.
-pub fn run(args: &Args, out: &mut (impl Write + Send)) -> Result<()> {
+pub fn run(args: &Args, out: &mut (dyn Write + Send)) -> Result<()> {
     let began = Instant::now();
     if args.data.folds.is_none() {
         output::check_writable(&args.out)?;
@@ -101,7 +101,7 @@ fn learn(
     params: &mut [f32],
     data: &Dataset,
     plan: &Plan,
-    report: &mut Report<'_, impl Write + Send>,
+    report: &mut Report<'_>,
 ) -> Result<Stopped> {
     net.init(params, args.init.0, args.seed)?;
     let (optimizer, buffered) = args.optimization.optimizer(args.optimizer, args.learning_rate());
@@ -123,7 +123,7 @@ fn fit<O: Optimizer + Send>(
     params: &mut [f32],
     data: &Dataset,
     plan: &Plan,
-    report: &mut Report<'_, impl Write + Send>,
+    report: &mut Report<'_>,
 ) -> Result<Stopped> {
     let mut state = buffer(optimizer.state_per_param() * net.params(), "the optimizer's state")?;
     let mut kept = buffer(net.params(), "the best parameters")?;
@@ -144,7 +144,7 @@ fn fit_buffered<O: BufferedOptimizer + Send>(
     params: &mut [f32],
     data: &Dataset,
     plan: &Plan,
-    report: &mut Report<'_, impl Write + Send>,
+    report: &mut Report<'_>,
 ) -> Result<Stopped> {
     let mut gradient = buffer(net.params(), "the gradient")?;
     let mut state = buffer(optimizer.state_len_of(net), "the optimizer's state")?;

@@ -1,6 +1,5 @@
 //! The pictures of `train --plots`.
 
-use std::io::Write;
 use std::path::Path;
 
 use anyhow::Result;
@@ -19,7 +18,7 @@ pub(super) fn write(
     pool: &Pool,
     (net, params, map, loss): (&Sequential, &[f32], InputMap, LossKind),
     data: &Split,
-    report: &mut Report<'_, impl Write>,
+    report: &mut Report<'_>,
 ) -> Result<()> {
     let names = (0..net.outputs()).map(|class| data.train.class_name(class)).collect();
     let (measured, set) = match data.test.is_empty() {

@@ -45,11 +45,11 @@ pub(super) struct Fold {
 }
 
 /// Results to `out`, progress to standard error.
-pub(super) struct Report<'a, W> {
+pub(super) struct Report<'a> {
     args: &'a Args,
     /// What there is to say about the data.
     notes: &'a [String],
-    out: &'a mut W,
+    out: &'a mut (dyn Write + Send),
     progress: Option<Progress>,
     validates: bool,
     /// The fold that is trained, if there are folds.
@@ -58,8 +58,12 @@ pub(super) struct Report<'a, W> {
     pub(super) history: String,
 }
 
-impl<'a, W: Write> Report<'a, W> {
-    pub(super) fn new(args: &'a Args, notes: &'a [String], out: &'a mut W) -> Self {
+impl<'a> Report<'a> {
+    pub(super) fn new(
+        args: &'a Args,
+        notes: &'a [String],
+        out: &'a mut (dyn Write + Send),
+    ) -> Self {
         Self {
             args,
             notes,
@@ -212,6 +216,9 @@ impl<'a, W: Write> Report<'a, W> {
             line["fold"] = fold.into();
         }
         self.history += &format!("{line}\n");
+        if !epoch.is_multiple_of(args.log_every) && *epoch != args.epochs {
+            return Ok(());
+        }
         let mut print = || -> Result<()> {
             if args.json {
                 writeln!(out, "{line}")?;
@@ -297,7 +304,7 @@ impl<'a, W: Write> Report<'a, W> {
     }
 }
 
-impl<W: Write> Report<'_, W> {
+impl Report<'_> {
     /// The pictures are written.
     pub(super) fn plots(&mut self, folder: &Path, files: &[String]) -> Result<()> {
         if !self.args.json && !self.args.quiet {
@@ -308,7 +315,7 @@ impl<W: Write> Report<'_, W> {
 }
 
 /// What is printed of each fold, and at the end of all.
-impl<W: Write> Report<'_, W> {
+impl Report<'_> {
     /// A fold is done.
     pub(super) fn fold(&mut self, fold: &Fold) -> Result<()> {
         if let Some(progress) = self.progress.take() {
@@ -374,7 +381,7 @@ impl<W: Write> Report<'_, W> {
     }
 }
 
-fn next_steps(out: &mut impl Write, model: &str, data: &DataArgs) -> Result<()> {
+fn next_steps(out: &mut dyn Write, model: &str, data: &DataArgs) -> Result<()> {
     let (picomlp, model) = (program(), shell_word(model));
     writeln!(out, "\nWhat to do next:")?;
     writeln!(out, "  draw a digit and have it read:")?;

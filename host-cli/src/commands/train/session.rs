@@ -1,7 +1,6 @@
 //! The loop over epochs and batches.
 
 use core::time::Duration;
-use std::io::Write;
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
@@ -64,7 +63,7 @@ impl Plan {
         let (epochs, seed, shuffles) =
             (args.epochs, args.seed, !args.no_shuffle && !optimization.full_batch);
         let (rate, clip_norm) = (args.learning_rate(), optimization.clip_norm());
-        let map = if args.standardise { standard(data, &train)? } else { data.unit_map() };
+        let map = args.inputs.map(data, &train)?;
         let loss = args.network.loss();
         let plan = Self {
             train,
@@ -121,23 +120,6 @@ impl Plan {
             order.copy_from_slice(&self.train);
         }
     }
-}
-
-/// The map that gives the pixels of these samples mean 0 and deviation 1.
-///
-/// From counts of the 256 values: exact, whatever the order.
-fn standard(data: &Dataset, samples: &[u32]) -> Result<InputMap> {
-    let mut counts = [0u64; 256];
-    for &sample in samples {
-        data.image(sample as usize).iter().for_each(|&pixel| counts[usize::from(pixel)] += 1);
-    }
-    let values = || (0u64..).zip(counts);
-    let count = counts.iter().sum::<u64>() as f64;
-    let mean = values().map(|(value, count)| value * count).sum::<u64>() as f64 / count;
-    let square = values().map(|(value, count)| value * value * count).sum::<u64>() as f64 / count;
-    let deviation = (square - mean * mean).sqrt();
-    ensure!(deviation > 0.0, "--standardise: all pixels of the training samples are alike");
-    Ok(InputMap { scale: (1.0 / deviation) as f32, shift: (-mean / deviation) as f32 })
 }
 
 /// Copies the samples of a batch together, on all threads.
@@ -242,7 +224,7 @@ pub(super) fn train(
     data: &Dataset,
     plan: &Plan,
     kept: &mut [f32],
-    report: &mut Report<'_, impl Write + Send>,
+    report: &mut Report<'_>,
 ) -> Result<Stopped> {
     let mut order = vec![0; plan.train.len()];
     let mut labels = Vec::with_capacity(plan.batch_size);

@@ -53,7 +53,7 @@ pub struct Args {
 ///
 /// If model or data cannot be read or do not fit each other, if the device cannot be started, has another model,
 /// does not answer as the protocol has it, or differs in a bit.
-pub fn run(args: &Args, out: &mut impl Write) -> Result<()> {
+pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let file = ModelFile::read(&args.model)?;
     let blob = file.blob()?;
     let net = blob.network()?;

@@ -17,7 +17,7 @@ use crate::text::{grouped, percent};
 /// If the device differs from the host, with the first difference.
 pub(super) fn report(
     args: &Args,
-    out: &mut impl Write,
+    out: &mut dyn Write,
     device: &DeviceInfo,
     all: &Comparison,
 ) -> Result<()> {

@@ -1,0 +1,117 @@
+//! How pixels become the inputs of a network: the value of `--inputs`.
+
+use core::fmt;
+
+use anyhow::{Result, ensure};
+use clap::ValueEnum;
+use picomlp::InputMap;
+
+use super::Dataset;
+
+/// What the pixels of a data set are read as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Inputs {
+    /// 0 to 1.
+    #[default]
+    Unit,
+    /// -1 to 1.
+    Signed,
+    /// Mean 0 and deviation 1 over all pixels of the training samples.
+    Standardised,
+    /// The numbers that the file holds.
+    Raw,
+}
+
+impl Inputs {
+    /// The map that gives `samples` of `data` these inputs.
+    ///
+    /// # Errors
+    ///
+    /// If the samples' pixels are all alike, so that they have no deviation to be divided by.
+    pub fn map(self, data: &Dataset, samples: &[u32]) -> Result<InputMap> {
+        let max = f32::from(data.max);
+        Ok(match self {
+            // Not 1 / max: the constant says what the kernels have a name for.
+            Self::Unit if data.max == u8::MAX => InputMap::PIXELS,
+            Self::Unit => InputMap { scale: 1.0 / max, shift: 0.0 },
+            Self::Signed => InputMap { scale: 2.0 / max, shift: -1.0 },
+            Self::Standardised => return standard(data, samples),
+            Self::Raw => InputMap { scale: 1.0, shift: 0.0 },
+        })
+    }
+}
+
+impl fmt::Display for Inputs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unit => "unit",
+            Self::Signed => "signed",
+            Self::Standardised => "standardised",
+            Self::Raw => "raw",
+        })
+    }
+}
+
+/// The map that gives the pixels of these samples mean 0 and deviation 1.
+///
+/// From counts of the 256 values: exact, whatever the order.
+fn standard(data: &Dataset, samples: &[u32]) -> Result<InputMap> {
+    let mut counts = [0u64; 256];
+    for &sample in samples {
+        data.image(sample as usize).iter().for_each(|&pixel| counts[usize::from(pixel)] += 1);
+    }
+    let values = || (0u64..).zip(counts);
+    let count = counts.iter().sum::<u64>() as f64;
+    let mean = values().map(|(value, count)| value * count).sum::<u64>() as f64 / count;
+    let square = values().map(|(value, count)| value * value * count).sum::<u64>() as f64 / count;
+    let deviation = (square - mean * mean).sqrt();
+    ensure!(deviation > 0.0, "--inputs standardised: all pixels of the training samples are alike");
+    Ok(InputMap { scale: (1.0 / deviation) as f32, shift: (-mean / deviation) as f32 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn data(pixels: &[u8], max: u8) -> Dataset {
+        Dataset {
+            images: pixels.to_vec(),
+            labels: vec![0; pixels.len()],
+            rows: 1,
+            cols: 1,
+            max,
+            classes: 1,
+            class_names: Vec::new(),
+        }
+    }
+
+    fn read(inputs: Inputs, pixels: &[u8], max: u8) -> Vec<f32> {
+        let samples: Vec<u32> = (0..).take(pixels.len()).collect();
+        let map = inputs.map(&data(pixels, max), &samples).unwrap();
+        pixels.iter().map(|&pixel| f32::from(pixel) * map.scale + map.shift).collect()
+    }
+
+    #[test]
+    fn inputs_reach_the_ends_of_their_range() {
+        for max in 1..=255 {
+            let ends = |inputs| <[f32; 2]>::try_from(read(inputs, &[0, max], max)).unwrap();
+            // The scale is rounded once, its product once more: 2 half units in the last place of the span.
+            let [low, high] = ends(Inputs::Unit);
+            assert!(low == 0.0 && (high - 1.0).abs() <= f32::EPSILON, "{max}: {high}");
+            let [low, high] = ends(Inputs::Signed);
+            assert!(low == -1.0 && (high - 1.0).abs() <= 2.0 * f32::EPSILON, "{max}: {high}");
+            assert_eq!(ends(Inputs::Raw), [0.0, f32::from(max)]);
+        }
+        assert_eq!(Inputs::Unit.map(&data(&[0], 255), &[0]).unwrap(), InputMap::PIXELS);
+    }
+
+    #[test]
+    fn standardised_inputs_are_those_of_the_samples_that_are_named() {
+        assert_eq!(read(Inputs::Standardised, &[2, 4, 2, 4], 255), [-1.0, 1.0, -1.0, 1.0]);
+        let all = data(&[2, 4, 200], 255);
+        let map = Inputs::Standardised.map(&all, &[0, 1]).unwrap();
+        assert_eq!(map, InputMap { scale: 1.0, shift: -3.0 });
+        let error = Inputs::Standardised.map(&all, &[2]).unwrap_err().to_string();
+        assert_eq!(error, "--inputs standardised: all pixels of the training samples are alike");
+    }
+}

@@ -1,0 +1,127 @@
+//! A recipe's settings, put beside the flags of the command line.
+
+use std::ffi::OsString;
+
+use anyhow::{Result, bail};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use super::file::{Setting, Value};
+use super::{Recipe, open};
+
+/// Flags that mean something for one optimizer alone: whoever names another one beside a recipe leaves them behind.
+const OF_THE_OPTIMIZER: [&str; 6] = ["lr", "momentum", "beta1", "beta2", "alpha", "epsilon"];
+
+/// Flags of `train` that mean something else, or too much, in other commands.
+const OF_TRAIN_ALONE: [&str; 6] = ["batch-size", "seed", "out", "json", "quiet", "threads"];
+
+/// Parses a command line. If it names a recipe, the recipe's settings count as flags, but for those that the command line
+/// gives itself and those that do not go with these.
+///
+/// Ends the program where the command line is wrong, and for `--help`.
+///
+/// # Errors
+///
+/// If the recipe cannot be read or has a wrong setting.
+pub fn matches(command: Command, words: impl Iterator<Item = OsString>) -> Result<ArgMatches> {
+    let mut words: Vec<OsString> = words.collect();
+    let parse = |words: &[OsString]| command.clone().try_get_matches_from(words);
+    let given = parse(&words).unwrap_or_else(|error| error.exit());
+    let Some((name, recipe, beside)) = given.subcommand().and_then(|(name, beside)| {
+        let recipe = beside.try_get_one::<String>("recipe").ok()??;
+        Some((name, recipe, beside))
+    }) else {
+        return Ok(given);
+    };
+    let recipe = open(recipe)?;
+    let mut built = command.clone();
+    built.build();
+    let find = |name: &str| built.find_subcommand(name);
+    let (Some(train), Some(used)) = (find("train"), find(name)) else { return Ok(given) };
+    for setting in &recipe.settings {
+        check(&recipe, setting, train)?;
+        if goes_with(setting, used, beside, name == "train") {
+            words.extend(flag(setting).map(OsString::from));
+        }
+    }
+    let has_data = find_flag(used, "data").is_some_and(|arg| is_given(beside, arg))
+        || recipe.settings.iter().any(|setting| setting.flag == "data");
+    if let Some(data) = recipe.data.as_ref().filter(|_| name == "train" && !has_data) {
+        let why = format!("recipe {} is for {data}: name it by '--data'", recipe.name);
+        used.clone().error(ErrorKind::MissingRequiredArgument, why).exit();
+    }
+    // The command line alone was right.
+    parse(&words).or_else(|error| bail!("{}: {}", recipe.name, said(&error)))
+}
+
+/// A setting as a word of a command line; nothing if it is a switch that is off.
+fn flag(setting: &Setting) -> Option<String> {
+    match &setting.value {
+        Value::Switch(false) => None,
+        Value::Switch(true) => Some(format!("--{}", setting.flag)),
+        Value::Word(word) => Some(format!("--{}={word}", setting.flag)),
+    }
+}
+
+/// Whether `train` takes the setting.
+fn check(recipe: &Recipe, setting: &Setting, train: &Command) -> Result<()> {
+    let Setting { flag: name, value, line } = setting;
+    let at = format!("{}:{line}", recipe.name);
+    let Some(arg) = find_flag(train, name).filter(|_| !["recipe", "help"].contains(&name.as_str()))
+    else {
+        bail!(
+            "{at}: 'train' has no setting '{name}': expected one of its flags, without the dashes"
+        );
+    };
+    match (is_switch(arg), value) {
+        (true, Value::Word(word)) => bail!("{at}: '{name}' is '{word}', expected true or false"),
+        (false, Value::Switch(_)) => bail!("{at}: '{name}' is true or false, expected a value"),
+        _ => {}
+    }
+    let words = [Some("train".to_owned()), flag(setting)];
+    match train.clone().try_get_matches_from(words.into_iter().flatten()) {
+        // What it needs beside it may stand on another line.
+        Err(error) if error.kind() != ErrorKind::MissingRequiredArgument => {
+            bail!("{at}: {}", said(&error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether the command `used` has the setting, and nothing that is given beside it speaks against it.
+fn goes_with(setting: &Setting, used: &Command, beside: &ArgMatches, trains: bool) -> bool {
+    let name = setting.flag.as_str();
+    let Some(arg) = find_flag(used, name) else { return false };
+    if !trains && OF_TRAIN_ALONE.contains(&name) {
+        return false;
+    }
+    let is_given =
+        |arg: &&Arg| beside.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
+    let excludes = |a: &Arg, b: &Arg| {
+        used.get_arg_conflicts_with(a).iter().any(|arg| arg.get_id() == b.get_id())
+    };
+    let mut given = used.get_arguments().filter(is_given);
+    !given.any(|given| {
+        given.get_id() == arg.get_id()
+            || excludes(given, arg)
+            || excludes(arg, given)
+            || (given.get_id() == "optimizer" && OF_THE_OPTIMIZER.contains(&name))
+    })
+}
+
+fn find_flag<'c>(command: &'c Command, flag: &str) -> Option<&'c Arg> {
+    command.get_arguments().find(|arg| arg.get_long() == Some(flag))
+}
+
+fn is_switch(arg: &Arg) -> bool {
+    matches!(arg.get_action(), ArgAction::SetTrue)
+}
+
+/// What clap says of a wrong command line, without the usage.
+fn said(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
+    let text = lines.collect::<Vec<_>>().join(" ");
+    text.strip_prefix("error: ").unwrap_or(&text).to_owned()
+}
