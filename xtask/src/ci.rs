@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::run::{cargo, root, show};
 use crate::tools::need_target;
-use crate::{firmware, golden, mnist, report};
+use crate::{firmware, golden, mnist, recipes, report};
 
 /// What `cargo xtask ci` may be asked.
 #[derive(Debug, clap::Args)]
@@ -50,6 +50,7 @@ const CHECKS: &[Check] = &[
     Check { name: "report", run: report::check },
     Check { name: "firmware", run: firmware },
     Check { name: "mnist", run: mnist::accuracy },
+    Check { name: "recipes", run: recipes::quick },
     Check { name: "same-bits", run: mnist::same_bits },
 ];
 
@@ -61,6 +62,7 @@ const THOROUGH: &[Check] = &[
         run: || show(cargo(&numeric(&[]), "-C target-feature=+avx2,+fma")),
     },
     Check { name: "test-aarch64", run: golden::test_aarch64 },
+    Check { name: "same-bits-native", run: mnist::same_bits_native },
     Check { name: "test-wasm", run: golden::test_wasm },
     Check {
         name: "bench-once",

@@ -14,29 +14,62 @@ use crate::run::read;
 /// Runs `image`, which has `model`, on QEMU's `board`, and `verify` beside it: as a command, then through a serial port.
 pub(crate) fn verify(board: &str, image: &Path, model: &str) -> Result<()> {
     let program = picomlp("", &["--release"])?;
-    let qemu = ["qemu-system-arm", "-machine", board, "-display", "none", "-monitor", "none"];
-    let command = format!("{} -serial stdio -kernel '{}'", qemu.join(" "), image.display());
-    compare(&program, model, board, &command, 100)?;
+    let (model, pictures) = (inputs::folder().join(model), data()?);
+    let compare = |device: &str, images: u32| {
+        compare(&program, &model, &pictures, &[], board, device, images)
+    };
+    compare(&as_command(board, image), 100)?;
 
     // QEMU makes a serial port and prints its name.
-    let mut emulator = Command::new(qemu[0]);
-    emulator.args(&qemu[1..]).args(["-serial", "pty", "-kernel"]).arg(image);
+    let mut emulator = Command::new(QEMU);
+    emulator.args(machine(board)).args(["-serial", "pty", "-kernel"]).arg(image);
     let mut emulator = emulator.stdout(Stdio::piped()).spawn().context("qemu-system-arm")?;
     let mut line = String::new();
     let printed = emulator.stdout.take().context("no output to read")?;
     let result = BufReader::new(printed).read_line(&mut line).map_err(Into::into).and_then(|_| {
         let port = line.split_whitespace().find(|word| word.starts_with("/dev/"));
-        compare(&program, model, board, port.with_context(|| format!("no port in `{line}`"))?, 20)
+        compare(port.with_context(|| format!("no port in `{line}`"))?, 20)
     });
     emulator.kill()?;
     emulator.wait()?;
     result
 }
 
-/// Compares MNIST's first test images.
-fn compare(program: &Path, model: &str, board: &str, device: &str, images: u32) -> Result<()> {
+/// As [`verify`], as a command alone, on a few pictures of any data set, whose form is said in flags.
+pub(crate) fn verify_once(
+    board: &str,
+    image: &Path,
+    model: &Path,
+    data: &Path,
+    form: &[&str],
+) -> Result<()> {
+    let program = picomlp("", &["--release"])?;
+    compare(&program, model, data, form, board, &as_command(board, image), 20)
+}
+
+const QEMU: &str = "qemu-system-arm";
+
+fn machine(board: &str) -> [&str; 6] {
+    ["-machine", board, "-display", "none", "-monitor", "none"]
+}
+
+/// What `verify --device` takes to run the image.
+fn as_command(board: &str, image: &Path) -> String {
+    format!("{QEMU} {} -serial stdio -kernel '{}'", machine(board).join(" "), image.display())
+}
+
+/// Compares the first pictures.
+fn compare(
+    program: &Path,
+    model: &Path,
+    data: &Path,
+    form: &[&str],
+    board: &str,
+    device: &str,
+    images: u32,
+) -> Result<()> {
     let mut verify = Command::new(program);
-    verify.arg("verify").arg(inputs::folder().join(model)).arg("--data").arg(data()?);
+    verify.arg("verify").arg(model).arg("--data").arg(data).args(form);
     verify.args(["--json", "--timeout", "60", "--limit", &images.to_string(), "--device", device]);
     let printed = read(verify)?;
     print!("{printed}");

@@ -32,7 +32,7 @@ pub(crate) struct Board {
     pub(crate) target: &'static str,
 }
 
-const CORTEX_M4: Board = Board { name: "mps2-an386", target: "thumbv7em-none-eabihf" };
+pub(crate) const CORTEX_M4: Board = Board { name: "mps2-an386", target: "thumbv7em-none-eabihf" };
 const CORTEX_M7: Board = Board { name: "mps2-an500", target: "thumbv7em-none-eabihf" };
 const CORTEX_M33: Board = Board { name: "mps2-an505", target: "thumbv8m.main-none-eabihf" };
 

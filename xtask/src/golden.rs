@@ -4,6 +4,8 @@
 use core::time::Duration;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Mutex;
+use std::thread::{self, available_parallelism};
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -119,21 +121,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         return Ok(());
     }
     let wanted = |target: &&Target| args.only.as_ref().is_none_or(|only| only == target.name);
-    let results: Vec<_> = TARGETS
-        .iter()
-        .filter(wanted)
-        .map(|target| {
-            println!("== {} ==", target.name);
-            let result = run_on(target);
-            if let Err(error) = &result {
-                println!("{error:#}");
-            }
-            (target.name, result)
-        })
-        .collect();
-    if results.is_empty() {
+    let targets: Vec<_> = TARGETS.iter().filter(wanted).collect();
+    let results = run_all(&targets);
+    if targets.is_empty() {
         bail!("no target of that name; `cargo xtask golden --list` names them");
     }
+    ensure!(results.len() == targets.len(), "a target was lost: its run has panicked");
     println!("\n{:<16} {:<52} {:<17}", "target", "instruction set", "fingerprint");
     for (name, result) in &results {
         match result {
@@ -161,6 +154,30 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         bail!("{failed} of {} targets failed", results.len());
     }
     Ok(())
+}
+
+/// Runs on all of them, as many at a time as this machine has cores: the slowest part of a build takes one.
+fn run_all(targets: &[&Target]) -> Vec<(&'static str, Result<Run>)> {
+    let next = &Mutex::new(targets.iter().enumerate());
+    let take = || next.lock().ok().and_then(|mut next| next.next());
+    let work = || {
+        let mut results = Vec::new();
+        while let Some((place, target)) = take() {
+            let result = run_on(target);
+            if let Err(error) = &result {
+                println!("== {} ==\n{error:#}", target.name);
+            }
+            results.push((place, (target.name, result)));
+        }
+        results
+    };
+    let workers = available_parallelism().map_or(1, usize::from);
+    let mut results: Vec<_> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap_or_default()).collect()
+    });
+    results.sort_by_key(|(place, _)| *place);
+    results.into_iter().map(|(_, result)| result).collect()
 }
 
 /// What a program said.
@@ -240,7 +257,7 @@ fn run_on(target: &Target) -> Result<Run> {
         }
         Place::CortexM(board) => firmware::emulate(board, &firmware::build("golden", board)?)?,
     };
-    print!("{printed}");
+    println!("== {} ==\n{}", target.name, printed.trim_end());
     let run = Run::parse(&printed)?;
     ensure!(
         run.instructions == wanted,

@@ -36,8 +36,8 @@ pub(crate) const PIXELS: usize = 784;
 /// Pictures cut from each set: its first ones.
 const SETS: [(&str, &str, usize); 2] = [("train", "train", 2000), ("t10k", "test", 1000)];
 
-/// The folder with the inputs: `model.pmlp` and `small.pmlp`, both with their int8 form beside them (`-int8`), and for `train` and `test` each `-images.bin` (`[n][784]` bytes) and
-/// `-labels.bin` (`[n]` bytes).
+/// The folder with the inputs: `model.pmlp` and `small.pmlp`, both with their int8 form beside them (`-int8`); `any.pmlp`, which
+/// is whatever model is tried; and for `train` and `test` each `-images.bin` (`[n][784]` bytes) and `-labels.bin` (`[n]` bytes).
 pub(crate) fn folder() -> PathBuf {
     root().join("target/firmware/inputs")
 }
@@ -54,11 +54,16 @@ pub(crate) fn make() -> Result<()> {
             if fs::metadata(&to).is_ok_and(|file| file.len() == (count * size) as u64) {
                 continue;
             }
-            let bytes = first_bytes(&data, &format!("{idx}-{kind}-ubyte"), header + count * size)?;
-            fs::write(&to, &bytes[header..]).with_context(|| to.display().to_string())?;
+            let bytes = idx_bytes(&data, &format!("{idx}-{kind}-ubyte"), header, count * size)?;
+            fs::write(&to, bytes).with_context(|| to.display().to_string())?;
         }
     }
-    MODELS.iter().try_for_each(|model| make_model(model, &folder, &data))
+    MODELS.iter().try_for_each(|model| make_model(model, &folder, &data))?;
+    let any = folder.join("any.pmlp");
+    if !any.exists() {
+        fs::copy(folder.join("model.pmlp"), &any).with_context(|| any.display().to_string())?;
+    }
+    Ok(())
 }
 
 /// Trains and quantizes a model, unless it is there.
@@ -88,6 +93,12 @@ fn make_model(input: &Input, folder: &Path, data: &Path) -> Result<()> {
     quantize.arg("--data").arg(data).arg("--out").arg(&int8);
     print!("{}", read(quantize)?);
     fs::write(&made, key).with_context(|| made.display().to_string())
+}
+
+/// The bytes of an IDX file that follow its header.
+pub(crate) fn idx_bytes(data: &Path, name: &str, header: usize, len: usize) -> Result<Vec<u8>> {
+    let mut bytes = first_bytes(data, name, header + len)?;
+    Ok(bytes.split_off(header))
 }
 
 /// The first bytes of an IDX file, plain or gzipped.

@@ -12,6 +12,7 @@ mod golden;
 mod inputs;
 mod mnist;
 mod on_the_host;
+mod recipes;
 mod report;
 mod run;
 mod tools;
@@ -32,6 +33,8 @@ enum Task {
     Firmware(firmware::Args),
     /// Build the golden run for every target, run it, compare its fingerprint.
     Golden(golden::Args),
+    /// Train the published networks by their names and compare what they reach; all seeds take half an hour.
+    Recipes(recipes::Args),
 }
 
 fn main() -> ExitCode {
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         Task::Ci(args) => ci::run(&args),
         Task::Firmware(args) => firmware::run(&args),
         Task::Golden(args) => golden::run(&args),
+        Task::Recipes(args) => recipes::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -58,7 +58,7 @@ fn train(program: &Path, folder: &Path, args: &[&str]) -> Result<Value> {
     Ok(done)
 }
 
-fn number(line: &Value, field: &str) -> Result<f64> {
+pub(crate) fn number(line: &Value, field: &str) -> Result<f64> {
     line[field].as_f64().with_context(|| format!("no number `{field}` in {line}"))
 }
 
@@ -107,14 +107,28 @@ pub(crate) fn accuracy() -> Result<()> {
     Ok(())
 }
 
-/// One seed, one fingerprint: debug, release, without flags, native; on one thread and on three.
+/// A build of the command line: flags for the compiler, and for cargo.
+type Build = (&'static str, &'static [&'static str]);
+
+const DEBUG: Build = ("", &[]);
+const RELEASE: Build = ("", &["--release"]);
+const NATIVE: Build = ("-C target-cpu=native", &["--release"]);
+
+/// One seed, one fingerprint: debug and release, on one thread and on three.
 pub(crate) fn same_bits() -> Result<()> {
+    same_bits_in(&[DEBUG, RELEASE])
+}
+
+/// As [`same_bits`], with what this machine's processor has.
+pub(crate) fn same_bits_native() -> Result<()> {
+    same_bits_in(&[RELEASE, NATIVE])
+}
+
+fn same_bits_in(builds: &[Build]) -> Result<()> {
     let folder = empty_folder("same-bits")?;
     let data = data()?.display().to_string();
     let mut prints = Vec::new();
-    for (rustflags, profile) in
-        [("", &[] as &[&str]), ("", &["--release"]), ("-C target-cpu=native", &["--release"])]
-    {
+    for (rustflags, profile) in builds {
         let program = picomlp(rustflags, profile)?;
         for (optimizer, threads) in [("sgd", "1"), ("sgd", "3"), ("adam", "1"), ("adam", "3")] {
             let settings = ["--data", &data, "--optimizer", optimizer, "--threads", threads];

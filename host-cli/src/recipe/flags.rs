@@ -96,18 +96,21 @@ fn goes_with(setting: &Setting, used: &Command, beside: &ArgMatches, trains: boo
     if !trains && OF_TRAIN_ALONE.contains(&name) {
         return false;
     }
-    let is_given =
-        |arg: &&Arg| beside.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
     let excludes = |a: &Arg, b: &Arg| {
         used.get_arg_conflicts_with(a).iter().any(|arg| arg.get_id() == b.get_id())
     };
-    let mut given = used.get_arguments().filter(is_given);
+    let mut given = used.get_arguments().filter(|arg| is_given(beside, arg));
     !given.any(|given| {
         given.get_id() == arg.get_id()
             || excludes(given, arg)
             || excludes(arg, given)
             || (given.get_id() == "optimizer" && OF_THE_OPTIMIZER.contains(&name))
     })
+}
+
+/// Whether the command line says it, not a default.
+fn is_given(beside: &ArgMatches, arg: &Arg) -> bool {
+    beside.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine)
 }
 
 fn find_flag<'c>(command: &'c Command, flag: &str) -> Option<&'c Arg> {
