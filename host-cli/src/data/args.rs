@@ -3,7 +3,7 @@
 use anyhow::{Result, bail, ensure};
 
 use super::format::CsvMax;
-use super::split::{Amount, Part, Parting};
+use super::split::{Amount, HeldOut, Part, Parting};
 use super::{Dataset, Format, Known, Source, Split};
 use crate::text::{grouped, shell_word};
 
@@ -34,6 +34,9 @@ pub struct DataArgs {
     /// Hold out the same share of every class.
     #[arg(long)]
     pub stratified: bool,
+    /// Which samples are held out: any, as the seed says, or the last ones of the file (with --stratified, of each class).
+    #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
+    pub held_out: HeldOut,
     /// Cross-validate: train so many times, each time measured on another part of the training samples. No model is
     /// written.
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(2..=1000))]
@@ -105,9 +108,9 @@ impl DataArgs {
                 train = rest;
                 if !test.is_empty() {
                     notes.push(format!(
-                        "{} samples held out for testing: --test-split {amount}, {}, seed {seed}",
+                        "{} samples held out for testing: --test-split {amount}, {}",
                         grouped(test.len()),
-                        if self.stratified { "stratified" } else { "at random" }
+                        self.how(seed)
                     ));
                 }
                 test
@@ -120,6 +123,16 @@ impl DataArgs {
             ));
         }
         Ok(Prepared { split: Split { train, test }, notes })
+    }
+
+    /// How samples are held out, in words.
+    fn how(&self, seed: u64) -> String {
+        match (self.held_out, self.stratified) {
+            (HeldOut::Last, false) => "the last ones".to_owned(),
+            (HeldOut::Last, true) => "the last ones of each class".to_owned(),
+            (HeldOut::Random, true) => format!("stratified, seed {seed}"),
+            (HeldOut::Random, false) => format!("at random, seed {seed}"),
+        }
     }
 
     fn split_test(
@@ -138,7 +151,7 @@ impl DataArgs {
     /// How samples are held out.
     #[must_use]
     pub fn parting(&self, seed: u64) -> Parting {
-        Parting { seed, stratified: self.stratified }
+        Parting { seed, stratified: self.stratified, held_out: self.held_out }
     }
 
     /// Holds out of `samples` those to validate on. Returns those to train on, and those held out.
@@ -170,6 +183,9 @@ impl DataArgs {
         }
         if self.stratified {
             words += " --stratified";
+        }
+        if self.held_out != HeldOut::default() {
+            words += &format!(" --held-out {}", self.held_out);
         }
         if let Some(folds) = self.folds {
             words += &format!(" --folds {folds}");

@@ -1,11 +1,13 @@
 //! Parts a set: samples held out for validation or test, and folds of a cross-validation.
 //!
 //! Which samples are held out is a function of the seed, the purpose and the number of samples alone (and of their
-//! labels where parts are stratified): the samples are put in a random order by [`Stream`], and taken from its beginning.
+//! labels where parts are stratified): the samples are put in a random order by [`Stream`], or from last to first, and taken
+//! from its beginning.
 
 use core::fmt;
 use core::str::FromStr;
 
+use clap::ValueEnum;
 use picomlp::rng::{Purpose, Stream, permute};
 
 /// Which parting: the turn of the stream of [`Purpose::Split`].
@@ -86,6 +88,27 @@ pub struct Parting {
     pub seed: u64,
     /// Whether every class gives the same share.
     pub stratified: bool,
+    /// Which samples are held out.
+    pub held_out: HeldOut,
+}
+
+/// Which samples are held out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum HeldOut {
+    /// Any, as the seed says.
+    #[default]
+    Random,
+    /// The last ones.
+    Last,
+}
+
+impl fmt::Display for HeldOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Random => "random",
+            Self::Last => "last",
+        })
+    }
 }
 
 impl Parting {
@@ -155,8 +178,13 @@ impl Parting {
         folds
     }
 
-    /// The numbers `0..len` in a random order.
+    /// The numbers `0..len` in the order in which they are held out.
     fn order(self, part: Part, len: usize) -> Vec<u32> {
+        if self.held_out == HeldOut::Last {
+            let mut order: Vec<u32> = (0..).take(len).collect();
+            order.reverse();
+            return order;
+        }
         let mut order = vec![0; len];
         permute(&mut order, &mut Stream::new(self.seed, Purpose::Split, part as u64));
         order
@@ -180,7 +208,7 @@ mod tests {
     use super::*;
 
     fn parting(stratified: bool) -> Parting {
-        Parting { seed: 1, stratified }
+        Parting { seed: 1, stratified, held_out: HeldOut::Random }
     }
 
     /// Labels of 0, 0, 0, 1, 0, 0, 0, 1, …
@@ -228,7 +256,10 @@ mod tests {
     fn hold_out_depends_on_seed_and_part() {
         let samples: Vec<u32> = (0..100).collect();
         let held_out = |seed, part| {
-            Parting { seed, stratified: false }.hold_out(part, &samples, &labels(100), 30).1
+            let held_out = HeldOut::Random;
+            Parting { seed, stratified: false, held_out }
+                .hold_out(part, &samples, &labels(100), 30)
+                .1
         };
         assert_eq!(held_out(1, Part::Test), held_out(1, Part::Test));
         assert_ne!(held_out(1, Part::Test), held_out(2, Part::Test));
@@ -246,6 +277,18 @@ mod tests {
             assert_eq!((held_out.len(), ones(&held_out)), (count, expected), "{count}");
             assert_eq!(ones(&stay), 100 - expected);
         }
+    }
+
+    #[test]
+    fn the_last_samples_are_held_out_of_all_or_of_each_class() {
+        let samples: Vec<u32> = (0..8).collect();
+        let held_out = |stratified, count| {
+            let parting = Parting { seed: 7, stratified, held_out: HeldOut::Last };
+            parting.hold_out(Part::Validation, &samples, &[0, 1, 0, 1, 1, 1, 1, 1], count).1
+        };
+        assert_eq!(held_out(false, 3), [5, 6, 7]);
+        assert_eq!(held_out(true, 4), [2, 5, 6, 7]);
+        assert!(held_out(false, 0).is_empty());
     }
 
     #[test]

@@ -331,7 +331,7 @@ mod tests {
     #[test]
     fn the_command_repeats_every_setting_of_the_data() {
         for line in [
-            "--test-data b.csv --stratified --csv-header no --label last --csv-max 16 --image-shape 8x8 --out a",
+            "--test-data b.csv --stratified --held-out last --csv-header no --label last --csv-max 16 --image-shape 8x8 --out a",
             "--merge --test-split 10000 --normalise --out a",
             "--test-split 0 --folds 5",
         ] {
