@@ -47,11 +47,11 @@ const CHECKS: &[Check] = &[
     Check { name: "test-native", run: || show(cargo(&numeric(&[]), "-C target-cpu=native")) },
     Check { name: "golden", run: || golden::run(&golden::Args::default()) },
     Check { name: "first-run", run: mnist::first_run },
+    Check { name: "same-bits", run: mnist::same_bits },
     Check { name: "report", run: report::check },
     Check { name: "firmware", run: firmware },
     Check { name: "mnist", run: mnist::accuracy },
     Check { name: "recipes", run: recipes::quick },
-    Check { name: "same-bits", run: mnist::same_bits },
 ];
 
 /// What `--thorough` adds: `golden` has compared the bits of these builds, these test each kernel in them.
@@ -62,7 +62,7 @@ const THOROUGH: &[Check] = &[
         run: || show(cargo(&numeric(&[]), "-C target-feature=+avx2,+fma")),
     },
     Check { name: "test-aarch64", run: golden::test_aarch64 },
-    Check { name: "same-bits-native", run: mnist::same_bits_native },
+    Check { name: "same-bits-of-builds", run: mnist::same_bits_of_builds },
     Check { name: "test-wasm", run: golden::test_wasm },
     Check {
         name: "bench-once",
@@ -130,7 +130,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     println!("\n== checks ==");
     for (name, passed, seconds) in &results {
-        println!("{:<6} {name:<16} {seconds:>7.1} s", if *passed { "ok" } else { "FAILED" });
+        println!("{:<6} {name:<20} {seconds:>7.1} s", if *passed { "ok" } else { "FAILED" });
     }
     let failed = results.iter().filter(|(_, passed, _)| !passed).count();
     println!("{} passed, {failed} failed", results.len() - failed);

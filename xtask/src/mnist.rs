@@ -114,14 +114,14 @@ const DEBUG: Build = ("", &[]);
 const RELEASE: Build = ("", &["--release"]);
 const NATIVE: Build = ("-C target-cpu=native", &["--release"]);
 
-/// One seed, one fingerprint: debug and release, on one thread and on three.
+/// One seed, one fingerprint, on one thread and on three.
 pub(crate) fn same_bits() -> Result<()> {
-    same_bits_in(&[DEBUG, RELEASE])
+    same_bits_in(&[RELEASE])
 }
 
-/// As [`same_bits`], with what this machine's processor has.
-pub(crate) fn same_bits_native() -> Result<()> {
-    same_bits_in(&[RELEASE, NATIVE])
+/// As [`same_bits`], without optimisation, and with all that this machine's processor has.
+pub(crate) fn same_bits_of_builds() -> Result<()> {
+    same_bits_in(&[DEBUG, RELEASE, NATIVE])
 }
 
 fn same_bits_in(builds: &[Build]) -> Result<()> {

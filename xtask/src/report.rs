@@ -31,7 +31,7 @@ const WATCH: &str =
 /// Trains on synthetic digits, writes the report and opens it, in light and in dark.
 pub(crate) fn check() -> Result<()> {
     CHROMIUM.need()?;
-    let program = picomlp("", &[])?;
+    let program = picomlp("", &["--release"])?;
     let folder = empty_folder("report")?;
     let run = |line: &str| show(in_folder(&program, &folder, &line.split(' ').collect::<Vec<_>>()));
     run("train --hidden 32 --epochs 2 --plots pictures")?;

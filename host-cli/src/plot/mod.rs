@@ -1,7 +1,7 @@
 //! Pictures of a training, a model and its data, as SVG, PNG or HTML.
 //!
 //! A picture is put together as SVG ([`svg`]); PNG is that SVG drawn by resvg with a font that is built in ([`png`]), so both
-//! show the same, and the same on every machine. Each kind of picture is a function from data to a [`Picture`]; `files` chooses
+//! show the same, whatever fonts a machine has. Each kind of picture is a function from data to a [`Picture`]; `files` chooses
 //! among them for whole folders and reports.
 
 mod axes;

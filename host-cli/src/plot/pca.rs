@@ -2,7 +2,7 @@
 //!
 //! The covariance of the pixels is summed in whole numbers, so it is exact and does not depend on the order of the samples;
 //! its eigenvectors come from nalgebra's symmetric eigendecomposition (Householder's tridiagonal form, then implicit QR with
-//! Wilkinson's shifts), in f64 and without vector kernels. So the picture is the same on every machine. The sign of a
+//! Wilkinson's shifts), in f64 and without vector kernels, so that machines should agree (nothing but x86-64 was compared). The sign of a
 //! component, which is free, is such that its largest coordinate is positive.
 //!
 //! # Source
