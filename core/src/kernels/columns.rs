@@ -1,5 +1,7 @@
 //! Neighbouring outputs that are summed side by side in registers, and the cutting of a row into them.
 
+use core::ops::Range;
+
 use wide::{f32x8, f32x16};
 
 /// Accumulators for `WIDTH` neighbouring outputs.
@@ -47,21 +49,30 @@ const WIDEST: usize = if cfg!(target_feature = "avx512f") {
 /// Vectors in the widest block of which four are summed side by side.
 const WIDEST_OF_FOUR: usize = if cfg!(target_feature = "avx512f") { 4 } else { 1 };
 
+/// Columns of the widest block.
+pub(super) const WIDEST_BLOCK: usize = 16 * WIDEST;
+
 /// Cuts a row of `width` outputs into blocks, widest first.
 #[inline]
 pub(crate) fn for_each_block(width: usize, work: &mut impl ForEachBlock) {
-    cut::<WIDEST>(width, work);
+    cut::<WIDEST>(0..width, work);
+}
+
+/// As [`for_each_block`], for these columns alone.
+#[inline]
+pub(super) fn for_each_block_in(columns: Range<usize>, work: &mut impl ForEachBlock) {
+    cut::<WIDEST>(columns, work);
 }
 
 /// As [`for_each_block`], for work that keeps four blocks in registers at once.
 #[inline]
 pub(crate) fn for_each_block_of_four(width: usize, work: &mut impl ForEachBlock) {
-    cut::<WIDEST_OF_FOUR>(width, work);
+    cut::<WIDEST_OF_FOUR>(0..width, work);
 }
 
 #[inline(always)]
-fn cut<const WIDEST: usize>(width: usize, work: &mut impl ForEachBlock) {
-    let mut at = 0;
+fn cut<const WIDEST: usize>(columns: Range<usize>, work: &mut impl ForEachBlock) {
+    let Range { start: mut at, end: width } = columns;
     while width - at >= 16 * WIDEST {
         work.block::<[f32x16; WIDEST]>(at);
         at += 16 * WIDEST;

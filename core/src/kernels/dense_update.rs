@@ -9,6 +9,7 @@ use core::ops::Range;
 use bytemuck::try_cast_slice_mut;
 
 use super::columns::{Columns, ForEachBlock, for_each_block, for_each_block_of_four};
+use super::factors::{self, Factors, are_listed};
 use super::lean::{self, LEAN, PIECE};
 use super::threads::{parts, share};
 use super::{Batch, Element, Nonzeros, TILE, Threads, transpose64};
@@ -258,6 +259,16 @@ impl<T: Element> Rows<'_, T> {
     ) {
         if self.shifted.is_none() && masks.clone().all(|mask| mask == 0) {
             sink.take_zeros(at, self.outputs);
+        } else if are_listed(self.outputs) && self.x.len() <= factors::LEN {
+            let mut factors = Factors::new();
+            for (t, mut mask) in masks.enumerate() {
+                while mask != 0 {
+                    let s = t * TILE + mask.trailing_zeros() as usize;
+                    mask &= mask - 1;
+                    factors.push(s * self.outputs, self.x.scaled(s, i).unwrap_or_default());
+                }
+            }
+            for_each_block(self.outputs, &mut Listed { rows: self, factors: &factors, at, sink });
         } else {
             for_each_block(self.outputs, &mut Row { rows: self, i, masks, at, sink });
         }
@@ -296,6 +307,30 @@ impl<T: Element, M: Iterator<Item = u64> + Clone, S: GradientSink> ForEachBlock
                 let (Some(x), Some(d_y)) = (x, d_y.get(start..start + C::WIDTH)) else { return };
                 sums.add_scaled(x, d_y);
             }
+        }
+        if let Some(shifted) = shifted {
+            sums.add(C::load(shifted.get(at..).unwrap_or_default()));
+        }
+        give(sums, self.at + at, self.sink);
+    }
+}
+
+/// A row, whose nonzero samples are on a list.
+struct Listed<'a, T, S> {
+    rows: Rows<'a, T>,
+    factors: &'a Factors,
+    at: usize,
+    sink: &'a mut S,
+}
+
+impl<T: Element, S: GradientSink> ForEachBlock for Listed<'_, T, S> {
+    #[inline(always)]
+    fn block<C: Columns>(&mut self, at: usize) {
+        let Rows { d_y, shifted, .. } = self.rows;
+        let mut sums: C = start(self.at + at, self.sink);
+        for (start, x) in self.factors.iter() {
+            let Some(d_y) = d_y.get(start + at..start + at + C::WIDTH) else { return };
+            sums.add_scaled(x, d_y);
         }
         if let Some(shifted) = shifted {
             sums.add(C::load(shifted.get(at..).unwrap_or_default()));

@@ -9,7 +9,7 @@
 //!
 //! On processors with vector registers, SIMD lanes hold independent outputs (`columns`). Zeros are found 64 inputs at a time, as bit masks
 //! (`element`), and the masks of 64 samples turn into those of 64 inputs by one bit transposition
-//! (`bits`), so that nothing is ever sorted, listed or copied. Without vector registers, one short list of a sample's nonzero inputs
+//! (`bits`), so that nothing is ever sorted or copied. Narrow registers take a list of a row's nonzeros (`factors`). Without vector registers, one short list of a sample's nonzero inputs
 //! takes the masks' place (`lean`).
 
 mod activations;
@@ -28,6 +28,7 @@ pub(crate) mod dense_update;
 mod dropout;
 mod element;
 mod exp;
+mod factors;
 mod int8;
 mod lanes;
 mod lean;

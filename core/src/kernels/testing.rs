@@ -31,7 +31,8 @@ pub(super) struct Case {
     pub(super) outputs: usize,
 }
 
-/// Every number of outputs and of inputs up to 67, every batch up to 5 and around 64 and 128, and MNIST's sizes.
+/// Every number of outputs and of inputs up to 67, every batch up to 5 and around 64 and 128, batches around the length of a
+/// list of factors, and MNIST's sizes.
 pub(super) fn cases() -> Vec<Case> {
     let outputs = (1..=67).map(|outputs| Case { batch: 1 + outputs % 5, inputs: 9, outputs });
     let inputs = (1..=67).map(|inputs| Case { batch: 1 + inputs % 5, inputs, outputs: 11 });
@@ -39,9 +40,10 @@ pub(super) fn cases() -> Vec<Case> {
     let batches = batches.map(|batch| Case { batch, inputs: 70, outputs: 18 });
     let wide = [100, 127, 128, 129, 200, 257, 300];
     let wide = wide.map(|outputs| Case { batch: 3, inputs: 130, outputs });
+    let lists = [129, 256, 257].map(|batch| Case { batch, inputs: 9, outputs: 70 });
     let mnist = [(1, 784, 128), (7, 784, 128), (1, 128, 10), (66, 128, 10), (2, 784, 10)];
     let mnist = mnist.map(|(batch, inputs, outputs)| Case { batch, inputs, outputs });
-    outputs.chain(inputs).chain(batches).chain(wide).chain(mnist).collect()
+    outputs.chain(inputs).chain(batches).chain(wide).chain(lists).chain(mnist).collect()
 }
 
 impl Case {
