@@ -37,14 +37,14 @@ pub(crate) fn verify(board: &str, image: &Path, model: &str) -> Result<()> {
 
 /// As [`verify`], as a command alone, on a few pictures of any data set, whose form is said in flags.
 pub(crate) fn verify_once(
+    program: &Path,
     board: &str,
     image: &Path,
     model: &Path,
     data: &Path,
     form: &[&str],
 ) -> Result<()> {
-    let program = picomlp("", &["--release"])?;
-    compare(&program, model, data, form, board, &as_command(board, image), 20)
+    compare(program, model, data, form, board, &as_command(board, image), 20)
 }
 
 const QEMU: &str = "qemu-system-arm";

@@ -33,7 +33,7 @@ enum Task {
     Firmware(firmware::Args),
     /// Build the golden run for every target, run it, compare its fingerprint.
     Golden(golden::Args),
-    /// Train the published networks by their names and compare what they reach; all seeds take half an hour.
+    /// Train the published networks by their names and compare what they reach; the long ones take half an hour.
     Recipes(recipes::Args),
 }
 

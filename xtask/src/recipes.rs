@@ -126,16 +126,17 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let wanted = |row: &&Row| args.only.as_ref().is_none_or(|only| only == row.recipe);
     let rows: Vec<_> = ROWS.iter().filter(wanted).collect();
     ensure!(!rows.is_empty(), "no recipe of that name; `picomlp recipes` lists them");
-    try_all(&rows, args.seeds)
+    // Half the time, the same bits.
+    try_all("-C target-cpu=native", &rows, args.seeds)
 }
 
 /// Trains those that take seconds, with one seed.
 pub(crate) fn quick() -> Result<()> {
-    try_all(&ROWS.iter().filter(|row| row.quick).collect::<Vec<_>>(), 1)
+    try_all("", &ROWS.iter().filter(|row| row.quick).collect::<Vec<_>>(), 1)
 }
 
-fn try_all(rows: &[&Row], seeds: u32) -> Result<()> {
-    let program = picomlp("", &["--release"])?;
+fn try_all(rustflags: &str, rows: &[&Row], seeds: u32) -> Result<()> {
+    let program = picomlp(rustflags, &["--release"])?;
     let folder = empty_folder("recipes")?;
     inputs::make()?;
     let mut failed = Vec::new();
@@ -189,7 +190,7 @@ fn try_one(program: &Path, folder: &Path, row: &Row, seeds: u32) -> Result<()> {
         submit(program, &model, folder)?;
     }
     if row.fits {
-        on_the_device(row, &model, &data)?;
+        on_the_device(program, row, &model, &data)?;
     }
     for (published, reached) in row.published.iter().zip(reached) {
         published.compare(reached)?;
@@ -353,12 +354,12 @@ fn submit(program: &Path, model: &Path, folder: &Path) -> Result<()> {
 }
 
 /// Compares what a Cortex-M4F makes of the model with what this machine does.
-fn on_the_device(row: &Row, model: &Path, data: &Path) -> Result<()> {
+fn on_the_device(program: &Path, row: &Row, model: &Path, data: &Path) -> Result<()> {
     fs::copy(model, inputs::folder().join("any.pmlp"))?;
     let image = build("device_any", &CORTEX_M4)?;
     let form: &[&str] = match row.data {
         Data::Digits => &["--label", "last", "--csv-max", "16"],
         _ => &[],
     };
-    device::verify_once(CORTEX_M4.name, &image, model, data, form)
+    device::verify_once(program, CORTEX_M4.name, &image, model, data, form)
 }

@@ -31,8 +31,9 @@ use session::{Plan, Stopped, train};
 use crate::data::{Dataset, Prepared};
 use crate::{Pool, buffer, evaluate, output, plot};
 
-/// Samples of a large batch that are worked on together; the result does not depend on it.
-const CHUNK: usize = 1024;
+/// Samples of a large batch that are worked on together; the result does not depend on it. Their gradients at a layer stay in
+/// L2 (784-256-10 on 42,000 samples, native: 0.165 s a step; with 1,024 it took 0.204 s).
+const CHUNK: usize = 128;
 
 /// Trains, and writes the model.
 ///
