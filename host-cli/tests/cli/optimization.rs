@@ -24,6 +24,27 @@ fn done(lines: &[Value]) -> &Value {
 }
 
 #[test]
+fn keep_lowest_loss_keeps_what_a_run_that_ends_there_has() {
+    let place = Place::with_data();
+    // So large a rate that the loss goes up and down.
+    let flags =
+        "train --data data --hidden 6 --full-batch --val-split 0 --optimizer sgd --lr 4 --json";
+    let lines = place.json(&format!("{flags} --epochs 12 --keep-lowest-loss"));
+    let kept = lines.last().unwrap()["kept_epoch"].as_u64().unwrap();
+    // An epoch's loss is that of the parameters before its only step.
+    let loss = |epoch: usize| lines[epoch]["train_loss"].as_f64().unwrap();
+    let lowest = (2..=12).min_by(|a, b| loss(*a).total_cmp(&loss(*b))).unwrap();
+    assert!((kept as usize) < 12 && lowest == kept as usize + 1, "{lines:?}");
+    let short = place.json(&format!("{flags} --epochs {kept}"));
+    assert_eq!(lines.last().unwrap()["fingerprint"], short.last().unwrap()["fingerprint"]);
+    place.misused("train --data data --keep-lowest-loss", &["--full-batch"]);
+    place.misused(
+        "train --data data --full-batch --keep-lowest-loss",
+        &["'--keep-lowest-loss' needs '--val-split 0'"],
+    );
+}
+
+#[test]
 fn every_optimizer_learns_and_its_command_repeats_the_run_on_any_number_of_threads() {
     let place = Place::new();
     place.put_bars("data", 1000);

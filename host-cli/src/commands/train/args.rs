@@ -305,6 +305,7 @@ mod tests {
              --epsilon 0.001 --weight-decay 0.000001 --decay-weights-only --schedule plateau:3:0.5 --patience 9",
             "--batch-size 64 --optimizer nesterov --lr 0.01 --seed 1 --val-split 0.1 --init xavier-normal --momentum 0.5 \
              --clip-norm 2.5 --schedule step:30:0.1 --warmup 100",
+            "--full-batch --optimizer sgd --lr 0.5 --seed 1 --val-split 0 --init he --keep-lowest-loss",
             "--batch-size 64 --optimizer adamw --lr 0.001 --seed 1 --val-split 0.1 --init zeros --beta1 0.8 --beta2 0.99 \
              --schedule cosine:0.0001",
         ] {

@@ -55,6 +55,9 @@ pub(super) struct OptimizationArgs {
     /// Take the whole training set as one batch, in the order of the file.
     #[arg(long, conflicts_with = "batch_size")]
     pub(super) full_batch: bool,
+    /// Keep the parameters with the lowest training loss, not the last ones; with --full-batch and --val-split 0.
+    #[arg(long, requires = "full_batch")]
+    pub(super) keep_lowest_loss: bool,
 }
 
 /// What makes the steps.
@@ -103,6 +106,12 @@ impl OptimizationArgs {
         {
             let schedule = self.schedule;
             return Err(format!("'--schedule {schedule}' does not end below the '--lr' of {rate}"));
+        }
+        if self.keep_lowest_loss && validates {
+            return Err(
+                "'--keep-lowest-loss' needs '--val-split 0': a validation set chooses the epoch"
+                    .to_owned(),
+            );
         }
         match self.needs_validation() {
             Some(flag) if !validates => {
@@ -206,6 +215,7 @@ impl OptimizationArgs {
         add("--schedule", changes.then(|| self.schedule.to_string()));
         add("--warmup", (self.warmup > 0).then(|| self.warmup.to_string()));
         add("--patience", self.patience.map(|epochs| epochs.to_string()));
+        add("--keep-lowest-loss", switch(self.keep_lowest_loss));
         flags
     }
 }

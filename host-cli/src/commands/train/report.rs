@@ -294,6 +294,9 @@ impl<'a> Report<'a> {
             Some(kept) if self.validates => {
                 writeln!(out, ", of epoch {}: the best in validation", kept.epoch)?
             }
+            Some(kept) if args.optimization.keep_lowest_loss => {
+                writeln!(out, ", of epoch {}: the lowest training loss", kept.epoch)?;
+            }
             _ => writeln!(out)?,
         }
         writeln!(out, "repeat         {}", args.command())?;

@@ -179,6 +179,35 @@ pub(super) struct Place {
     pub(super) rate: f32,
 }
 
+/// The parameters with the lowest training loss so far.
+struct Lowest {
+    loss: f64,
+    params: Vec<f32>,
+    /// Nothing for those that training began with.
+    at: Option<Place>,
+    /// Those after the last step, whose loss is not known yet, and where that was.
+    latest: (Vec<f32>, Option<Place>),
+}
+
+impl Lowest {
+    fn new(params: &[f32]) -> Self {
+        let latest = (params.to_vec(), None);
+        Self { loss: f64::INFINITY, params: params.to_vec(), at: None, latest }
+    }
+
+    /// The loss of the latest parameters, and the ones that follow them.
+    fn saw(&mut self, loss: f64, next: &[f32], place: Place) {
+        // The initial ones are no result.
+        if loss < self.loss && self.latest.1.is_some() {
+            self.loss = loss;
+            self.at = self.latest.1;
+            self.params.copy_from_slice(&self.latest.0);
+        }
+        self.latest.0.copy_from_slice(next);
+        self.latest.1 = Some(place);
+    }
+}
+
 /// Either trainer.
 pub(super) trait Steps {
     fn step_on(&mut self, pool: &Pool, x: Batch<'_, u8>, labels: &[u8]) -> Result<f32, Error>;
@@ -240,6 +269,7 @@ pub(super) fn train(
     };
     let mut rates = plan.optimization.rates(plan.rate, plan.epochs)?;
     let (mut most_correct, mut epochs_since) = (0, 0);
+    let mut lowest = plan.optimization.keep_lowest_loss.then(|| Lowest::new(trainer.params()));
     for epoch in 1..=plan.epochs {
         let began = Instant::now();
         plan.order(epoch, &mut order);
@@ -304,6 +334,10 @@ pub(super) fn train(
             ended.kept = Some(Place { step: ended.steps, epoch, rate });
         }
         let train_loss = loss_sum / samples as f64;
+        if let Some(lowest) = &mut lowest {
+            // A full batch's loss is that of the parameters before its step.
+            lowest.saw(train_loss, trainer.params(), Place { step: ended.steps, epoch, rate });
+        }
         if let Some(validation) = &validation {
             rates.observe(validation.loss);
         }
@@ -323,6 +357,15 @@ pub(super) fn train(
         if ended.steps == plan.max_steps {
             break;
         }
+    }
+    if let Some(mut lowest) = lowest {
+        let (net, params) = (trainer.net(), trainer.params());
+        let last = evaluate(pool, net, params, data, plan.map, &plan.train, plan.loss.kind())?.loss;
+        let at =
+            ended.kept.unwrap_or(Place { step: ended.steps, epoch: plan.epochs, rate: plan.rate });
+        lowest.saw(last, params, at);
+        kept.copy_from_slice(&lowest.params);
+        ended.kept = lowest.at;
     }
     debug_assert!(ended.steps <= plan.steps_in_epoch() * u64::from(plan.epochs));
     Ok(ended)
