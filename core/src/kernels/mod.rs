@@ -29,6 +29,7 @@ mod dropout;
 mod element;
 mod exp;
 mod factors;
+pub(crate) mod gradient_sink;
 mod int8;
 mod lanes;
 mod lean;
@@ -56,10 +57,11 @@ pub use dense_forward::{dense_forward, dense_forward_scalar};
 pub use dense_input_gradient::{
     dense_input_gradient, dense_input_gradient_scalar, input_gradient_work,
 };
-pub use dense_update::{GradientSink, dense_update, dense_update_scalar, update_work};
+pub use dense_update::{dense_update, dense_update_scalar, update_work};
 pub use dropout::dropout;
 pub use element::{Element, InputMap, PIXEL_SCALE};
 pub use exp::{exp, exp_scalar};
+pub use gradient_sink::GradientSink;
 pub use int8::{
     INT8_BLOCK, INT8_DSP, INT8_PAIRS, Int8Row, Int8Weights, Int8Work, int8_forward,
     int8_forward_portable, int8_forward_scalar, int8_rows, pack_int8, requantize, rescale,

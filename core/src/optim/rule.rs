@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use crate::kernels::dense_update::take_row_by_row;
+use crate::kernels::gradient_sink::take_row_by_row;
 use crate::kernels::{GradientSink, Nonzeros};
 
 /// What one step does to a piece of the parameters, given its gradient.
