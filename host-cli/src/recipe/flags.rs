@@ -10,8 +10,12 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use super::file::{Setting, Value};
 use super::{Recipe, open};
 
-/// Flags that mean something for one optimizer alone: whoever names another one beside a recipe leaves them behind.
-const OF_THE_OPTIMIZER: [&str; 6] = ["lr", "momentum", "beta1", "beta2", "alpha", "epsilon"];
+/// A flag beside a recipe, and the recipe's settings that it leaves behind: those that mean something for one optimizer alone,
+/// and one that needs a run without validation.
+const LEFT_BEHIND: [(&str, &[&str]); 2] = [
+    ("optimizer", &["lr", "momentum", "beta1", "beta2", "alpha", "epsilon"]),
+    ("val-split", &["keep-lowest-loss"]),
+];
 
 /// Flags of `train` that mean something else, or too much, in other commands.
 const OF_TRAIN_ALONE: [&str; 6] = ["batch-size", "seed", "out", "json", "quiet", "threads"];
@@ -104,7 +108,9 @@ fn goes_with(setting: &Setting, used: &Command, beside: &ArgMatches, trains: boo
         given.get_id() == arg.get_id()
             || excludes(given, arg)
             || excludes(arg, given)
-            || (given.get_id() == "optimizer" && OF_THE_OPTIMIZER.contains(&name))
+            || LEFT_BEHIND
+                .iter()
+                .any(|(flag, left)| given.get_long() == Some(flag) && left.contains(&name))
     })
 }
 

@@ -84,6 +84,14 @@ fn flags_beside_a_recipe_win_and_replace_what_does_not_go_with_them() {
     assert!(momentum.contains(" --optimizer momentum --lr 0.01 "), "{momentum}");
     assert!(!momentum.contains("--alpha") && !momentum.contains("--epsilon"), "{momentum}");
     assert!(momentum.contains(" --weight-decay 0.000001"), "{momentum}");
+
+    // What needs the full batch, or no validation, goes when these go.
+    let line = "--recipe rms-fullbatch --data synthetic --merge --hidden 4";
+    assert!(repeat(&place, line).contains(" --keep-lowest-loss"));
+    for flag in ["--batch-size 64", "--val-split 0.1"] {
+        let changed = repeat(&place, &format!("{line} {flag}"));
+        assert!(changed.contains(flag) && !changed.contains("--keep-lowest-loss"), "{changed}");
+    }
 }
 
 #[test]

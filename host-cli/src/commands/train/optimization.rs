@@ -56,7 +56,7 @@ pub(super) struct OptimizationArgs {
     #[arg(long, conflicts_with = "batch_size")]
     pub(super) full_batch: bool,
     /// Keep the parameters with the lowest training loss, not the last ones; with --full-batch and --val-split 0.
-    #[arg(long, requires = "full_batch")]
+    #[arg(long, conflicts_with = "batch_size")]
     pub(super) keep_lowest_loss: bool,
 }
 
@@ -106,6 +106,9 @@ impl OptimizationArgs {
         {
             let schedule = self.schedule;
             return Err(format!("'--schedule {schedule}' does not end below the '--lr' of {rate}"));
+        }
+        if self.keep_lowest_loss && !self.full_batch {
+            return Err("'--keep-lowest-loss' needs '--full-batch'".to_owned());
         }
         if self.keep_lowest_loss && validates {
             return Err(
