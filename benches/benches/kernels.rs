@@ -14,7 +14,7 @@ use core::time::Duration;
 
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, measurement::WallTime};
 use picomlp::kernels::{
-    AdamCoefficients, Element, GradientSink, adam, adam_scalar, dense_forward,
+    AdamCoefficients, Element, GradientSink, Simd, adam, adam_scalar, dense_forward,
     dense_forward_scalar, dense_input_gradient, dense_input_gradient_scalar, dense_update,
     dense_update_scalar, exp, exp_scalar, input_gradient_work, relu, relu_gradient,
     relu_gradient_scalar, relu_scalar, sgd, sgd_scalar, softmax_cross_entropy,
@@ -181,11 +181,11 @@ impl GradientSink for Look {
         &[]
     }
 
-    fn take(&mut self, at: usize, gradient: &[f32]) {
+    fn take<S: Simd>(&mut self, _: S, at: usize, gradient: &[f32]) {
         black_box((at, gradient));
     }
 
-    fn take_zeros(&mut self, at: usize, len: usize) {
+    fn take_zeros<S: Simd>(&mut self, _: S, at: usize, len: usize) {
         black_box((at, len));
     }
 
@@ -207,11 +207,11 @@ impl GradientSink for Keep<'_> {
         &[]
     }
 
-    fn take(&mut self, at: usize, gradient: &[f32]) {
+    fn take<S: Simd>(&mut self, _: S, at: usize, gradient: &[f32]) {
         self.0[at..at + gradient.len()].copy_from_slice(gradient);
     }
 
-    fn take_zeros(&mut self, at: usize, len: usize) {
+    fn take_zeros<S: Simd>(&mut self, _: S, at: usize, len: usize) {
         self.0[at..at + len].fill(0.0);
     }
 

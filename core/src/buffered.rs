@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::kernels::{
-    Batch, Element, GradientSink, InputMap, IntoBatch, Serial, Threads, scale, sum_of_squares,
+    Batch, Element, GradientSink, InputMap, IntoBatch, Serial, Simd, Threads, scale, sum_of_squares,
 };
 use crate::layers::{AnyLayer, Layer, LayerList};
 use crate::loss::{Loss, Objective};
@@ -255,14 +255,14 @@ impl GradientSink for Sum<'_> {
         self.params
     }
 
-    fn take(&mut self, at: usize, gradient: &[f32]) {
+    fn take<S: Simd>(&mut self, _: S, at: usize, gradient: &[f32]) {
         if let Some(to) = self.gradient.get_mut(at..at + gradient.len()) {
             to.copy_from_slice(gradient);
         }
     }
 
     /// What was summed before stays.
-    fn take_zeros(&mut self, _at: usize, _len: usize) {}
+    fn take_zeros<S: Simd>(&mut self, _: S, _at: usize, _len: usize) {}
 
     fn split_at(&mut self, at: usize) -> (Sum<'_>, Sum<'_>) {
         let at = at.min(self.params.len()).min(self.gradient.len());

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::init::Init;
-use crate::kernels::{Batch, Element, GradientSink, IntoBatch, Serial, Threads};
+use crate::kernels::{Batch, Element, GradientSink, IntoBatch, Serial, Simd, Threads};
 use crate::layers::{Ends, Layer, Memory, Mode, Room, Sequential, fold};
 use crate::loss::Objective;
 
@@ -245,13 +245,13 @@ impl GradientSink for Keep<'_> {
         self.params
     }
 
-    fn take(&mut self, at: usize, gradient: &[f32]) {
+    fn take<S: Simd>(&mut self, _: S, at: usize, gradient: &[f32]) {
         if let Some(to) = self.gradient.get_mut(at..at + gradient.len()) {
             to.copy_from_slice(gradient);
         }
     }
 
-    fn take_zeros(&mut self, at: usize, len: usize) {
+    fn take_zeros<S: Simd>(&mut self, _: S, at: usize, len: usize) {
         if let Some(to) = self.gradient.get_mut(at..at + len) {
             to.fill(0.0);
         }

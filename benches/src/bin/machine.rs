@@ -5,7 +5,7 @@
 //!   written.
 //! * Clock: a chain of exclusive-or and rotation, one cycle each.
 //!
-//! Build it with `RUSTFLAGS="-C target-cpu=native"`: a build sees only the instructions it was allowed to use.
+//! Build it with `RUSTFLAGS="-C target-cpu=native"`: memory is read with the instructions that the build was allowed to use.
 
 use core::hint::black_box;
 

@@ -10,6 +10,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand, ValueEnum};
 use picomlp::blob::Contents;
+use picomlp::kernels::vectors;
 use picomlp::{
     Adam, Init, Layer, Mlp, Model, Network, Optimizer, Sequential, Sgd, Trainer, argmax,
     fingerprint,
@@ -100,6 +101,7 @@ fn main() -> Result<()> {
     if let Value::Object(fields) = &mut result {
         fields.insert("no_zeros".into(), cli.no_zeros.into());
         fields.insert("target_features".into(), target_features().into());
+        fields.insert("vectors".into(), vectors().into());
     }
     println!("{result}");
     Ok(())

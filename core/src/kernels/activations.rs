@@ -3,6 +3,7 @@
 use bytemuck::cast;
 use wide::{f32x16, i32x16};
 
+use super::Baseline;
 use super::exp::exp16;
 use super::lanes::{map, map_with};
 use super::lean::LEAN;
@@ -15,7 +16,7 @@ pub fn leaky_relu(y: &mut [f32], slope: f32) {
         return leaky_relu_scalar(y, slope);
     }
     let slope = f32x16::splat(slope);
-    map(y, |y| y.simd_gt(f32x16::ZERO).select(y, y * slope));
+    map(Baseline, y, |y| y.simd_gt(f32x16::ZERO).select(y, y * slope));
 }
 
 /// What [`leaky_relu`] must give, one value at a time.
@@ -33,7 +34,7 @@ pub fn leaky_relu_gradient(y: &[f32], d_y: &mut [f32], slope: f32) {
         return leaky_relu_gradient_scalar(y, d_y, slope);
     }
     let slope = f32x16::splat(slope);
-    map_with(d_y, y, |d_y, y| y.simd_gt(f32x16::ZERO).select(d_y, d_y * slope));
+    map_with(Baseline, d_y, y, |d_y, y| y.simd_gt(f32x16::ZERO).select(d_y, d_y * slope));
 }
 
 /// What [`leaky_relu_gradient`] must give, one value at a time.
@@ -50,7 +51,7 @@ pub fn sigmoid(y: &mut [f32]) {
         return sigmoid_scalar(y);
     }
     let one = f32x16::splat(1.0);
-    map(y, |x| {
+    map(Baseline, y, |x| {
         let y = one / (one + exp16(-x));
         x.simd_lt(f32x16::splat(exp_constants::LOWEST)).select(f32x16::ZERO, y)
     });
@@ -69,7 +70,7 @@ pub fn sigmoid_gradient(y: &[f32], d_y: &mut [f32]) {
     if LEAN {
         return sigmoid_gradient_scalar(y, d_y);
     }
-    map_with(d_y, y, |d_y, y| d_y * (y * (f32x16::splat(1.0) - y)));
+    map_with(Baseline, d_y, y, |d_y, y| d_y * (y * (f32x16::splat(1.0) - y)));
 }
 
 /// What [`sigmoid_gradient`] must give, one value at a time.
@@ -85,7 +86,7 @@ pub fn tanh(y: &mut [f32]) {
     if LEAN {
         return tanh_scalar(y);
     }
-    map(y, tanh16);
+    map(Baseline, y, tanh16);
 }
 
 #[inline(always)]
@@ -118,7 +119,7 @@ pub fn tanh_gradient(y: &[f32], d_y: &mut [f32]) {
     if LEAN {
         return tanh_gradient_scalar(y, d_y);
     }
-    map_with(d_y, y, |d_y, y| d_y * (f32x16::splat(1.0) - y * y));
+    map_with(Baseline, d_y, y, |d_y, y| d_y * (f32x16::splat(1.0) - y * y));
 }
 
 /// What [`tanh_gradient`] must give, one value at a time.

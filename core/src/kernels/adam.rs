@@ -6,11 +6,10 @@
 //! Moments below 2⁻¹⁰⁰ become 0: on their way down they would turn subnormal, which slows every operation
 //! on them, and beside any sensible ε they have no effect.
 
-use wide::f32x16;
-
 use super::Element;
 use super::lanes::{padded, put};
 use super::lean::{LEAN, rows};
+use super::simd::{Lanes, Simd, with_best_vectors};
 use crate::math;
 
 /// Moments of smaller magnitude are set to zero: 2⁻¹⁰⁰.
@@ -50,12 +49,15 @@ pub fn adam(
     c: &AdamCoefficients,
 ) {
     check(params, gradient, m, v);
-    update(params, gradient, m, v, c);
+    with_best_vectors!(update(
+        params: &mut [f32], gradient: &[f32], m: &mut [f32], v: &mut [f32], c: &AdamCoefficients
+    ));
 }
 
 /// [`adam`], as far as the shortest slice goes.
-#[inline]
-pub(crate) fn update(
+#[inline(always)]
+pub(crate) fn update<S: Simd>(
+    simd: S,
     params: &mut [f32],
     gradient: &[f32],
     m: &mut [f32],
@@ -69,13 +71,14 @@ pub(crate) fn update(
     let (g_chunks, g_tail) = gradient.as_chunks::<16>();
     let (m_chunks, m_tail) = m.as_chunks_mut::<16>();
     let (v_chunks, v_tail) = v.as_chunks_mut::<16>();
+    let load = |chunk: &_| S::F32x16::new(simd, chunk);
     for (((w, g), m), v) in w_chunks.iter_mut().zip(g_chunks).zip(m_chunks).zip(v_chunks) {
-        let step = step(f32x16::new(*w), f32x16::new(*g), f32x16::new(*m), f32x16::new(*v), c);
-        [*w, *m, *v] = step.map(f32x16::to_array);
+        let step = step(simd, [load(w), load(g), load(m), load(v)], c);
+        [*w, *m, *v] = step.map(S::F32x16::to_array);
     }
     if !w_tail.is_empty() {
-        let step = step(padded(w_tail), padded(g_tail), padded(m_tail), padded(v_tail), c);
-        let [w, m, v] = step.map(f32x16::to_array);
+        let tails = [&*w_tail, g_tail, &*m_tail, &*v_tail].map(|tail| padded(simd, tail));
+        let [w, m, v] = step(simd, tails, c).map(S::F32x16::to_array);
         put(w_tail, w);
         put(m_tail, m);
         put(v_tail, v);
@@ -83,13 +86,13 @@ pub(crate) fn update(
 }
 
 #[inline(always)]
-fn step(w: f32x16, g: f32x16, m: f32x16, v: f32x16, c: &AdamCoefficients) -> [f32x16; 3] {
-    let splat = f32x16::splat;
+fn step<S: Simd>(simd: S, [w, g, m, v]: [S::F32x16; 4], c: &AdamCoefficients) -> [S::F32x16; 3] {
+    let splat = |value| S::F32x16::splat(simd, value);
     let smallest = splat(SMALLEST_MOMENT);
     let m = splat(c.beta1) * m + splat(c.beta1_rest) * g;
     let v = splat(c.beta2) * v + splat(c.beta2_rest) * g * g;
-    let m = m.abs().simd_lt(smallest).select(f32x16::ZERO, m);
-    let v = v.simd_lt(smallest).select(f32x16::ZERO, v);
+    let m = m.zero_if_less(m.abs(), smallest);
+    let v = v.zero_if_less(v, smallest);
     let root = v.sqrt() * splat(c.root_correction) + splat(c.epsilon);
     [w - splat(c.step) * (m / root), m, v]
 }
@@ -138,25 +141,30 @@ pub(super) fn adam_one(w: &mut f32, g: f32, m: &mut f32, v: &mut f32, c: &AdamCo
     *w -= c.step * (*m / (math::sqrt(*v) * c.root_correction + c.epsilon));
 }
 
-/// [`update`] with a gradient of zeros: passes over parameters that have never had another one.
-///
-/// Their moments are zero, so they would stay zero and the parameter what it is.
-#[inline]
-pub(crate) fn update_zeros(params: &mut [f32], m: &mut [f32], v: &mut [f32], c: &AdamCoefficients) {
+/// [`update`] with a gradient of zeros.
+#[inline(always)]
+pub(crate) fn update_zeros<S: Simd>(
+    simd: S,
+    params: &mut [f32],
+    m: &mut [f32],
+    v: &mut [f32],
+    c: &AdamCoefficients,
+) {
     if LEAN {
         return update_remembered(params, m, v, c);
     }
     let zeros = [0.0; 64];
     let size = zeros.len();
     for ((w, m), v) in params.chunks_mut(size).zip(m.chunks_mut(size)).zip(v.chunks_mut(size)) {
-        update(w, zeros.get(..w.len()).unwrap_or_default(), m, v, c);
+        update(simd, w, zeros.get(..w.len()).unwrap_or_default(), m, v, c);
     }
 }
 
 /// Values of each moment that are looked at together: a row of a small layer.
 const LOOK: usize = 32;
 
-/// [`update_zeros`] where the moments are not zero.
+/// [`update_zeros`], passing over parameters that have never had another gradient: their moments are zero, so they would
+/// stay zero and the parameter what it is. (With vectors that is no faster.)
 #[inline(never)] // one copy for all layers
 fn update_remembered(params: &mut [f32], m: &mut [f32], v: &mut [f32], c: &AdamCoefficients) {
     for ((w, m), v) in params.chunks_mut(LOOK).zip(m.chunks_mut(LOOK)).zip(v.chunks_mut(LOOK)) {
@@ -185,6 +193,7 @@ fn check(params: &[f32], gradient: &[f32], m: &[f32], v: &[f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::simd::testing::with_all_vectors;
 
     const COEFFICIENTS: AdamCoefficients = AdamCoefficients {
         beta1: 0.9,
@@ -198,34 +207,38 @@ mod tests {
 
     #[test]
     fn adam_equals_scalar_bit_for_bit_at_every_length() {
-        let mut parts = [[0.0; 67]; 4];
-        for (seed, part) in parts.iter_mut().enumerate() {
-            picomlp_fixtures::fill(part, seed as u64);
-        }
-        let [params, mut gradient, m, v] = parts;
-        let v = v.map(f32::abs);
-        gradient[5] = 0.0;
-        gradient[7] = 1e-30;
-        for n in 0..=67 {
-            let (mut w1, mut m1, mut v1) = (params, m, v);
-            let (mut w2, mut m2, mut v2) = (params, m, v);
-            let g = &gradient[..n];
-            adam(&mut w1[..n], g, &mut m1[..n], &mut v1[..n], &COEFFICIENTS);
-            adam_scalar(&mut w2[..n], g, &mut m2[..n], &mut v2[..n], &COEFFICIENTS);
-            let bits = |values: [f32; 67]| values.map(f32::to_bits);
-            assert_eq!(bits(w1), bits(w2), "params, length {n}");
-            assert_eq!(bits(m1), bits(m2), "m, length {n}");
-            assert_eq!(bits(v1), bits(v2), "v, length {n}");
-        }
+        with_all_vectors(|| {
+            let mut parts = [[0.0; 67]; 4];
+            for (seed, part) in parts.iter_mut().enumerate() {
+                picomlp_fixtures::fill(part, seed as u64);
+            }
+            let [params, mut gradient, m, v] = parts;
+            let v = v.map(f32::abs);
+            gradient[5] = 0.0;
+            gradient[7] = 1e-30;
+            for n in 0..=67 {
+                let (mut w1, mut m1, mut v1) = (params, m, v);
+                let (mut w2, mut m2, mut v2) = (params, m, v);
+                let g = &gradient[..n];
+                adam(&mut w1[..n], g, &mut m1[..n], &mut v1[..n], &COEFFICIENTS);
+                adam_scalar(&mut w2[..n], g, &mut m2[..n], &mut v2[..n], &COEFFICIENTS);
+                let bits = |values: [f32; 67]| values.map(f32::to_bits);
+                assert_eq!(bits(w1), bits(w2), "params, length {n}");
+                assert_eq!(bits(m1), bits(m2), "m, length {n}");
+                assert_eq!(bits(v1), bits(v2), "v, length {n}");
+            }
+        });
     }
 
     #[test]
     fn moments_that_would_become_subnormal_become_zero() {
-        let (mut w, mut m, mut v) = ([1.0], [1.1 * SMALLEST_MOMENT], [SMALLEST_MOMENT]);
-        adam(&mut w, &[0.0], &mut m, &mut v, &COEFFICIENTS);
-        assert_eq!((w, m, v), ([1.0], [0.0], [0.0]));
-        let (mut w, mut m, mut v) = ([1.0], [-1.2 * SMALLEST_MOMENT], [1.1 * SMALLEST_MOMENT]);
-        adam(&mut w, &[0.0], &mut m, &mut v, &COEFFICIENTS);
-        assert!(m[0] < 0.0 && v[0] > 0.0);
+        with_all_vectors(|| {
+            let (mut w, mut m, mut v) = ([1.0], [1.1 * SMALLEST_MOMENT], [SMALLEST_MOMENT]);
+            adam(&mut w, &[0.0], &mut m, &mut v, &COEFFICIENTS);
+            assert_eq!((w, m, v), ([1.0], [0.0], [0.0]));
+            let (mut w, mut m, mut v) = ([1.0], [-1.2 * SMALLEST_MOMENT], [1.1 * SMALLEST_MOMENT]);
+            adam(&mut w, &[0.0], &mut m, &mut v, &COEFFICIENTS);
+            assert!(m[0] < 0.0 && v[0] > 0.0);
+        });
     }
 }

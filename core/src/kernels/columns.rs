@@ -2,20 +2,20 @@
 
 use core::ops::Range;
 
-use wide::{f32x8, f32x16};
+use super::simd::{Lanes, Simd};
 
 /// Accumulators for `WIDTH` neighbouring outputs.
 ///
 /// Each lane is a sum of its own, so a row may be cut into blocks of any widths without changing a bit.
-pub(crate) trait Columns: Copy {
+pub trait Columns<S>: Copy {
     /// Outputs in the block.
     const WIDTH: usize;
 
     /// `+0.0` in every lane.
-    fn zero() -> Self;
+    fn zero(simd: S) -> Self;
 
     /// The first `WIDTH` values of `from`; missing ones are `+0.0`.
-    fn load(from: &[f32]) -> Self;
+    fn load(simd: S, from: &[f32]) -> Self;
 
     /// Writes the lanes to the start of `to`.
     fn store(self, to: &mut [f32]);
@@ -24,248 +24,233 @@ pub(crate) trait Columns: Copy {
     fn add(&mut self, other: Self);
 
     /// `lane · x` for each lane.
-    fn scaled(self, x: f32) -> Self;
+    fn scaled(self, simd: S, x: f32) -> Self;
 
     /// `lane += x · w` for each lane: one multiplication and one addition, each rounded.
-    fn add_scaled(&mut self, x: f32, w: &[f32]);
+    fn add_scaled(&mut self, simd: S, x: f32, w: &[f32]);
 }
 
 /// Does something to each block of columns of a row.
-pub(crate) trait ForEachBlock {
+pub(crate) trait ForEachBlock<S: Simd> {
     /// Works on the columns `at..at + C::WIDTH`.
-    fn block<C: Columns>(&mut self, at: usize);
+    fn block<C: Columns<S>>(&mut self, at: usize);
 }
 
-/// Vectors in the widest block: accumulators that fit the register file beside the factors.
-/// 8 of 32 `zmm`, 8 of 16 `ymm` (two a vector), 8 of 16 `xmm` or `v` registers (four a vector).
-const WIDEST: usize = if cfg!(target_feature = "avx512f") {
-    8
-} else if cfg!(target_feature = "avx") {
-    4
-} else {
-    2
-};
-
-/// Vectors in the widest block of which four are summed side by side.
-const WIDEST_OF_FOUR: usize = if cfg!(target_feature = "avx512f") { 4 } else { 1 };
-
 /// Columns of the widest block.
-pub(super) const WIDEST_BLOCK: usize = 16 * WIDEST;
+pub(super) const fn widest_block<S: Simd>() -> usize {
+    S::Widest::WIDTH
+}
 
 /// Cuts a row of `width` outputs into blocks, widest first.
-#[inline]
-pub(crate) fn for_each_block(width: usize, work: &mut impl ForEachBlock) {
-    cut::<WIDEST>(0..width, work);
+#[inline(always)]
+pub(crate) fn for_each_block<S: Simd>(simd: S, width: usize, work: &mut impl ForEachBlock<S>) {
+    simd.outlined(
+        #[inline(always)]
+        || cut::<S, S::Widest>(0..width, work),
+    );
 }
 
 /// As [`for_each_block`], for these columns alone.
-#[inline]
-pub(super) fn for_each_block_in(columns: Range<usize>, work: &mut impl ForEachBlock) {
-    cut::<WIDEST>(columns, work);
+#[inline(always)]
+pub(super) fn for_each_block_in<S: Simd>(
+    simd: S,
+    columns: Range<usize>,
+    work: &mut impl ForEachBlock<S>,
+) {
+    simd.outlined(
+        #[inline(always)]
+        || cut::<S, S::Widest>(columns, work),
+    );
 }
 
 /// As [`for_each_block`], for work that keeps four blocks in registers at once.
-#[inline]
-pub(crate) fn for_each_block_of_four(width: usize, work: &mut impl ForEachBlock) {
-    cut::<WIDEST_OF_FOUR>(0..width, work);
+#[inline(always)]
+pub(crate) fn for_each_block_of_four<S: Simd>(
+    simd: S,
+    width: usize,
+    work: &mut impl ForEachBlock<S>,
+) {
+    simd.outlined(
+        #[inline(always)]
+        || cut::<S, S::WidestOfFour>(0..width, work),
+    );
 }
 
 #[inline(always)]
-fn cut<const WIDEST: usize>(columns: Range<usize>, work: &mut impl ForEachBlock) {
+fn cut<S: Simd, Widest: Columns<S>>(columns: Range<usize>, work: &mut impl ForEachBlock<S>) {
     let Range { start: mut at, end: width } = columns;
-    while width - at >= 16 * WIDEST {
-        work.block::<[f32x16; WIDEST]>(at);
-        at += 16 * WIDEST;
+    while width - at >= Widest::WIDTH {
+        work.block::<Widest>(at);
+        at += Widest::WIDTH;
     }
-    while WIDEST > 2 && width - at >= 32 {
-        work.block::<[f32x16; 2]>(at);
+    while Widest::WIDTH > 32 && width - at >= 32 {
+        work.block::<Wide<S, 2>>(at);
         at += 32;
     }
     if width - at >= 16 {
-        work.block::<[f32x16; 1]>(at);
+        work.block::<Wide<S, 1>>(at);
         at += 16;
     }
     // The rest in one block: each block walks over the inputs again.
     match width - at {
-        8 => work.block::<f32x8>(at),
-        9 => work.block::<Both<1>>(at),
-        10 => work.block::<Both<2>>(at),
-        11 => work.block::<Both<3>>(at),
-        12 => work.block::<Both<4>>(at),
-        13 => work.block::<Both<5>>(at),
-        14 => work.block::<Both<6>>(at),
-        15 => work.block::<Both<7>>(at),
-        1 => work.block::<[f32; 1]>(at),
-        2 => work.block::<[f32; 2]>(at),
-        3 => work.block::<[f32; 3]>(at),
-        4 => work.block::<[f32; 4]>(at),
-        5 => work.block::<[f32; 5]>(at),
-        6 => work.block::<[f32; 6]>(at),
-        7 => work.block::<[f32; 7]>(at),
+        8 => work.block::<Both<S, 0>>(at),
+        9 => work.block::<Both<S, 1>>(at),
+        10 => work.block::<Both<S, 2>>(at),
+        11 => work.block::<Both<S, 3>>(at),
+        12 => work.block::<Both<S, 4>>(at),
+        13 => work.block::<Both<S, 5>>(at),
+        14 => work.block::<Both<S, 6>>(at),
+        15 => work.block::<Both<S, 7>>(at),
+        1 => work.block::<Few<1>>(at),
+        2 => work.block::<Few<2>>(at),
+        3 => work.block::<Few<3>>(at),
+        4 => work.block::<Few<4>>(at),
+        5 => work.block::<Few<5>>(at),
+        6 => work.block::<Few<6>>(at),
+        7 => work.block::<Few<7>>(at),
         _ => {}
     }
 }
 
-impl<const V: usize> Columns for [f32x16; V] {
+/// `16·V` outputs.
+#[derive(Clone, Copy)]
+pub struct Wide<S: Simd, const V: usize>([S::F32x16; V]);
+
+impl<S: Simd, const V: usize> Columns<S> for Wide<S, V> {
     const WIDTH: usize = 16 * V;
 
     #[inline(always)]
-    fn zero() -> Self {
-        [f32x16::ZERO; V]
+    fn zero(simd: S) -> Self {
+        Self([S::F32x16::splat(simd, 0.0); V])
     }
 
     #[inline(always)]
-    fn load(from: &[f32]) -> Self {
-        let mut lanes = Self::zero();
-        for (lane, chunk) in lanes.iter_mut().zip(from.as_chunks::<16>().0) {
-            *lane = f32x16::new(*chunk);
+    fn load(simd: S, from: &[f32]) -> Self {
+        let mut lanes = Self::zero(simd);
+        for (lane, chunk) in lanes.0.iter_mut().zip(from.as_chunks::<16>().0) {
+            *lane = S::F32x16::new(simd, chunk);
         }
         lanes
     }
 
     #[inline(always)]
     fn store(self, to: &mut [f32]) {
-        for (lane, chunk) in self.iter().zip(to.as_chunks_mut::<16>().0) {
+        for (lane, chunk) in self.0.iter().zip(to.as_chunks_mut::<16>().0) {
             *chunk = lane.to_array();
         }
     }
 
     #[inline(always)]
     fn add(&mut self, other: Self) {
-        for (lane, other) in self.iter_mut().zip(other) {
-            *lane += other;
+        for (lane, other) in self.0.iter_mut().zip(other.0) {
+            *lane = *lane + other;
         }
     }
 
     #[inline(always)]
-    fn scaled(self, x: f32) -> Self {
-        self.map(|lane| lane * f32x16::splat(x))
+    fn scaled(self, simd: S, x: f32) -> Self {
+        Self(self.0.map(|lane| lane * S::F32x16::splat(simd, x)))
     }
 
     #[inline(always)]
-    fn add_scaled(&mut self, x: f32, w: &[f32]) {
-        let x = f32x16::splat(x);
-        for (lane, chunk) in self.iter_mut().zip(w.as_chunks::<16>().0) {
-            *lane += x * f32x16::new(*chunk);
+    fn add_scaled(&mut self, simd: S, x: f32, w: &[f32]) {
+        let x = S::F32x16::splat(simd, x);
+        for (lane, chunk) in self.0.iter_mut().zip(w.as_chunks::<16>().0) {
+            *lane = *lane + x * S::F32x16::new(simd, chunk);
         }
-    }
-}
-
-impl Columns for f32x8 {
-    const WIDTH: usize = 8;
-
-    #[inline(always)]
-    fn zero() -> Self {
-        Self::ZERO
-    }
-
-    #[inline(always)]
-    fn load(from: &[f32]) -> Self {
-        from.first_chunk::<8>().map_or(Self::ZERO, |chunk| Self::new(*chunk))
-    }
-
-    #[inline(always)]
-    fn store(self, to: &mut [f32]) {
-        if let Some(chunk) = to.first_chunk_mut::<8>() {
-            *chunk = self.to_array();
-        }
-    }
-
-    #[inline(always)]
-    fn add(&mut self, other: Self) {
-        *self += other;
-    }
-
-    #[inline(always)]
-    fn scaled(self, x: f32) -> Self {
-        self * Self::splat(x)
-    }
-
-    #[inline(always)]
-    fn add_scaled(&mut self, x: f32, w: &[f32]) {
-        *self += Self::splat(x) * Self::load(w);
     }
 }
 
 /// Eight outputs and a few more.
 #[derive(Clone, Copy)]
-pub(crate) struct Both<const N: usize>(f32x8, [f32; N]);
+struct Both<S: Simd, const N: usize>(S::F32x8, Few<N>);
 
-impl<const N: usize> Columns for Both<N> {
+impl<S: Simd, const N: usize> Columns<S> for Both<S, N> {
     const WIDTH: usize = 8 + N;
 
     #[inline(always)]
-    fn zero() -> Self {
-        Self(f32x8::ZERO, [0.0; N])
+    fn zero(simd: S) -> Self {
+        Self(S::F32x8::splat(simd, 0.0), Few([0.0; N]))
     }
 
     #[inline(always)]
-    fn load(from: &[f32]) -> Self {
+    fn load(simd: S, from: &[f32]) -> Self {
         let (a, b) = from.split_at(from.len().min(8));
-        Self(f32x8::load(a), <[f32; N]>::load(b))
+        Self(load8(simd, a), Few::load(simd, b))
     }
 
     #[inline(always)]
     fn store(self, to: &mut [f32]) {
         let (a, b) = to.split_at_mut(to.len().min(8));
-        self.0.store(a);
-        self.1.store(b);
+        if let Some(chunk) = a.first_chunk_mut::<8>() {
+            *chunk = self.0.to_array();
+        }
+        Columns::<S>::store(self.1, b);
     }
 
     #[inline(always)]
     fn add(&mut self, other: Self) {
-        self.0.add(other.0);
-        self.1.add(other.1);
+        self.0 = self.0 + other.0;
+        Columns::<S>::add(&mut self.1, other.1);
     }
 
     #[inline(always)]
-    fn scaled(self, x: f32) -> Self {
-        Self(self.0.scaled(x), self.1.scaled(x))
+    fn scaled(self, simd: S, x: f32) -> Self {
+        Self(self.0 * S::F32x8::splat(simd, x), self.1.scaled(simd, x))
     }
 
     #[inline(always)]
-    fn add_scaled(&mut self, x: f32, w: &[f32]) {
+    fn add_scaled(&mut self, simd: S, x: f32, w: &[f32]) {
         let (a, b) = w.split_at(w.len().min(8));
-        self.0.add_scaled(x, a);
-        self.1.add_scaled(x, b);
+        self.0 = self.0 + S::F32x8::splat(simd, x) * load8(simd, a);
+        self.1.add_scaled(simd, x, b);
     }
 }
 
-impl<const N: usize> Columns for [f32; N] {
+#[inline(always)]
+fn load8<S: Simd>(simd: S, from: &[f32]) -> S::F32x8 {
+    S::F32x8::new(simd, from.first_chunk::<8>().unwrap_or(&[0.0; 8]))
+}
+
+/// Fewer than eight outputs.
+#[derive(Clone, Copy)]
+struct Few<const N: usize>([f32; N]);
+
+impl<S, const N: usize> Columns<S> for Few<N> {
     const WIDTH: usize = N;
 
     #[inline(always)]
-    fn zero() -> Self {
-        [0.0; N]
+    fn zero(_: S) -> Self {
+        Self([0.0; N])
     }
 
     #[inline(always)]
-    fn load(from: &[f32]) -> Self {
-        from.first_chunk::<N>().copied().unwrap_or([0.0; N])
+    fn load(_: S, from: &[f32]) -> Self {
+        Self(from.first_chunk::<N>().copied().unwrap_or([0.0; N]))
     }
 
     #[inline(always)]
     fn store(self, to: &mut [f32]) {
         if let Some(chunk) = to.first_chunk_mut::<N>() {
-            *chunk = self;
+            *chunk = self.0;
         }
     }
 
     #[inline(always)]
     fn add(&mut self, other: Self) {
-        for (lane, other) in self.iter_mut().zip(other) {
+        for (lane, other) in self.0.iter_mut().zip(other.0) {
             *lane += other;
         }
     }
 
     #[inline(always)]
-    fn scaled(self, x: f32) -> Self {
-        self.map(|lane| lane * x)
+    fn scaled(self, _: S, x: f32) -> Self {
+        Self(self.0.map(|lane| lane * x))
     }
 
     #[inline(always)]
-    fn add_scaled(&mut self, x: f32, w: &[f32]) {
-        for (lane, w) in self.iter_mut().zip(w) {
+    fn add_scaled(&mut self, _: S, x: f32, w: &[f32]) {
+        for (lane, w) in self.0.iter_mut().zip(w) {
             *lane += x * w;
         }
     }

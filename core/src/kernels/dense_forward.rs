@@ -7,10 +7,11 @@
 //! inference, since it reads each sample in 13 pieces.
 
 use super::columns::{
-    Columns, ForEachBlock, WIDEST_BLOCK, for_each_block, for_each_block_in, for_each_block_of_four,
+    Columns, ForEachBlock, for_each_block, for_each_block_in, for_each_block_of_four, widest_block,
 };
-use super::factors::{Factors, are_listed};
+use super::factors::{Factors, are_listed, lists};
 use super::lean::{self, LEAN};
+use super::simd::{Simd, Work, dispatch};
 use super::threads::{over_samples, parts};
 use super::{Batch, Element, TILE, Threads};
 
@@ -54,9 +55,11 @@ pub(crate) fn forward<T: Element>(
     if outputs == 0 {
         return;
     }
-    for_each_block(outputs, &mut Begin { shift: x.map().shift, weights, bias, outputs, y });
+    dispatch(Begin { shift: x.map().shift, weights, bias, outputs, y });
     let parts = parts(threads, x.len() * weights.len());
-    over_samples(threads, parts, x, outputs, y, &|x, y| add_products(x, weights, outputs, y));
+    over_samples(threads, parts, x, outputs, y, &|x, y| {
+        dispatch(Products { x, weights, outputs, y });
+    });
 }
 
 /// What the sums begin with: the bias, and what the inputs' shift adds to every sample.
@@ -69,55 +72,89 @@ struct Begin<'a> {
     y: &'a mut [f32],
 }
 
-impl ForEachBlock for Begin<'_> {
+impl Work for Begin<'_> {
+    type Output = ();
+
     #[inline(always)]
-    fn block<C: Columns>(&mut self, at: usize) {
-        let outputs = self.outputs;
-        let mut begin = self.bias.get(at..at + C::WIDTH).map_or_else(C::zero, C::load);
-        begin.add(C::zero());
-        if self.shift != 0.0 {
-            let mut sums = C::zero();
-            for row in self.weights.chunks_exact(outputs) {
-                sums.add(C::load(row.get(at..).unwrap_or_default()));
+    fn run<S: Simd>(self, simd: S) {
+        for_each_block(simd, self.outputs, &mut BeginBlock { simd, of: self });
+    }
+}
+
+struct BeginBlock<'a, S> {
+    simd: S,
+    of: Begin<'a>,
+}
+
+impl<S: Simd> ForEachBlock<S> for BeginBlock<'_, S> {
+    #[inline(always)]
+    fn block<C: Columns<S>>(&mut self, at: usize) {
+        let Self { simd, of: Begin { shift, weights, bias, outputs, y } } = self;
+        let load = |from| C::load(*simd, from);
+        let mut begin = bias.get(at..at + C::WIDTH).map_or_else(|| C::zero(*simd), load);
+        begin.add(C::zero(*simd));
+        if *shift != 0.0 {
+            let mut sums = C::zero(*simd);
+            for row in weights.chunks_exact(*outputs) {
+                sums.add(load(row.get(at..).unwrap_or_default()));
             }
-            begin.add(sums.scaled(self.shift));
+            begin.add(sums.scaled(*simd, *shift));
         }
-        for row in self.y.chunks_exact_mut(outputs) {
+        for row in y.chunks_exact_mut(*outputs) {
             begin.store(row.get_mut(at..).unwrap_or_default());
         }
     }
 }
 
-/// Adds all products to sums that have begun.
-fn add_products<T: Element>(x: Batch<'_, T>, weights: &[f32], outputs: usize, y: &mut [f32]) {
-    let (mut x, mut y) = (x, y);
-    // Samples without zeros go four at a time, so that one load of a weight serves four sums.
-    while let Some((four, rest)) = four_without_zeros(x) {
-        let (y_four, y_rest) = y.split_at_mut(y.len().min(4 * outputs));
-        for_each_block_of_four(
-            outputs,
-            &mut Four { x: four, scale: x.map().scale, weights, y: y_four },
-        );
-        (x, y) = (rest, y_rest);
-    }
-    if are_listed(outputs) {
-        return add_listed(x, weights, outputs, y);
-    }
-    for_each_block(outputs, &mut Products { x, weights, outputs, y });
+/// All products, added to sums that have begun.
+struct Products<'a, T> {
+    x: Batch<'a, T>,
+    weights: &'a [f32],
+    outputs: usize,
+    y: &'a mut [f32],
 }
 
-/// Columns that one list serves: their weights stay in L2.
-const PANEL: usize = 4 * WIDEST_BLOCK;
+impl<T: Element> Work for Products<'_, T> {
+    type Output = ();
 
-/// As [`add_products`], with a list of each sample's nonzero inputs.
-fn add_listed<T: Element>(x: Batch<'_, T>, weights: &[f32], outputs: usize, y: &mut [f32]) {
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { mut x, weights, outputs, mut y } = self;
+        // Samples without zeros go four at a time, so that one load of a weight serves four sums.
+        while let Some((four, rest)) = four_without_zeros(x) {
+            let (y_four, y_rest) = y.split_at_mut(y.len().min(4 * outputs));
+            let scale = x.map().scale;
+            for_each_block_of_four(
+                simd,
+                outputs,
+                &mut Four { simd, x: four, scale, weights, y: y_four },
+            );
+            (x, y) = (rest, y_rest);
+        }
+        if const { lists::<S>() } && are_listed::<S>(outputs) {
+            return add_listed(simd, Products { x, weights, outputs, y });
+        }
+        for_each_block(
+            simd,
+            outputs,
+            &mut ByMask { simd, of: Products { x, weights, outputs, y } },
+        );
+    }
+}
+
+/// As [`Products`], with a list of each sample's nonzero inputs.
+#[inline(always)]
+fn add_listed<S: Simd, T: Element>(simd: S, products: Products<'_, T>) {
+    let Products { x, weights, outputs, y } = products;
     let scale = x.map().scale;
+    // Columns that one list serves: their weights stay in L2.
+    let step = 4 * widest_block::<S>();
     let mut factors = Factors::new();
-    for panel in (0..outputs).step_by(PANEL) {
-        let columns = panel..outputs.min(panel + PANEL);
+    for panel in (0..outputs).step_by(step) {
+        let columns = panel..outputs.min(panel + step);
         for (sample, y) in x.iter().zip(y.chunks_exact_mut(outputs)) {
             let mut add = |factors: &mut Factors| {
-                for_each_block_in(columns.clone(), &mut Listed { factors, weights, y });
+                for_each_block_in(simd, columns.clone(), &mut Listed { simd, factors, weights, y });
                 factors.clear();
             };
             for (x, first) in sample.chunks(TILE).zip((0..).step_by(TILE)) {
@@ -138,20 +175,21 @@ fn add_listed<T: Element>(x: Batch<'_, T>, weights: &[f32], outputs: usize, y: &
 }
 
 /// One sample, whose nonzero inputs are on a list.
-struct Listed<'a> {
+struct Listed<'a, S> {
+    simd: S,
     factors: &'a Factors,
     weights: &'a [f32],
     y: &'a mut [f32],
 }
 
-impl ForEachBlock for Listed<'_> {
+impl<S: Simd> ForEachBlock<S> for Listed<'_, S> {
     #[inline(always)]
-    fn block<C: Columns>(&mut self, at: usize) {
+    fn block<C: Columns<S>>(&mut self, at: usize) {
         let Some(y) = self.y.get_mut(at..) else { return };
-        let mut sums = C::load(y);
+        let mut sums = C::load(self.simd, y);
         for (start, x) in self.factors.iter() {
             let Some(w) = self.weights.get(start + at..start + at + C::WIDTH) else { return };
-            sums.add_scaled(x, w);
+            sums.add_scaled(self.simd, x, w);
         }
         sums.store(y);
     }
@@ -167,27 +205,29 @@ fn four_without_zeros<T: Element>(x: Batch<'_, T>) -> Option<([&[T]; 4], Batch<'
 }
 
 /// Four samples side by side, all of whose products count.
-struct Four<'a, T> {
+struct Four<'a, S, T> {
+    simd: S,
     x: [&'a [T]; 4],
     scale: f32,
     weights: &'a [f32],
     y: &'a mut [f32],
 }
 
-impl<T: Element> ForEachBlock for Four<'_, T> {
+impl<S: Simd, T: Element> ForEachBlock<S> for Four<'_, S, T> {
     #[inline(always)]
-    fn block<C: Columns>(&mut self, at: usize) {
+    fn block<C: Columns<S>>(&mut self, at: usize) {
+        let simd = self.simd;
         let outputs = self.y.len() / 4;
-        let mut sums = [C::zero(); 4];
+        let mut sums = [C::zero(simd); 4];
         for (sums, y) in sums.iter_mut().zip(self.y.chunks_exact(outputs)) {
-            *sums = C::load(y.get(at..).unwrap_or_default());
+            *sums = C::load(simd, y.get(at..).unwrap_or_default());
         }
         let [a, b, c, d] = self.x;
         let inputs = a.iter().zip(b).zip(c).zip(d);
         for ((((a, b), c), d), row) in inputs.zip(self.weights.chunks_exact(outputs)) {
             let Some(w) = row.get(at..at + C::WIDTH) else { return };
             for (sums, x) in sums.iter_mut().zip([a, b, c, d]) {
-                sums.add_scaled(x.to_f32() * self.scale, w);
+                sums.add_scaled(simd, x.to_f32() * self.scale, w);
             }
         }
         for (sums, y) in sums.into_iter().zip(self.y.chunks_exact_mut(outputs)) {
@@ -196,24 +236,24 @@ impl<T: Element> ForEachBlock for Four<'_, T> {
     }
 }
 
-struct Products<'a, T> {
-    x: Batch<'a, T>,
-    weights: &'a [f32],
-    outputs: usize,
-    y: &'a mut [f32],
+/// Samples whose nonzero inputs are found as the bits of masks.
+struct ByMask<'a, S, T> {
+    simd: S,
+    of: Products<'a, T>,
 }
 
-impl<T: Element> ForEachBlock for Products<'_, T> {
+impl<S: Simd, T: Element> ForEachBlock<S> for ByMask<'_, S, T> {
     #[inline(always)]
-    fn block<C: Columns>(&mut self, at: usize) {
-        let scale = self.x.map().scale;
-        for (sample, y) in self.x.iter().zip(self.y.chunks_exact_mut(self.outputs)) {
+    fn block<C: Columns<S>>(&mut self, at: usize) {
+        let Self { simd, of: Products { x, weights, outputs, y } } = self;
+        let (simd, outputs, scale) = (*simd, *outputs, x.map().scale);
+        for (sample, y) in x.iter().zip(y.chunks_exact_mut(outputs)) {
             let Some(y) = y.get_mut(at..) else { return };
-            let mut sums = C::load(y);
-            let tiles = self.weights.chunks(TILE * self.outputs);
+            let mut sums = C::load(simd, y);
+            let tiles = weights.chunks(TILE * outputs);
             for (x, rows) in sample.chunks(TILE).zip(tiles) {
                 let mask = T::nonzero_mask(x);
-                Tile { x, scale, mask, rows, outputs: self.outputs }.add_to(&mut sums, at);
+                Tile { simd, x, scale, mask, rows, outputs }.add_to(&mut sums, at);
             }
             sums.store(y);
         }
@@ -221,7 +261,8 @@ impl<T: Element> ForEachBlock for Products<'_, T> {
 }
 
 /// One sample's products with the rows of weights of 64 inputs.
-struct Tile<'a, T> {
+struct Tile<'a, S, T> {
+    simd: S,
     x: &'a [T],
     scale: f32,
     mask: u64,
@@ -229,16 +270,16 @@ struct Tile<'a, T> {
     outputs: usize,
 }
 
-impl<T: Element> Tile<'_, T> {
+impl<S: Simd, T: Element> Tile<'_, S, T> {
     #[inline(always)] // the sums must stay in registers
-    fn add_to<C: Columns>(&self, sums: &mut C, at: usize) {
+    fn add_to<C: Columns<S>>(&self, sums: &mut C, at: usize) {
         // Without zeros there are no bits to look for.
         if self.mask == u64::MAX { self.add_all(sums, at) } else { self.add_some(sums, at) }
     }
 
     /// The rows whose bit is set in the mask, in ascending order.
     #[inline(always)]
-    fn add_some<C: Columns>(&self, sums: &mut C, at: usize) {
+    fn add_some<C: Columns<S>>(&self, sums: &mut C, at: usize) {
         let mut mask = self.mask;
         while mask != 0 {
             let i = mask.trailing_zeros() as usize;
@@ -247,15 +288,15 @@ impl<T: Element> Tile<'_, T> {
             let (Some(x), Some(w)) = (self.x.get(i), self.rows.get(start..start + C::WIDTH)) else {
                 return;
             };
-            sums.add_scaled(x.to_f32() * self.scale, w);
+            sums.add_scaled(self.simd, x.to_f32() * self.scale, w);
         }
     }
 
     #[inline(always)]
-    fn add_all<C: Columns>(&self, sums: &mut C, at: usize) {
+    fn add_all<C: Columns<S>>(&self, sums: &mut C, at: usize) {
         for (x, row) in self.x.iter().zip(self.rows.chunks_exact(self.outputs)) {
             let Some(w) = row.get(at..at + C::WIDTH) else { return };
-            sums.add_scaled(x.to_f32() * self.scale, w);
+            sums.add_scaled(self.simd, x.to_f32() * self.scale, w);
         }
     }
 }
@@ -306,6 +347,7 @@ mod tests {
 
     use super::*;
     use crate::kernels::Serial;
+    use crate::kernels::simd::testing::with_all_vectors;
     use crate::kernels::testing::{Case, Halves, MAPS, assert_same_bits, cases};
 
     fn compare<T: Element>(data: &[T], case: &Case) {
@@ -326,11 +368,13 @@ mod tests {
 
     #[test]
     fn dense_forward_equals_scalar_bit_for_bit_at_every_size() {
-        for case in cases() {
-            compare(&case.pixels(), &case);
-            compare(&case.full_pixels(), &case);
-            compare(&case.inputs(), &case);
-        }
+        with_all_vectors(|| {
+            for case in cases() {
+                compare(&case.pixels(), &case);
+                compare(&case.full_pixels(), &case);
+                compare(&case.inputs(), &case);
+            }
+        });
     }
 
     #[test]
@@ -353,30 +397,34 @@ mod tests {
 
     #[test]
     fn no_bias_gives_the_bits_of_a_bias_of_zeros() {
-        for case in cases() {
-            let Case { batch, inputs, outputs } = case;
-            let (pixels, weights) = (case.pixels(), case.values(inputs * outputs, 1));
-            for map in [u8::MAP].into_iter().chain(MAPS) {
-                let x = Batch::rows(&pixels, inputs).unwrap().with_map(map);
-                let (mut y, mut expected) =
-                    (vec![9.0; batch * outputs], vec![9.0; batch * outputs]);
-                dense_forward(&Serial, x, &weights, &vec![0.0; outputs], &mut expected);
-                dense_forward(&Serial, x, &weights, &[], &mut y);
-                assert_same_bits(&y, &expected, &case);
-                dense_forward_scalar(x, &weights, &[], &mut y);
-                assert_same_bits(&y, &expected, &case);
-                y.fill(9.0);
-                lean::forward(x, &weights, &[], outputs, &mut y);
-                assert_same_bits(&y, &expected, &case);
+        with_all_vectors(|| {
+            for case in cases() {
+                let Case { batch, inputs, outputs } = case;
+                let (pixels, weights) = (case.pixels(), case.values(inputs * outputs, 1));
+                for map in [u8::MAP].into_iter().chain(MAPS) {
+                    let x = Batch::rows(&pixels, inputs).unwrap().with_map(map);
+                    let (mut y, mut expected) =
+                        (vec![9.0; batch * outputs], vec![9.0; batch * outputs]);
+                    dense_forward(&Serial, x, &weights, &vec![0.0; outputs], &mut expected);
+                    dense_forward(&Serial, x, &weights, &[], &mut y);
+                    assert_same_bits(&y, &expected, &case);
+                    dense_forward_scalar(x, &weights, &[], &mut y);
+                    assert_same_bits(&y, &expected, &case);
+                    y.fill(9.0);
+                    lean::forward(x, &weights, &[], outputs, &mut y);
+                    assert_same_bits(&y, &expected, &case);
+                }
             }
-        }
+        });
     }
 
     #[test]
     fn a_negative_zero_bias_gives_a_positive_zero_sum() {
-        let mut y = [1.0];
-        dense_forward(&Serial, Batch::rows(&[0u8; 3], 3).unwrap(), &[1.0; 3], &[-0.0], &mut y);
-        assert_eq!(y[0].to_bits(), 0);
+        with_all_vectors(|| {
+            let mut y = [1.0];
+            dense_forward(&Serial, Batch::rows(&[0u8; 3], 3).unwrap(), &[1.0; 3], &[-0.0], &mut y);
+            assert_eq!(y[0].to_bits(), 0);
+        });
     }
 
     /// `|ŷ - y| ≤ γₙ·Σ|terms|` with `γₙ = nu/(1 - nu)` and `u = 2⁻²⁴`: one rounding for each product and each sum

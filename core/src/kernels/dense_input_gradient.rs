@@ -3,10 +3,9 @@
 //! Lanes are inputs, so 16 rows of weights are transposed into `work` once for the batch and then serve
 //! every sample, four samples at a time, so that one load feeds four sums.
 
-use wide::f32x16;
-
 use super::Threads;
 use super::lean::{self, LEAN};
+use super::simd::{Lanes, Simd, Work, dispatch};
 use super::threads::{parts, share};
 
 /// Rows of weights that are transposed together.
@@ -87,7 +86,7 @@ impl Samples<'_> {
     ) {
         let samples = share(d_y.len() / self.outputs.max(1), parts);
         if samples == 0 {
-            return self.one_after_the_other(d_y, d_x, work);
+            return dispatch(OneAfterTheOther { of: self, d_y, d_x, work });
         }
         let (d_y_a, d_y_b) = d_y.split_at(samples * self.outputs);
         let (d_x_a, d_x_b) = d_x.split_at_mut(samples * self.inputs);
@@ -98,7 +97,8 @@ impl Samples<'_> {
         );
     }
 
-    fn one_after_the_other(self, d_y: &[f32], d_x: &mut [f32], work: &mut [f32]) {
+    #[inline(always)]
+    fn one_after_the_other<S: Simd>(self, simd: S, d_y: &[f32], d_x: &mut [f32], work: &mut [f32]) {
         let Self { inputs, outputs, weights } = self;
         let (columns, _) = work.as_chunks_mut::<ROWS>();
         let (true, Some(columns)) = (d_y.len() > outputs, columns.get_mut(..outputs)) else {
@@ -119,28 +119,50 @@ impl Samples<'_> {
             let mut d_x_rows = d_x.chunks_exact_mut(inputs);
             let mut groups = d_y.chunks_exact(SAMPLES * outputs);
             for group in &mut groups {
-                let sums = sums::<SAMPLES>(group, outputs, columns);
+                let sums = sums::<S, SAMPLES>(simd, group, outputs, columns);
                 for (sums, row) in sums.iter().zip(&mut d_x_rows) {
-                    put(sums, row, first, rows);
+                    put(sums.to_array(), row, first, rows);
                 }
             }
             for (sample, row) in groups.remainder().chunks_exact(outputs).zip(&mut d_x_rows) {
-                let [sums] = sums::<1>(sample, outputs, columns);
-                put(&sums, row, first, rows);
+                let [sums] = sums::<S, 1>(simd, sample, outputs, columns);
+                put(sums.to_array(), row, first, rows);
             }
         }
     }
 }
 
+/// Samples and their gradients, gone through in order.
+struct OneAfterTheOther<'a> {
+    of: Samples<'a>,
+    d_y: &'a [f32],
+    d_x: &'a mut [f32],
+    work: &'a mut [f32],
+}
+
+impl Work for OneAfterTheOther<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        self.of.one_after_the_other(simd, self.d_y, self.d_x, self.work);
+    }
+}
+
 /// `N` samples against 16 transposed rows of weights.
 #[inline(always)]
-fn sums<const N: usize>(d_y: &[f32], outputs: usize, columns: &[[f32; ROWS]]) -> [f32x16; N] {
-    let mut sums = [f32x16::ZERO; N];
+fn sums<S: Simd, const N: usize>(
+    simd: S,
+    d_y: &[f32],
+    outputs: usize,
+    columns: &[[f32; ROWS]],
+) -> [S::F32x16; N] {
+    let mut sums = [S::F32x16::splat(simd, 0.0); N];
     for (o, column) in columns.iter().enumerate() {
-        let column = f32x16::new(*column);
+        let column = S::F32x16::new(simd, column);
         for (s, sum) in sums.iter_mut().enumerate() {
             if let Some(&d_y) = d_y.get(s * outputs + o) {
-                *sum += f32x16::splat(d_y) * column;
+                *sum = *sum + S::F32x16::splat(simd, d_y) * column;
             }
         }
     }
@@ -148,8 +170,7 @@ fn sums<const N: usize>(d_y: &[f32], outputs: usize, columns: &[[f32; ROWS]]) ->
 }
 
 #[inline(always)]
-fn put(sums: &f32x16, row: &mut [f32], first: usize, rows: usize) {
-    let sums = sums.to_array();
+fn put(sums: [f32; ROWS], row: &mut [f32], first: usize, rows: usize) {
     match row.get_mut(first..first + ROWS) {
         Some(whole) => whole.copy_from_slice(&sums),
         None => {
@@ -225,23 +246,27 @@ mod tests {
 
     use super::*;
     use crate::kernels::Serial;
+    use crate::kernels::simd::testing::with_all_vectors;
     use crate::kernels::testing::{Case, Halves, assert_same_bits, cases};
 
     #[test]
     fn dense_input_gradient_equals_scalar_bit_for_bit_at_every_size() {
-        for case in cases() {
-            let Case { batch, inputs, outputs } = case;
-            let (d_y, weights) =
-                (case.values(batch * outputs, 1), case.values(inputs * outputs, 2));
-            let (mut d_x, mut expected) = (vec![9.0; batch * inputs], vec![9.0; batch * inputs]);
-            let mut work = vec![f32::NAN; input_gradient_work(outputs, batch, 3)];
-            dense_input_gradient_scalar(batch, &d_y, &weights, &mut expected);
-            dense_input_gradient(&Serial, batch, &d_y, &weights, &mut d_x, &mut work);
-            assert_same_bits(&d_x, &expected, &case);
-            dense_input_gradient(&Halves(3), batch, &d_y, &weights, &mut d_x, &mut work);
-            assert_same_bits(&d_x, &expected, &case);
-            lean::input_gradient([inputs, outputs], &d_y, &weights, &mut d_x);
-            assert_same_bits(&d_x, &expected, &case);
-        }
+        with_all_vectors(|| {
+            for case in cases() {
+                let Case { batch, inputs, outputs } = case;
+                let (d_y, weights) =
+                    (case.values(batch * outputs, 1), case.values(inputs * outputs, 2));
+                let (mut d_x, mut expected) =
+                    (vec![9.0; batch * inputs], vec![9.0; batch * inputs]);
+                let mut work = vec![f32::NAN; input_gradient_work(outputs, batch, 3)];
+                dense_input_gradient_scalar(batch, &d_y, &weights, &mut expected);
+                dense_input_gradient(&Serial, batch, &d_y, &weights, &mut d_x, &mut work);
+                assert_same_bits(&d_x, &expected, &case);
+                dense_input_gradient(&Halves(3), batch, &d_y, &weights, &mut d_x, &mut work);
+                assert_same_bits(&d_x, &expected, &case);
+                lean::input_gradient([inputs, outputs], &d_y, &weights, &mut d_x);
+                assert_same_bits(&d_x, &expected, &case);
+            }
+        });
     }
 }

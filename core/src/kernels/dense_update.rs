@@ -9,10 +9,12 @@ use core::ops::Range;
 use bytemuck::try_cast_slice_mut;
 
 use super::columns::{Columns, ForEachBlock, for_each_block, for_each_block_of_four};
-use super::factors::{self, Factors, are_listed};
+use super::factors::{self, Factors, are_listed, lists};
 use super::lean::{self, LEAN, PIECE};
+use super::pending::Pending;
+use super::simd::{Simd, Work, dispatch};
 use super::threads::{parts, share};
-use super::{Batch, Element, GradientSink, TILE, Threads, transpose64};
+use super::{Baseline, Batch, Element, GradientSink, TILE, Threads, transpose64};
 
 /// Length of the `work` slice of [`dense_update`], in `f32`s.
 #[must_use]
@@ -78,7 +80,7 @@ pub(crate) fn update<T: Element>(
     let (_, mut sink) = sink.split_at(at);
     let (mut weights, mut bias) = sink.split_at(x.width() * outputs);
     let scale = x.map().shift;
-    for_each_block(outputs, &mut Bias { d_y, outputs, scale, shifted, sink: &mut bias });
+    dispatch(Bias { d_y, outputs, scale, shifted, sink: &mut bias });
     let shifted = if scale == 0.0 || weights.more_follows() { None } else { Some(&*shifted) };
     let parts = parts(threads, d_y.len() * x.width());
     Rows { x, d_y, outputs, shifted }.over(threads, parts, 0..x.width(), &mut weights, work);
@@ -106,7 +108,7 @@ impl<T: Element> Rows<'_, T> {
     ) {
         let cut = share(inputs.len(), parts);
         if cut == 0 {
-            return self.one_by_one(inputs, sink, work);
+            return dispatch(OneByOne { rows: self, inputs, sink, work });
         }
         let (mut sink_a, mut sink_b) = sink.split_at(cut * self.outputs);
         let (work_a, work_b) = work.split_at_mut(work.len() / parts * (parts / 2));
@@ -117,14 +119,21 @@ impl<T: Element> Rows<'_, T> {
         );
     }
 
-    fn one_by_one(self, inputs: Range<usize>, sink: &mut impl GradientSink, work: &mut [f32]) {
-        let mut at = 0;
+    #[inline(always)]
+    fn one_by_one<S: Simd>(
+        self,
+        simd: S,
+        inputs: Range<usize>,
+        sink: &mut impl GradientSink,
+        work: &mut [f32],
+    ) {
+        let (mut at, to) = (0, &mut Pending::new(sink));
         for first in inputs.clone().step_by(TILE) {
             let here = TILE.min(inputs.end - first);
             if self.x.len() == 1 {
                 let mask = T::nonzero_mask(self.x.sample(0).get(first..).unwrap_or_default());
                 for i in 0..here {
-                    self.row(first + i, [mask >> i & 1].into_iter(), at, sink);
+                    self.row(simd, first + i, [mask >> i & 1].into_iter(), at, to);
                     at += self.outputs;
                 }
                 continue;
@@ -143,17 +152,18 @@ impl<T: Element> Rows<'_, T> {
                 let whole =
                     |i| samples(i).map(u64::count_ones).sum::<u32>() as usize == self.x.len();
                 if i + 4 <= here && (i..i + 4).all(whole) {
-                    let four = &mut Four { rows: self, i: first + i, at, sink };
-                    for_each_block_of_four(self.outputs, four);
+                    let four = &mut Four { simd, rows: self, i: first + i, at, to };
+                    for_each_block_of_four(simd, self.outputs, four);
                     i += 4;
                     at += 4 * self.outputs;
                 } else {
-                    self.row(first + i, samples(i), at, sink);
+                    self.row(simd, first + i, samples(i), at, to);
                     i += 1;
                     at += self.outputs;
                 }
             }
         }
+        to.flush(simd);
     }
 
     /// For the 64 inputs from `first` on: the samples in which each is not zero.
@@ -173,16 +183,23 @@ impl<T: Element> Rows<'_, T> {
 
     /// The row of input `i`, whose nonzero samples are the bits of `masks`.
     #[inline(always)]
-    fn row(
+    fn row<S: Simd>(
         self,
+        simd: S,
         i: usize,
         masks: impl Iterator<Item = u64> + Clone,
         at: usize,
-        sink: &mut impl GradientSink,
+        to: &mut Pending<'_, impl GradientSink>,
     ) {
         if self.shifted.is_none() && masks.clone().all(|mask| mask == 0) {
-            sink.take_zeros(at, self.outputs);
-        } else if are_listed(self.outputs) && self.x.len() <= factors::LEN {
+            simd.outlined(
+                #[inline(always)]
+                || to.sink.take_zeros(simd, at, self.outputs),
+            );
+        } else if const { lists::<S>() }
+            && are_listed::<S>(self.outputs)
+            && self.x.len() <= factors::LEN
+        {
             let mut factors = Factors::new();
             for (t, mut mask) in masks.enumerate() {
                 while mask != 0 {
@@ -191,9 +208,10 @@ impl<T: Element> Rows<'_, T> {
                     factors.push(s * self.outputs, self.x.scaled(s, i).unwrap_or_default());
                 }
             }
-            for_each_block(self.outputs, &mut Listed { rows: self, factors: &factors, at, sink });
+            let listed = &mut Listed { simd, rows: self, factors: &factors, at, to };
+            for_each_block(simd, self.outputs, listed);
         } else {
-            for_each_block(self.outputs, &mut Row { rows: self, i, masks, at, sink });
+            for_each_block(simd, self.outputs, &mut Row { simd, rows: self, i, masks, at, to });
         }
     }
 }
@@ -206,21 +224,39 @@ fn mask_tiles(work: &mut [f32], batch: usize) -> &mut [[[u32; 2]; TILE]] {
     masks.as_chunks_mut::<TILE>().0.get_mut(..batch.div_ceil(TILE)).unwrap_or_default()
 }
 
-struct Row<'a, T, M, S> {
+/// The rows of some inputs, given one after the other.
+struct OneByOne<'a, T, G> {
+    rows: Rows<'a, T>,
+    inputs: Range<usize>,
+    sink: &'a mut G,
+    work: &'a mut [f32],
+}
+
+impl<T: Element, G: GradientSink> Work for OneByOne<'_, T, G> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        self.rows.one_by_one(simd, self.inputs, self.sink, self.work);
+    }
+}
+
+struct Row<'a, 'p, S, T, M, G> {
+    simd: S,
     rows: Rows<'a, T>,
     i: usize,
     masks: M,
     at: usize,
-    sink: &'a mut S,
+    to: &'a mut Pending<'p, G>,
 }
 
-impl<T: Element, M: Iterator<Item = u64> + Clone, S: GradientSink> ForEachBlock
-    for Row<'_, T, M, S>
+impl<S: Simd, T: Element, M: Iterator<Item = u64> + Clone, G: GradientSink> ForEachBlock<S>
+    for Row<'_, '_, S, T, M, G>
 {
     #[inline(always)]
-    fn block<C: Columns>(&mut self, at: usize) {
+    fn block<C: Columns<S>>(&mut self, at: usize) {
         let Rows { x, d_y, outputs, shifted } = self.rows;
-        let mut sums: C = start(self.at + at, self.sink);
+        let mut sums: C = start(self.simd, self.at + at, self.to.sink);
         for (t, mut mask) in self.masks.clone().enumerate() {
             while mask != 0 {
                 let s = t * TILE + mask.trailing_zeros() as usize;
@@ -228,106 +264,118 @@ impl<T: Element, M: Iterator<Item = u64> + Clone, S: GradientSink> ForEachBlock
                 let start = s * outputs + at;
                 let x = x.scaled(s, self.i);
                 let (Some(x), Some(d_y)) = (x, d_y.get(start..start + C::WIDTH)) else { return };
-                sums.add_scaled(x, d_y);
+                sums.add_scaled(self.simd, x, d_y);
             }
         }
         if let Some(shifted) = shifted {
-            sums.add(C::load(shifted.get(at..).unwrap_or_default()));
+            sums.add(C::load(self.simd, shifted.get(at..).unwrap_or_default()));
         }
-        give(sums, self.at + at, self.sink);
+        self.to.give(self.simd, self.at + at, sums);
     }
 }
 
 /// A row, whose nonzero samples are on a list.
-struct Listed<'a, T, S> {
+struct Listed<'a, 'p, S, T, G> {
+    simd: S,
     rows: Rows<'a, T>,
     factors: &'a Factors,
     at: usize,
-    sink: &'a mut S,
+    to: &'a mut Pending<'p, G>,
 }
 
-impl<T: Element, S: GradientSink> ForEachBlock for Listed<'_, T, S> {
+impl<S: Simd, T: Element, G: GradientSink> ForEachBlock<S> for Listed<'_, '_, S, T, G> {
     #[inline(always)]
-    fn block<C: Columns>(&mut self, at: usize) {
+    fn block<C: Columns<S>>(&mut self, at: usize) {
         let Rows { d_y, shifted, .. } = self.rows;
-        let mut sums: C = start(self.at + at, self.sink);
+        let mut sums: C = start(self.simd, self.at + at, self.to.sink);
         for (start, x) in self.factors.iter() {
             let Some(d_y) = d_y.get(start + at..start + at + C::WIDTH) else { return };
-            sums.add_scaled(x, d_y);
+            sums.add_scaled(self.simd, x, d_y);
         }
         if let Some(shifted) = shifted {
-            sums.add(C::load(shifted.get(at..).unwrap_or_default()));
+            sums.add(C::load(self.simd, shifted.get(at..).unwrap_or_default()));
         }
-        give(sums, self.at + at, self.sink);
+        self.to.give(self.simd, self.at + at, sums);
     }
 }
 
 /// The rows of four neighbouring inputs, side by side, all of whose products count.
-struct Four<'a, T, S> {
+struct Four<'a, 'p, S, T, G> {
+    simd: S,
     rows: Rows<'a, T>,
     i: usize,
     at: usize,
-    sink: &'a mut S,
+    to: &'a mut Pending<'p, G>,
 }
 
-impl<T: Element, S: GradientSink> ForEachBlock for Four<'_, T, S> {
+impl<S: Simd, T: Element, G: GradientSink> ForEachBlock<S> for Four<'_, '_, S, T, G> {
     #[inline(always)]
-    fn block<C: Columns>(&mut self, at: usize) {
+    fn block<C: Columns<S>>(&mut self, at: usize) {
+        let simd = self.simd;
         let Rows { x, d_y, outputs, shifted } = self.rows;
         let scale = x.map().scale;
         let mut sums: [C; 4] =
-            core::array::from_fn(|row| start(self.at + row * outputs + at, self.sink));
+            core::array::from_fn(|row| start(simd, self.at + row * outputs + at, self.to.sink));
         for (sample, d_y) in x.iter().zip(d_y.chunks_exact(outputs)) {
             let inputs = sample.get(self.i..).and_then(<[T]>::first_chunk::<4>);
             let (Some(inputs), Some(d_y)) = (inputs, d_y.get(at..at + C::WIDTH)) else { return };
             for (sums, x) in sums.iter_mut().zip(inputs) {
-                sums.add_scaled(x.to_f32() * scale, d_y);
+                sums.add_scaled(simd, x.to_f32() * scale, d_y);
             }
         }
         for (row, mut sums) in sums.into_iter().enumerate() {
             if let Some(shifted) = shifted {
-                sums.add(C::load(shifted.get(at..).unwrap_or_default()));
+                sums.add(C::load(simd, shifted.get(at..).unwrap_or_default()));
             }
-            give(sums, self.at + row * outputs + at, self.sink);
+            self.to.give(simd, self.at + row * outputs + at, sums);
         }
     }
 }
 
 /// The bias gradient, `Σₛ d_y[s]`, and what it adds to every row.
-struct Bias<'a, S> {
+struct Bias<'a, G> {
     d_y: &'a [f32],
     outputs: usize,
     scale: f32,
     shifted: &'a mut [f32],
-    sink: &'a mut S,
+    sink: &'a mut G,
 }
 
-impl<S: GradientSink> ForEachBlock for Bias<'_, S> {
+impl<G: GradientSink> Work for Bias<'_, G> {
+    type Output = ();
+
     #[inline(always)]
-    fn block<C: Columns>(&mut self, at: usize) {
-        let mut sums: C = start(at, self.sink);
-        for row in self.d_y.chunks_exact(self.outputs) {
-            sums.add(C::load(row.get(at..).unwrap_or_default()));
+    fn run<S: Simd>(self, simd: S) {
+        for_each_block(simd, self.outputs, &mut BiasBlock { simd, of: self });
+    }
+}
+
+struct BiasBlock<'a, S, G> {
+    simd: S,
+    of: Bias<'a, G>,
+}
+
+impl<S: Simd, G: GradientSink> ForEachBlock<S> for BiasBlock<'_, S, G> {
+    #[inline(always)]
+    fn block<C: Columns<S>>(&mut self, at: usize) {
+        let Self { simd, of: Bias { d_y, outputs, scale, shifted, sink } } = self;
+        let mut sums: C = start(*simd, at, *sink);
+        for row in d_y.chunks_exact(*outputs) {
+            sums.add(C::load(*simd, row.get(at..).unwrap_or_default()));
         }
-        sums.scaled(self.scale).store(self.shifted.get_mut(at..).unwrap_or_default());
+        sums.scaled(*simd, *scale).store(shifted.get_mut(at..).unwrap_or_default());
         let mut gradient = [0.0; PIECE];
         sums.store(&mut gradient);
-        self.sink.take_bias(at, gradient.get(..C::WIDTH).unwrap_or_default());
+        sink.take_bias(*simd, at, gradient.get(..C::WIDTH).unwrap_or_default());
     }
 }
 
 /// Where the sums of a block begin.
 #[inline(always)]
-fn start<C: Columns>(at: usize, sink: &impl GradientSink) -> C {
-    sink.summed(at, C::WIDTH).map_or_else(C::zero, C::load)
-}
-
-#[inline(always)]
-fn give<C: Columns>(sums: C, at: usize, sink: &mut impl GradientSink) {
-    let mut gradient = [0.0; PIECE];
-    sums.store(&mut gradient);
-    if let Some(gradient) = gradient.get(..C::WIDTH) {
-        sink.take(at, gradient);
+fn start<S: Simd, C: Columns<S>>(simd: S, at: usize, sink: &impl GradientSink) -> C {
+    match sink.summed(at, C::WIDTH) {
+        Some(sums) => C::load(simd, sums),
+        None => C::zero(simd),
     }
 }
 
@@ -358,9 +406,9 @@ pub fn dense_update_scalar<T: Element>(
             if map.shift != 0.0 && !sink.more_follows() {
                 sum += bias * map.shift;
             }
-            sink.take(at + i * outputs + o, &[sum]);
+            sink.take(Baseline, at + i * outputs + o, &[sum]);
         }
-        sink.take_bias(at + x.width() * outputs + o, &[bias]);
+        sink.take_bias(Baseline, at + x.width() * outputs + o, &[bias]);
     }
 }
 
@@ -371,6 +419,7 @@ mod tests {
 
     use super::*;
     use crate::kernels::Serial;
+    use crate::kernels::simd::testing::with_all_vectors;
     use crate::kernels::testing::{Case, Halves, MAPS, assert_same_bits, cases};
 
     /// Remembers the gradient and how often each part of it came.
@@ -389,13 +438,13 @@ mod tests {
             &[]
         }
 
-        fn take(&mut self, at: usize, gradient: &[f32]) {
+        fn take<S: Simd>(&mut self, _: S, at: usize, gradient: &[f32]) {
             self.gradient[at..at + gradient.len()].copy_from_slice(gradient);
             self.times[at..at + gradient.len()].iter_mut().for_each(|times| *times += 1);
         }
 
-        fn take_zeros(&mut self, at: usize, len: usize) {
-            self.take(at, &vec![0.0; len]);
+        fn take_zeros<S: Simd>(&mut self, simd: S, at: usize, len: usize) {
+            self.take(simd, at, &vec![0.0; len]);
         }
 
         fn split_at(&mut self, at: usize) -> (Recorder<'_>, Recorder<'_>) {
@@ -438,11 +487,13 @@ mod tests {
 
     #[test]
     fn dense_update_equals_scalar_bit_for_bit_at_every_size() {
-        for case in cases() {
-            compare(&case.pixels(), &case);
-            compare(&case.full_pixels(), &case);
-            compare(&case.inputs(), &case);
-        }
+        with_all_vectors(|| {
+            for case in cases() {
+                compare(&case.pixels(), &case);
+                compare(&case.full_pixels(), &case);
+                compare(&case.inputs(), &case);
+            }
+        });
     }
 
     /// Adds to what is there, as a batch in parts asks for; remembers which parameters came as a bias.
@@ -462,16 +513,16 @@ mod tests {
             &[]
         }
 
-        fn take(&mut self, at: usize, gradient: &[f32]) {
+        fn take<S: Simd>(&mut self, _: S, at: usize, gradient: &[f32]) {
             self.gradient[at..at + gradient.len()].copy_from_slice(gradient);
         }
 
-        fn take_bias(&mut self, at: usize, gradient: &[f32]) {
-            self.take(at, gradient);
+        fn take_bias<S: Simd>(&mut self, simd: S, at: usize, gradient: &[f32]) {
+            self.take(simd, at, gradient);
             self.bias[at..at + gradient.len()].fill(true);
         }
 
-        fn take_zeros(&mut self, _at: usize, _len: usize) {}
+        fn take_zeros<S: Simd>(&mut self, _: S, _at: usize, _len: usize) {}
 
         fn split_at(&mut self, at: usize) -> (Adder<'_>, Adder<'_>) {
             let (gradient, bias) = (self.gradient.split_at_mut(at), self.bias.split_at_mut(at));
@@ -492,38 +543,44 @@ mod tests {
 
     #[test]
     fn sums_go_on_from_those_of_the_samples_before_and_a_bias_is_given_as_one() {
-        for case in cases() {
-            let Case { batch, inputs, outputs } = case;
-            let (pixels, d_y) = (case.pixels(), case.values(batch * outputs, 3));
-            let len = inputs * outputs + outputs;
-            let (mut work, maps) = (vec![0.0; update_work(outputs, batch, 1)], MAPS);
-            for (map, more) in maps.into_iter().chain([u8::MAP]).zip([true, false].repeat(9)) {
-                let x = Batch::rows(&pixels, inputs).unwrap().with_map(map);
-                let mut given = |update: &mut dyn FnMut(&mut Adder<'_>, &mut [f32])| {
-                    let (mut gradient, mut bias) = (case.values(len, 4), vec![false; len]);
-                    let mut sink = Adder { gradient: &mut gradient, bias: &mut bias, more };
-                    update(&mut sink, &mut work);
-                    let is_bias = bias.iter().position(|bias| *bias).unwrap_or(len);
-                    assert_eq!(is_bias, len - outputs, "{case:?}");
-                    gradient
-                };
-                let expected = given(&mut |sink, _| dense_update_scalar(x, &d_y, 0, sink));
-                let fast = given(&mut |sink, work| dense_update(&Serial, x, &d_y, 0, sink, work));
-                assert_same_bits(&fast, &expected, &case);
-                let lean = given(&mut |sink, work| lean::update(x, &d_y, outputs, 0, sink, work));
-                assert_same_bits(&lean, &expected, &case);
+        with_all_vectors(|| {
+            for case in cases() {
+                let Case { batch, inputs, outputs } = case;
+                let (pixels, d_y) = (case.pixels(), case.values(batch * outputs, 3));
+                let len = inputs * outputs + outputs;
+                let (mut work, maps) = (vec![0.0; update_work(outputs, batch, 1)], MAPS);
+                for (map, more) in maps.into_iter().chain([u8::MAP]).zip([true, false].repeat(9)) {
+                    let x = Batch::rows(&pixels, inputs).unwrap().with_map(map);
+                    let mut given = |update: &mut dyn FnMut(&mut Adder<'_>, &mut [f32])| {
+                        let (mut gradient, mut bias) = (case.values(len, 4), vec![false; len]);
+                        let mut sink = Adder { gradient: &mut gradient, bias: &mut bias, more };
+                        update(&mut sink, &mut work);
+                        let is_bias = bias.iter().position(|bias| *bias).unwrap_or(len);
+                        assert_eq!(is_bias, len - outputs, "{case:?}");
+                        gradient
+                    };
+                    let expected = given(&mut |sink, _| dense_update_scalar(x, &d_y, 0, sink));
+                    let fast =
+                        given(&mut |sink, work| dense_update(&Serial, x, &d_y, 0, sink, work));
+                    assert_same_bits(&fast, &expected, &case);
+                    let lean =
+                        given(&mut |sink, work| lean::update(x, &d_y, outputs, 0, sink, work));
+                    assert_same_bits(&lean, &expected, &case);
+                }
             }
-        }
+        });
     }
 
     #[test]
     fn an_input_that_is_zero_in_every_sample_has_a_gradient_of_positive_zero() {
-        let x = Batch::rows(&[0u8, 1, 0, 2], 2).unwrap();
-        let d_y = [-1.0, 0.0, -1.0, -0.0];
-        let mut work = [0.0; update_work(2, 2, 1)];
-        let gradient =
-            record(13, |sink| dense_update(&Serial, x, &d_y, 7, sink, &mut work.clone()));
-        work.fill(0.0);
-        assert_eq!(gradient[..2].iter().map(|g| g.to_bits()).collect::<Vec<_>>(), [0, 0]);
+        with_all_vectors(|| {
+            let x = Batch::rows(&[0u8, 1, 0, 2], 2).unwrap();
+            let d_y = [-1.0, 0.0, -1.0, -0.0];
+            let mut work = [0.0; update_work(2, 2, 1)];
+            let gradient =
+                record(13, |sink| dense_update(&Serial, x, &d_y, 7, sink, &mut work.clone()));
+            work.fill(0.0);
+            assert_eq!(gradient[..2].iter().map(|g| g.to_bits()).collect::<Vec<_>>(), [0, 0]);
+        });
     }
 }

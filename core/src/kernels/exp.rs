@@ -3,6 +3,7 @@
 use bytemuck::cast;
 use wide::{f32x16, i32x16};
 
+use super::Baseline;
 use super::lanes::map;
 use super::lean::LEAN;
 use crate::math::{self, exp_constants as c};
@@ -13,7 +14,7 @@ pub fn exp(values: &mut [f32]) {
     if LEAN {
         return exp_scalar(values);
     }
-    map(values, exp16);
+    map(Baseline, values, exp16);
 }
 
 #[inline(always)]

@@ -4,15 +4,21 @@
 //! the arithmetic (784-128-10, SSE2: 0.284 s an epoch; with the list 0.247 s). Where one or two blocks make the row, the
 //! masks are faster (AVX2: 0.146 and 0.165 s).
 
-use super::columns::WIDEST_BLOCK;
+use super::columns::widest_block;
+use super::simd::Simd;
 
 /// The most factors on a list: 3 KB of stack.
 pub(super) const LEN: usize = 256;
 
+/// Whether these vectors are so narrow that a list may be worth it.
+pub(super) const fn lists<S: Simd>() -> bool {
+    widest_block::<S>() <= 32
+}
+
 /// Whether a row of so many columns is worth a list.
 #[inline(always)]
-pub(super) const fn are_listed(columns: usize) -> bool {
-    WIDEST_BLOCK <= 32 && columns >= 2 * WIDEST_BLOCK
+pub(super) const fn are_listed<S: Simd>(columns: usize) -> bool {
+    lists::<S>() && columns >= 2 * widest_block::<S>()
 }
 
 /// Factors in ascending order, and where the rows begin that they are multiplied with.

@@ -2,8 +2,9 @@
 
 use core::ops::Range;
 
-use super::Nonzeros;
 use super::lean::PIECE;
+use super::simd::{Work, dispatch};
+use super::{Baseline, Nonzeros, Simd};
 
 /// Takes a gradient in pieces: an optimizer that updates the parameters at once, or a buffer.
 pub trait GradientSink: Send {
@@ -15,17 +16,17 @@ pub trait GradientSink: Send {
     /// The parameters as they are now.
     fn params(&self) -> &[f32];
 
-    /// Takes the gradient of the parameters `at..at + gradient.len()`.
-    fn take(&mut self, at: usize, gradient: &[f32]);
+    /// Takes the gradient of the parameters `at..at + gradient.len()`; `simd` are the vectors that may be used for it.
+    fn take<S: Simd>(&mut self, simd: S, at: usize, gradient: &[f32]);
 
     /// As [`take`](Self::take), for parameters that are a bias, or the gain or shift of a normalisation.
     #[inline]
-    fn take_bias(&mut self, at: usize, gradient: &[f32]) {
-        self.take(at, gradient);
+    fn take_bias<S: Simd>(&mut self, simd: S, at: usize, gradient: &[f32]) {
+        self.take(simd, at, gradient);
     }
 
     /// Takes a gradient of `+0.0` for the parameters `at..at + len`.
-    fn take_zeros(&mut self, at: usize, len: usize);
+    fn take_zeros<S: Simd>(&mut self, simd: S, at: usize, len: usize);
 
     /// Takes the gradient of a dense layer's weights from one sample: for the inputs on the list, `x·d_y`; for the others
     /// in the range `inputs`, zeros. The weights begin at `at`, `d_y.len()` of them for each input.
@@ -54,6 +55,29 @@ pub trait GradientSink: Send {
     }
 }
 
+/// Gives `sink` the gradient of all its parameters, which are a bias or not.
+#[inline]
+pub(crate) fn give_whole(sink: &mut impl GradientSink, gradient: &[f32], bias: bool) {
+    struct Give<'a, G> {
+        sink: &'a mut G,
+        gradient: &'a [f32],
+        bias: bool,
+    }
+    impl<G: GradientSink> Work for Give<'_, G> {
+        type Output = ();
+
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) {
+            if self.bias {
+                self.sink.take_bias(simd, 0, self.gradient);
+            } else {
+                self.sink.take(simd, 0, self.gradient);
+            }
+        }
+    }
+    dispatch(Give { sink, gradient, bias });
+}
+
 /// [`GradientSink::take_rows`], a row at a time.
 #[inline]
 pub(crate) fn take_row_by_row<S: GradientSink + ?Sized>(
@@ -68,16 +92,16 @@ pub(crate) fn take_row_by_row<S: GradientSink + ?Sized>(
     let mut next = inputs.start;
     for (row, x) in rows.iter() {
         if row > next {
-            sink.take_zeros(at + next * outputs, (row - next) * outputs);
+            sink.take_zeros(Baseline, at + next * outputs, (row - next) * outputs);
         }
         for (p, d_y) in d_y.chunks(PIECE).enumerate() {
             gradient.iter_mut().zip(d_y).for_each(|(g, d)| *g = 0.0 + x * d);
             let gradient = gradient.get(..d_y.len()).unwrap_or_default();
-            sink.take(at + row * outputs + p * PIECE, gradient);
+            sink.take(Baseline, at + row * outputs + p * PIECE, gradient);
         }
         next = row + 1;
     }
     if inputs.end > next {
-        sink.take_zeros(at + next * outputs, (inputs.end - next) * outputs);
+        sink.take_zeros(Baseline, at + next * outputs, (inputs.end - next) * outputs);
     }
 }

@@ -33,12 +33,14 @@ pub(crate) mod gradient_sink;
 mod int8;
 mod lanes;
 mod lean;
-mod momentum;
+pub(crate) mod momentum;
 mod norm;
+mod pending;
 pub(crate) mod relu;
-mod rms_prop;
+pub(crate) mod rms_prop;
 mod scale;
 pub(crate) mod sgd;
+mod simd;
 pub(crate) mod softmax;
 mod squared_error;
 #[cfg(test)]
@@ -62,6 +64,7 @@ pub use dropout::dropout;
 pub use element::{Element, InputMap, PIXEL_SCALE};
 pub use exp::{exp, exp_scalar};
 pub use gradient_sink::GradientSink;
+pub(crate) use gradient_sink::give_whole;
 pub use int8::{
     INT8_BLOCK, INT8_DSP, INT8_PAIRS, Int8Row, Int8Weights, Int8Work, int8_forward,
     int8_forward_portable, int8_forward_scalar, int8_rows, pack_int8, requantize, rescale,
@@ -81,7 +84,9 @@ pub use rms_prop::{RmsPropCoefficients, rms_prop, rms_prop_scalar};
 pub use scale::{
     add_scaled, add_scaled_scalar, scale, scale_scalar, sum_of_squares, sum_of_squares_scalar,
 };
+pub(crate) use scale::{add_scaled_by, scale_by};
 pub use sgd::{sgd, sgd_scalar};
+pub use simd::{Baseline, Simd, vectors};
 pub use softmax::{
     smoothed_cross_entropy, smoothed_cross_entropy_scalar, softmax, softmax_cross_entropy,
     softmax_cross_entropy_scalar,

@@ -4,10 +4,9 @@
 //! the importance of initialization and momentum in deep learning", ICML 2013, arranged as PyTorch does it: the
 //! rate stands outside the velocity.
 
-use wide::f32x16;
-
 use super::adam::SMALLEST_MOMENT;
 use super::lanes::map_two_with;
+use super::simd::{Lanes, Simd, with_best_vectors};
 
 /// What one step multiplies with; the same for all parameters.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,18 +32,31 @@ pub fn momentum(
     c: &MomentumCoefficients,
 ) {
     check(params, gradient, velocity);
-    let [rate, share, smallest] = [c.rate, c.momentum, SMALLEST_MOMENT].map(f32x16::splat);
-    let next = |v: f32x16, g: f32x16| {
+    with_best_vectors!(update(params: &mut [f32], gradient: &[f32], velocity: &mut [f32], c: &MomentumCoefficients));
+}
+
+/// [`momentum`], as far as the shortest slice goes.
+#[inline(always)]
+pub(crate) fn update<S: Simd>(
+    simd: S,
+    params: &mut [f32],
+    gradient: &[f32],
+    velocity: &mut [f32],
+    c: &MomentumCoefficients,
+) {
+    let splat = |value| S::F32x16::splat(simd, value);
+    let [rate, share, smallest] = [c.rate, c.momentum, SMALLEST_MOMENT].map(splat);
+    let next = |v: S::F32x16, g: S::F32x16| {
         let v = share * v + g;
-        v.abs().simd_lt(smallest).select(f32x16::ZERO, v)
+        v.zero_if_less(v.abs(), smallest)
     };
     if c.nesterov {
-        map_two_with(params, velocity, gradient, |w, v, g| {
+        map_two_with(simd, params, velocity, gradient, |w, v, g| {
             let v = next(v, g);
             [w - rate * (g + share * v), v]
         });
     } else {
-        map_two_with(params, velocity, gradient, |w, v, g| {
+        map_two_with(simd, params, velocity, gradient, |w, v, g| {
             let v = next(v, g);
             [w - rate * v, v]
         });

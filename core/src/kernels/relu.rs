@@ -2,6 +2,7 @@
 
 use wide::f32x16;
 
+use super::Baseline;
 use super::lanes::{map, map_with};
 use super::lean::LEAN;
 
@@ -11,7 +12,7 @@ pub fn relu(y: &mut [f32]) {
     if LEAN {
         return relu_each(y);
     }
-    map(y, |y| y.simd_le(f32x16::ZERO).select(f32x16::ZERO, y));
+    map(Baseline, y, |y| y.simd_le(f32x16::ZERO).select(f32x16::ZERO, y));
 }
 
 /// What [`relu`] must give, one value at a time.
@@ -45,7 +46,7 @@ pub(crate) fn mask_gradient(y: &[f32], d_y: &mut [f32]) {
     if LEAN {
         return mask_each(y, d_y);
     }
-    map_with(d_y, y, |d_y, y| y.simd_eq(f32x16::ZERO).select(f32x16::ZERO, d_y));
+    map_with(Baseline, d_y, y, |d_y, y| y.simd_eq(f32x16::ZERO).select(f32x16::ZERO, d_y));
 }
 
 /// What [`relu_gradient`] must give, one value at a time.

@@ -3,10 +3,9 @@
 //! `v = α·v + (1-α)·g²`, `w = w - rate·(g / (√v + ε))`: Hinton, "Neural networks for machine learning", lecture 6e,
 //! 2012, with ε outside the root as in PyTorch.
 
-use wide::f32x16;
-
 use super::adam::SMALLEST_MOMENT;
 use super::lanes::map_two_with;
+use super::simd::{Lanes, Simd, with_best_vectors};
 use crate::math;
 
 /// What one step multiplies with; the same for all parameters.
@@ -30,10 +29,22 @@ pub struct RmsPropCoefficients {
 #[inline]
 pub fn rms_prop(params: &mut [f32], gradient: &[f32], square: &mut [f32], c: &RmsPropCoefficients) {
     check(params, gradient, square);
-    let splat = f32x16::splat;
-    map_two_with(params, square, gradient, |w, v, g| {
+    with_best_vectors!(update(params: &mut [f32], gradient: &[f32], square: &mut [f32], c: &RmsPropCoefficients));
+}
+
+/// [`rms_prop`], as far as the shortest slice goes.
+#[inline(always)]
+pub(crate) fn update<S: Simd>(
+    simd: S,
+    params: &mut [f32],
+    gradient: &[f32],
+    square: &mut [f32],
+    c: &RmsPropCoefficients,
+) {
+    let splat = |value| S::F32x16::splat(simd, value);
+    map_two_with(simd, params, square, gradient, |w, v, g| {
         let v = splat(c.alpha) * v + splat(c.alpha_rest) * g * g;
-        let v = v.simd_lt(splat(SMALLEST_MOMENT)).select(f32x16::ZERO, v);
+        let v = v.zero_if_less(v, splat(SMALLEST_MOMENT));
         [w - splat(c.rate) * (g / (v.sqrt() + splat(c.epsilon))), v]
     });
 }

@@ -1,13 +1,19 @@
 //! Multiples of whole slices, and the sum of squares: what weight decay, clipping and adaptive rates are made of.
 
-use wide::f32x16;
-
 use super::lanes::{map, map_with, padded};
+use super::simd::{Lanes, Simd, with_best_vectors};
 
 /// Multiplies all values by `factor`.
 #[inline]
 pub fn scale(values: &mut [f32], factor: f32) {
-    map(values, |x| x * f32x16::splat(factor));
+    with_best_vectors!(scale_by(values: &mut [f32], factor: f32));
+}
+
+/// [`scale`] with these vectors.
+#[inline(always)]
+pub(crate) fn scale_by<S: Simd>(simd: S, values: &mut [f32], factor: f32) {
+    let factor = S::F32x16::splat(simd, factor);
+    map(simd, values, |x| x * factor);
 }
 
 /// What [`scale`] must give, one value at a time.
@@ -25,7 +31,14 @@ pub fn scale_scalar(values: &mut [f32], factor: f32) {
 #[inline]
 pub fn add_scaled(values: &mut [f32], a: &[f32], factor: f32) {
     assert!(values.len() == a.len(), "add_scaled: slices differ in length");
-    map_with(values, a, |x, a| x + f32x16::splat(factor) * a);
+    with_best_vectors!(add_scaled_by(values: &mut [f32], a: &[f32], factor: f32));
+}
+
+/// [`add_scaled`] with these vectors, as far as the shorter slice goes.
+#[inline(always)]
+pub(crate) fn add_scaled_by<S: Simd>(simd: S, values: &mut [f32], a: &[f32], factor: f32) {
+    let factor = S::F32x16::splat(simd, factor);
+    map_with(simd, values, a, |x, a| x + factor * a);
 }
 
 /// What [`add_scaled`] must give, one value at a time.
@@ -50,17 +63,22 @@ const BLOCK: usize = 4096;
 /// each addition; with `n` values its error would grow with `n`, and this one's with `256 + 16 + n/4096`.
 #[must_use]
 pub fn sum_of_squares(values: &[f32]) -> f32 {
+    with_best_vectors!(sum_of_squares_by(values: &[f32]) -> f32)
+}
+
+#[inline(always)]
+fn sum_of_squares_by<S: Simd>(simd: S, values: &[f32]) -> f32 {
     let mut total = 0.0;
     for block in values.chunks(BLOCK) {
-        let mut sums = f32x16::ZERO;
+        let mut sums = S::F32x16::splat(simd, 0.0);
         let (chunks, tail) = block.as_chunks::<16>();
         for chunk in chunks {
-            let x = f32x16::new(*chunk);
-            sums += x * x;
+            let x = S::F32x16::new(simd, chunk);
+            sums = sums + x * x;
         }
         // What pads the tail adds +0.0 to sums that are not -0.0.
-        let x = padded(tail);
-        sums += x * x;
+        let x = padded(simd, tail);
+        sums = sums + x * x;
         total += in_order(sums.to_array());
     }
     total
@@ -90,31 +108,37 @@ fn in_order(sums: [f32; 16]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::simd::testing::with_all_vectors;
 
     #[test]
     fn scale_and_add_scaled_equal_scalar_bit_for_bit_at_every_length() {
-        let (mut values, mut a) = ([0.0; 67], [0.0; 67]);
-        picomlp_fixtures::fill(&mut values, 1);
-        picomlp_fixtures::fill(&mut a, 2);
-        for n in 0..=67 {
-            let (mut simd, mut scalar) = (values, values);
-            scale(&mut simd[..n], 0.3);
-            scale_scalar(&mut scalar[..n], 0.3);
-            add_scaled(&mut simd[..n], &a[..n], 0.7);
-            add_scaled_scalar(&mut scalar[..n], &a[..n], 0.7);
-            assert_eq!(simd.map(f32::to_bits), scalar.map(f32::to_bits), "length {n}");
-        }
+        with_all_vectors(|| {
+            let (mut values, mut a) = ([0.0; 67], [0.0; 67]);
+            picomlp_fixtures::fill(&mut values, 1);
+            picomlp_fixtures::fill(&mut a, 2);
+            for n in 0..=67 {
+                let (mut simd, mut scalar) = (values, values);
+                scale(&mut simd[..n], 0.3);
+                scale_scalar(&mut scalar[..n], 0.3);
+                add_scaled(&mut simd[..n], &a[..n], 0.7);
+                add_scaled_scalar(&mut scalar[..n], &a[..n], 0.7);
+                assert_eq!(simd.map(f32::to_bits), scalar.map(f32::to_bits), "length {n}");
+            }
+        });
     }
 
     #[test]
     fn sum_of_squares_equals_scalar_bit_for_bit_at_every_length() {
-        let mut values = [0.0; 2 * BLOCK + 67];
-        picomlp_fixtures::fill(&mut values, 1);
-        for n in (0..=67).chain([784, BLOCK - 1, BLOCK, BLOCK + 1, BLOCK + 33, 2 * BLOCK + 67]) {
-            let (simd, scalar) =
-                (sum_of_squares(&values[..n]), sum_of_squares_scalar(&values[..n]));
-            assert_eq!(simd.to_bits(), scalar.to_bits(), "length {n}");
-        }
+        with_all_vectors(|| {
+            let mut values = [0.0; 2 * BLOCK + 67];
+            picomlp_fixtures::fill(&mut values, 1);
+            for n in (0..=67).chain([784, BLOCK - 1, BLOCK, BLOCK + 1, BLOCK + 33, 2 * BLOCK + 67])
+            {
+                let (simd, scalar) =
+                    (sum_of_squares(&values[..n]), sum_of_squares_scalar(&values[..n]));
+                assert_eq!(simd.to_bits(), scalar.to_bits(), "length {n}");
+            }
+        });
     }
 
     /// Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., section 4.2: a term takes part in one product

@@ -1,10 +1,9 @@
 //! Plain gradient descent: `w = w - rate·g`.
 
-use wide::f32x16;
-
 use super::Nonzeros;
 use super::lanes::map_with;
 use super::lean::{LEAN, rows};
+use super::simd::{Lanes, Simd, with_best_vectors};
 
 /// Moves `params` against `gradient` by `rate`.
 ///
@@ -14,16 +13,17 @@ use super::lean::{LEAN, rows};
 #[inline]
 pub fn sgd(params: &mut [f32], gradient: &[f32], rate: f32) {
     assert!(params.len() == gradient.len(), "sgd: slices differ in length");
-    update(params, gradient, rate);
+    with_best_vectors!(update(params: &mut [f32], gradient: &[f32], rate: f32));
 }
 
 /// [`sgd`], as far as the shorter slice goes.
-#[inline]
-pub(crate) fn update(params: &mut [f32], gradient: &[f32], rate: f32) {
+#[inline(always)]
+pub(crate) fn update<S: Simd>(simd: S, params: &mut [f32], gradient: &[f32], rate: f32) {
     if LEAN {
         return update_each(params, gradient, rate);
     }
-    map_with(params, gradient, |w, g| w - f32x16::splat(rate) * g);
+    let rate = S::F32x16::splat(simd, rate);
+    map_with(simd, params, gradient, |w, g| w - rate * g);
 }
 
 /// `row -= rate·(x·d_y)` for the rows of `params` on the list, each as long as `d_y`.
@@ -52,6 +52,7 @@ fn update_each(params: &mut [f32], gradient: &[f32], rate: f32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::simd::testing::with_all_vectors;
 
     #[test]
     fn listed_rows_move_against_the_product_of_their_value_and_the_gradient() {
@@ -72,14 +73,16 @@ mod tests {
 
     #[test]
     fn sgd_equals_scalar_bit_for_bit_at_every_length() {
-        let (mut params, mut gradient) = ([0.0; 67], [0.0; 67]);
-        picomlp_fixtures::fill(&mut params, 1);
-        picomlp_fixtures::fill(&mut gradient, 2);
-        for n in 0..=67 {
-            let (mut simd, mut scalar) = (params, params);
-            sgd(&mut simd[..n], &gradient[..n], 0.1);
-            sgd_scalar(&mut scalar[..n], &gradient[..n], 0.1);
-            assert_eq!(simd.map(f32::to_bits), scalar.map(f32::to_bits), "length {n}");
-        }
+        with_all_vectors(|| {
+            let (mut params, mut gradient) = ([0.0; 67], [0.0; 67]);
+            picomlp_fixtures::fill(&mut params, 1);
+            picomlp_fixtures::fill(&mut gradient, 2);
+            for n in 0..=67 {
+                let (mut simd, mut scalar) = (params, params);
+                sgd(&mut simd[..n], &gradient[..n], 0.1);
+                sgd_scalar(&mut scalar[..n], &gradient[..n], 0.1);
+                assert_eq!(simd.map(f32::to_bits), scalar.map(f32::to_bits), "length {n}");
+            }
+        });
     }
 }

@@ -3,6 +3,7 @@
 use std::vec;
 use std::vec::Vec;
 
+use super::simd::testing::with_all_vectors;
 use super::{InputMap, Threads};
 
 /// Ways of reading inputs besides an element's own: standardised, and shifted alone.
@@ -93,19 +94,21 @@ pub(super) fn assert_updates_agree(
     simd: impl Fn(&mut [f32], &[f32], &mut [f32]),
     scalar: impl Fn(&mut [f32], &[f32], &mut [f32]),
 ) {
-    let mut parts = [[0.0; 67]; 3];
-    for (seed, part) in parts.iter_mut().enumerate() {
-        picomlp_fixtures::fill(part, seed as u64);
-    }
-    let [params, mut gradient, state] = parts;
-    gradient[5] = 0.0;
-    gradient[7] = 1e-30;
-    for n in 0..=67 {
-        let (mut w1, mut s1, mut w2, mut s2) = (params, state, params, state);
-        simd(&mut w1[..n], &gradient[..n], &mut s1[..n]);
-        scalar(&mut w2[..n], &gradient[..n], &mut s2[..n]);
-        let bits = |values: [f32; 67]| values.map(f32::to_bits);
-        assert_eq!(bits(w1), bits(w2), "params, length {n}");
-        assert_eq!(bits(s1), bits(s2), "state, length {n}");
-    }
+    with_all_vectors(|| {
+        let mut parts = [[0.0; 67]; 3];
+        for (seed, part) in parts.iter_mut().enumerate() {
+            picomlp_fixtures::fill(part, seed as u64);
+        }
+        let [params, mut gradient, state] = parts;
+        gradient[5] = 0.0;
+        gradient[7] = 1e-30;
+        for n in 0..=67 {
+            let (mut w1, mut s1, mut w2, mut s2) = (params, state, params, state);
+            simd(&mut w1[..n], &gradient[..n], &mut s1[..n]);
+            scalar(&mut w2[..n], &gradient[..n], &mut s2[..n]);
+            let bits = |values: [f32; 67]| values.map(f32::to_bits);
+            assert_eq!(bits(w1), bits(w2), "params, length {n}");
+            assert_eq!(bits(s1), bits(s2), "state, length {n}");
+        }
+    });
 }

@@ -7,7 +7,7 @@ use super::{
 use crate::Error;
 use crate::init::Init;
 use crate::kernels::{
-    Batch, Element, GradientSink, Threads, column_statistics, normalise_columns,
+    Baseline, Batch, Element, GradientSink, Threads, column_statistics, normalise_columns,
     normalise_columns_gradient, scale_columns, scale_gradient,
 };
 use crate::math;
@@ -226,8 +226,8 @@ impl<N: Dim, E: Real, M: Real> Layer for BatchNormLayer<N, E, M> {
         let (gain, _) = split(params, width)?;
         normalise_columns_gradient(of.normalised, of.rstd, gain, of.d_gain, of.d_shift, io.d_y);
         // After the gain has been read.
-        sink.take_bias(at, of.d_gain);
-        sink.take_bias(at + width, of.d_shift);
+        sink.take_bias(Baseline, at, of.d_gain);
+        sink.take_bias(Baseline, at + width, of.d_shift);
         write_back(io.d_y, io.d_x);
         Ok(())
     }

@@ -12,7 +12,7 @@ use crate::int8;
 use crate::kernels::dense_forward::forward;
 use crate::kernels::dense_input_gradient::input_gradient;
 use crate::kernels::dense_update::update;
-use crate::kernels::{Batch, Element, GradientSink, Nonzeros, Threads};
+use crate::kernels::{Batch, Element, GradientSink, Nonzeros, Simd, Threads};
 
 /// A fully connected layer whose sizes are part of its type.
 ///
@@ -214,17 +214,17 @@ impl<S: GradientSink> GradientSink for Those<S> {
         self.sink.params()
     }
 
-    #[inline]
-    fn take(&mut self, at: usize, gradient: &[f32]) {
+    #[inline(always)]
+    fn take<D: Simd>(&mut self, simd: D, at: usize, gradient: &[f32]) {
         if at < self.len {
-            self.sink.take(at, gradient);
+            self.sink.take(simd, at, gradient);
         }
     }
 
-    #[inline]
-    fn take_bias(&mut self, at: usize, gradient: &[f32]) {
+    #[inline(always)]
+    fn take_bias<D: Simd>(&mut self, simd: D, at: usize, gradient: &[f32]) {
         if at < self.len {
-            self.sink.take_bias(at, gradient);
+            self.sink.take_bias(simd, at, gradient);
         }
     }
 
@@ -238,10 +238,10 @@ impl<S: GradientSink> GradientSink for Those<S> {
         self.sink.more_follows()
     }
 
-    #[inline]
-    fn take_zeros(&mut self, at: usize, len: usize) {
+    #[inline(always)]
+    fn take_zeros<D: Simd>(&mut self, simd: D, at: usize, len: usize) {
         if at < self.len {
-            self.sink.take_zeros(at, len);
+            self.sink.take_zeros(simd, at, len);
         }
     }
 

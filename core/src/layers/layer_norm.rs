@@ -7,7 +7,7 @@ use super::{
 use crate::Error;
 use crate::init::Init;
 use crate::kernels::{
-    Batch, Element, GradientSink, Threads, add_scale_gradient, normalise_rows,
+    Baseline, Batch, Element, GradientSink, Threads, add_scale_gradient, normalise_rows,
     normalise_rows_gradient, scale_columns,
 };
 
@@ -154,8 +154,8 @@ impl<N: Dim, E: Real> Layer for LayerNormLayer<N, E> {
         let (_, params) = split(sink.params(), at)?;
         let (gain, _) = split(params, width)?;
         normalise_rows_gradient(normalised, rstd, gain, io.d_y);
-        sink.take_bias(at, d_gain);
-        sink.take_bias(at + width, d_shift);
+        sink.take_bias(Baseline, at, d_gain);
+        sink.take_bias(Baseline, at + width, d_shift);
         write_back(io.d_y, io.d_x);
         Ok(())
     }

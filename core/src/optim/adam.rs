@@ -2,7 +2,7 @@
 
 use super::{Optimizer, Rule, Settings, check_positive, check_share, learning_rate_field};
 use crate::Error;
-use crate::kernels::{AdamCoefficients, adam};
+use crate::kernels::{AdamCoefficients, Simd, adam};
 use crate::math;
 
 /// Adam with bias correction, ε outside the root: PyTorch's definition and default settings.
@@ -91,12 +91,18 @@ pub struct AdamRule(AdamCoefficients);
 
 impl Rule for AdamRule {
     #[inline(always)]
-    fn update(&self, params: &mut [f32], gradient: &[f32], [m, v]: [&mut [f32]; 2]) {
-        adam::update(params, gradient, m, v, &self.0);
+    fn update<S: Simd>(
+        &self,
+        simd: S,
+        params: &mut [f32],
+        gradient: &[f32],
+        [m, v]: [&mut [f32]; 2],
+    ) {
+        adam::update(simd, params, gradient, m, v, &self.0);
     }
 
-    #[inline]
-    fn update_zeros(&self, params: &mut [f32], [m, v]: [&mut [f32]; 2]) {
-        adam::update_zeros(params, m, v, &self.0);
+    #[inline(always)]
+    fn update_zeros<S: Simd>(&self, simd: S, params: &mut [f32], [m, v]: [&mut [f32]; 2]) {
+        adam::update_zeros(simd, params, m, v, &self.0);
     }
 }

@@ -5,6 +5,7 @@ use super::{
     SgdRule,
 };
 use crate::Error;
+use crate::kernels::Simd;
 
 /// One of the optimizers, for programs that learn which one when they run. The bits are those of the one that it is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -80,13 +81,25 @@ pub enum AnyRule {
 }
 
 impl Rule for AnyRule {
-    #[inline]
-    fn update(&self, params: &mut [f32], gradient: &[f32], state: [&mut [f32]; 2]) {
-        each!(AnyRule, self, rule => rule.update(params, gradient, state));
+    #[inline(always)]
+    fn update<S: Simd>(
+        &self,
+        simd: S,
+        params: &mut [f32],
+        gradient: &[f32],
+        state: [&mut [f32]; 2],
+    ) {
+        simd.outlined(
+            #[inline(always)]
+            || each!(AnyRule, self, rule => rule.update(simd, params, gradient, state)),
+        );
     }
 
-    #[inline]
-    fn update_zeros(&self, params: &mut [f32], state: [&mut [f32]; 2]) {
-        each!(AnyRule, self, rule => rule.update_zeros(params, state));
+    #[inline(always)]
+    fn update_zeros<S: Simd>(&self, simd: S, params: &mut [f32], state: [&mut [f32]; 2]) {
+        simd.outlined(
+            #[inline(always)]
+            || each!(AnyRule, self, rule => rule.update_zeros(simd, params, state)),
+        );
     }
 }

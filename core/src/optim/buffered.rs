@@ -2,7 +2,7 @@
 
 use super::{Optimizer, Rule, Settings, Step};
 use crate::Error;
-use crate::kernels::{GradientSink, Threads, parts, share};
+use crate::kernels::{GradientSink, Threads, give_whole, parts, share};
 use crate::layers::{Layer, for_each_group};
 
 /// Turns a whole gradient into a change of the parameters: every [`Optimizer`], and those that must see all of it.
@@ -62,7 +62,7 @@ fn take<R: Rule>(
 ) {
     let cut = share(gradient.len(), parts);
     if cut == 0 {
-        return if bias { step.take_bias(0, gradient) } else { step.take(0, gradient) };
+        return give_whole(step, gradient, bias);
     }
     let (mut step_a, mut step_b) = step.split_at(cut);
     let (gradient_a, gradient_b) = gradient.split_at(cut);

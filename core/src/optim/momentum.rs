@@ -2,7 +2,7 @@
 
 use super::{Optimizer, Rule, Settings, check_positive, check_share, learning_rate_field};
 use crate::Error;
-use crate::kernels::{MomentumCoefficients, momentum};
+use crate::kernels::{MomentumCoefficients, Simd, momentum};
 
 /// Gradient descent with momentum, `v = μ·v + g`, `w = w - rate·v`: PyTorch's definition, without dampening.
 ///
@@ -74,7 +74,13 @@ pub struct MomentumRule(MomentumCoefficients);
 
 impl Rule for MomentumRule {
     #[inline(always)]
-    fn update(&self, params: &mut [f32], gradient: &[f32], [velocity, _]: [&mut [f32]; 2]) {
-        momentum(params, gradient, velocity, &self.0);
+    fn update<S: Simd>(
+        &self,
+        simd: S,
+        params: &mut [f32],
+        gradient: &[f32],
+        [velocity, _]: [&mut [f32]; 2],
+    ) {
+        momentum::update(simd, params, gradient, velocity, &self.0);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Optimizer, Rule, Settings, check_positive, check_share, learning_rate_field};
 use crate::Error;
-use crate::kernels::{RmsPropCoefficients, rms_prop};
+use crate::kernels::{RmsPropCoefficients, Simd, rms_prop};
 
 /// RMSprop, ε outside the root, without momentum and not centred: PyTorch's definition and default settings.
 ///
@@ -70,7 +70,13 @@ pub struct RmsPropRule(RmsPropCoefficients);
 
 impl Rule for RmsPropRule {
     #[inline(always)]
-    fn update(&self, params: &mut [f32], gradient: &[f32], [square, _]: [&mut [f32]; 2]) {
-        rms_prop(params, gradient, square, &self.0);
+    fn update<S: Simd>(
+        &self,
+        simd: S,
+        params: &mut [f32],
+        gradient: &[f32],
+        [square, _]: [&mut [f32]; 2],
+    ) {
+        rms_prop::update(simd, params, gradient, square, &self.0);
     }
 }

@@ -3,28 +3,45 @@
 use core::ops::Range;
 
 use crate::kernels::gradient_sink::take_row_by_row;
-use crate::kernels::{GradientSink, Nonzeros};
+use crate::kernels::{GradientSink, Nonzeros, Simd};
 
 /// What one step does to a piece of the parameters, given its gradient.
 ///
 /// Element by element, so that the pieces may be of any size, come in any order and on any thread.
 pub trait Rule: Copy + Send {
-    /// Updates parameters and their state. State that the optimizer does not have is empty.
-    fn update(&self, params: &mut [f32], gradient: &[f32], state: [&mut [f32]; 2]);
+    /// Updates parameters and their state, with these vectors if it likes. State that the optimizer does not have is empty.
+    fn update<S: Simd>(
+        &self,
+        simd: S,
+        params: &mut [f32],
+        gradient: &[f32],
+        state: [&mut [f32]; 2],
+    );
 
     /// Updates parameters that are a bias, or the gain or shift of a normalisation.
-    #[inline]
-    fn update_bias(&self, params: &mut [f32], gradient: &[f32], state: [&mut [f32]; 2]) {
-        self.update(params, gradient, state);
+    #[inline(always)]
+    fn update_bias<S: Simd>(
+        &self,
+        simd: S,
+        params: &mut [f32],
+        gradient: &[f32],
+        state: [&mut [f32]; 2],
+    ) {
+        self.update(simd, params, gradient, state);
     }
 
     /// Updates parameters whose gradient is `+0.0`.
-    #[inline]
-    fn update_zeros(&self, params: &mut [f32], state: [&mut [f32]; 2]) {
-        for_pieces(params, state, |_, params, state| {
-            let zeros = [0.0; PIECE];
-            self.update(params, zeros.get(..params.len()).unwrap_or_default(), state);
-        });
+    #[inline(always)]
+    fn update_zeros<S: Simd>(&self, simd: S, params: &mut [f32], state: [&mut [f32]; 2]) {
+        for_pieces(
+            params,
+            state,
+            #[inline(always)]
+            |_, params, state| {
+                let zeros = [0.0; PIECE];
+                self.update(simd, params, zeros.get(..params.len()).unwrap_or_default(), state);
+            },
+        );
     }
 
     /// Updates the rows on the list, each by `x·d_y`, if a gradient of zero changes nothing and the rule knows a faster
@@ -39,7 +56,7 @@ pub trait Rule: Copy + Send {
 pub(super) const PIECE: usize = 64;
 
 /// Cuts parameters and state into pieces of at most [`PIECE`], each with its first index.
-#[inline]
+#[inline(always)]
 pub(super) fn for_pieces(
     params: &mut [f32],
     [a, b]: [&mut [f32]; 2],
@@ -81,27 +98,27 @@ impl<R: Rule> GradientSink for Step<'_, R> {
         self.params
     }
 
-    #[inline]
-    fn take(&mut self, at: usize, gradient: &[f32]) {
+    #[inline(always)]
+    fn take<S: Simd>(&mut self, simd: S, at: usize, gradient: &[f32]) {
         let rule = self.rule;
         if let Some((params, state)) = self.piece(at, gradient.len()) {
-            rule.update(params, gradient, state);
+            rule.update(simd, params, gradient, state);
         }
     }
 
-    #[inline]
-    fn take_bias(&mut self, at: usize, gradient: &[f32]) {
+    #[inline(always)]
+    fn take_bias<S: Simd>(&mut self, simd: S, at: usize, gradient: &[f32]) {
         let rule = self.rule;
         if let Some((params, state)) = self.piece(at, gradient.len()) {
-            rule.update_bias(params, gradient, state);
+            rule.update_bias(simd, params, gradient, state);
         }
     }
 
-    #[inline]
-    fn take_zeros(&mut self, at: usize, len: usize) {
+    #[inline(always)]
+    fn take_zeros<S: Simd>(&mut self, simd: S, at: usize, len: usize) {
         let rule = self.rule;
         if let Some((params, state)) = self.piece(at, len) {
-            rule.update_zeros(params, state);
+            rule.update_zeros(simd, params, state);
         }
     }
 

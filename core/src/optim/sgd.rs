@@ -2,7 +2,7 @@
 
 use super::{Optimizer, Rule, Settings, check_positive, learning_rate_field};
 use crate::Error;
-use crate::kernels::{Nonzeros, sgd};
+use crate::kernels::{Nonzeros, Simd, sgd};
 
 /// Plain gradient descent, `w = w - rate·∂loss/∂w`. Needs no state.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,13 +55,19 @@ pub struct SgdRule {
 
 impl Rule for SgdRule {
     #[inline(always)]
-    fn update(&self, params: &mut [f32], gradient: &[f32], _state: [&mut [f32]; 2]) {
-        sgd::update(params, gradient, self.rate);
+    fn update<S: Simd>(
+        &self,
+        simd: S,
+        params: &mut [f32],
+        gradient: &[f32],
+        _state: [&mut [f32]; 2],
+    ) {
+        sgd::update(simd, params, gradient, self.rate);
     }
 
     /// `w - rate·0` is `w`, bit for bit.
-    #[inline]
-    fn update_zeros(&self, _params: &mut [f32], _state: [&mut [f32]; 2]) {}
+    #[inline(always)]
+    fn update_zeros<S: Simd>(&self, _: S, _params: &mut [f32], _state: [&mut [f32]; 2]) {}
 
     #[inline]
     fn update_rows(&self, params: &mut [f32], rows: &mut Nonzeros, d_y: &[f32]) -> bool {

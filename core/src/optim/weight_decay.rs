@@ -3,7 +3,7 @@
 use super::rule::{PIECE, for_pieces};
 use super::{Adam, Optimizer, Rule, Settings, check_not_negative};
 use crate::Error;
-use crate::kernels::{add_scaled, scale};
+use crate::kernels::{Simd, add_scaled_by, scale_by};
 
 /// An optimizer whose steps also draw the parameters towards zero.
 ///
@@ -111,31 +111,48 @@ pub struct WeightDecayRule<R> {
 }
 
 impl<R: Rule> Rule for WeightDecayRule<R> {
-    #[inline]
-    fn update(&self, params: &mut [f32], gradient: &[f32], state: [&mut [f32]; 2]) {
+    #[inline(always)]
+    fn update<S: Simd>(
+        &self,
+        simd: S,
+        params: &mut [f32],
+        gradient: &[f32],
+        state: [&mut [f32]; 2],
+    ) {
         if self.added != 0.0 {
-            return for_pieces(params, state, |at, params, state| {
-                let mut sum = [0.0; PIECE];
-                let piece = gradient.get(at..at + params.len()).unwrap_or_default();
-                if let Some(sum) = sum.get_mut(..piece.len()) {
-                    sum.copy_from_slice(piece);
-                    add_scaled(sum, params, self.added);
-                    self.rule.update(params, sum, state);
-                }
-            });
+            return for_pieces(
+                params,
+                state,
+                #[inline(always)]
+                |at, params, state| {
+                    let mut sum = [0.0; PIECE];
+                    let piece = gradient.get(at..at + params.len()).unwrap_or_default();
+                    if let Some(sum) = sum.get_mut(..piece.len()) {
+                        sum.copy_from_slice(piece);
+                        add_scaled_by(simd, sum, params, self.added);
+                        self.rule.update(simd, params, sum, state);
+                    }
+                },
+            );
         }
         if self.kept != 1.0 {
-            scale(params, self.kept);
+            scale_by(simd, params, self.kept);
         }
-        self.rule.update(params, gradient, state);
+        self.rule.update(simd, params, gradient, state);
     }
 
-    #[inline]
-    fn update_bias(&self, params: &mut [f32], gradient: &[f32], state: [&mut [f32]; 2]) {
+    #[inline(always)]
+    fn update_bias<S: Simd>(
+        &self,
+        simd: S,
+        params: &mut [f32],
+        gradient: &[f32],
+        state: [&mut [f32]; 2],
+    ) {
         if self.biases {
-            self.update(params, gradient, state);
+            self.update(simd, params, gradient, state);
         } else {
-            self.rule.update_bias(params, gradient, state);
+            self.rule.update_bias(simd, params, gradient, state);
         }
     }
 }

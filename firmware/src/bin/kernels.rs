@@ -4,7 +4,7 @@
 
 use cortex_m_rt::entry;
 use picomlp::kernels::{
-    AdamCoefficients, Batch, Element, GradientSink, InputMap, Serial, adam, adam_scalar,
+    AdamCoefficients, Batch, Element, GradientSink, InputMap, Serial, Simd, adam, adam_scalar,
     dense_forward, dense_forward_scalar, dense_input_gradient, dense_input_gradient_scalar,
     dense_update, dense_update_scalar, exp, exp_scalar, relu, relu_gradient, relu_gradient_scalar,
     relu_scalar, sgd, sgd_scalar, update_work,
@@ -74,11 +74,11 @@ impl GradientSink for Keep<'_> {
         self.0
     }
 
-    fn take(&mut self, at: usize, gradient: &[f32]) {
+    fn take<S: Simd>(&mut self, _: S, at: usize, gradient: &[f32]) {
         self.0[at..at + gradient.len()].copy_from_slice(gradient);
     }
 
-    fn take_zeros(&mut self, at: usize, len: usize) {
+    fn take_zeros<S: Simd>(&mut self, _: S, at: usize, len: usize) {
         self.0[at..at + len].fill(0.0);
     }
 

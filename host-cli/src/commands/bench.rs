@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use picomlp::blob::Contents;
 use picomlp::fingerprint::fingerprint;
+use picomlp::kernels::vectors;
 use picomlp::{Adam, Init, Layer, Model, Network, Optimizer, Sequential, Sgd, Trainer, argmax};
 use serde_json::json;
 
@@ -106,6 +107,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         "event": "bench",
         "cpu": cpu_model(),
         "target_features": target_features(),
+        "vectors": vectors(),
         "wider_vectors_unused": has_wider_vectors(),
         "lanes": peak.lanes,
         "fma_gflops": peak.fma,
@@ -339,7 +341,7 @@ fn write_result(
         )?,
         None => writeln!(
             out,
-            "peak           {:.1} GFLOP/s of one core, multiply and add; this build has none fused",
+            "peak           {:.1} GFLOP/s of one core, multiply and add; it has none fused",
             peak.mul_add
         )?,
     }
@@ -347,7 +349,7 @@ fn write_result(
         out,
         "               zeros count as if they were multiplied: skipped, they may lead past the peak"
     )?;
-    writeln!(out, "build          {}", target_features().join(" "))?;
+    writeln!(out, "vectors        {}; the build has {}", vectors(), target_features().join(" "))?;
     if has_wider_vectors() {
         writeln!(
             out,

@@ -15,7 +15,7 @@ fn bench_prints_every_figure() {
         ("one image", &["µs (p50)", "µs (p99)", "20,000 calls", "batch 1"]),
         ("60 images", &["at batch 256"]),
         ("peak", &["GFLOP/s of one core", "multiply and add"]),
-        ("build", &[]),
+        ("vectors", &["; the build has"]),
         ("test accuracy", &["%"]),
         ("fingerprint", &[]),
     ] {
@@ -70,6 +70,7 @@ fn bench_json_is_one_object_with_finite_numbers() {
     assert!(result["fma_gflops"].is_null() || result["fma_gflops"].as_f64() > Some(0.0));
     assert!(result["wider_vectors_unused"].is_boolean(), "{result}");
     assert!(result["target_features"].is_array() && result["cpu"].is_string(), "{result}");
+    assert_eq!(result["vectors"], picomlp::kernels::vectors(), "{result}");
     assert_eq!(result["epoch_seconds"].as_array().unwrap().len(), 2, "{result}");
     assert!((0.0..=1.0).contains(&result["test_accuracy"].as_f64().unwrap()), "{result}");
     assert_eq!(place.json(line)[0]["fingerprint"], result["fingerprint"], "two runs differ");

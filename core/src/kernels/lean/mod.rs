@@ -20,7 +20,7 @@ pub use nonzeros::Nonzeros;
 pub(super) use nonzeros::fill;
 use nonzeros::for_each_list;
 
-use super::{Batch, Element, GradientSink};
+use super::{Baseline, Batch, Element, GradientSink};
 
 /// Whether the kernels of this folder are the ones to use.
 pub(super) const LEAN: bool = cfg!(any(target_arch = "arm", target_arch = "riscv32"));
@@ -96,7 +96,7 @@ pub(super) fn update<T: Element>(
         shifted.iter_mut().zip(d_y).for_each(|(sum, d)| *sum += d);
         rest = after;
     }
-    sink.take_bias(at + weights, shifted);
+    sink.take_bias(Baseline, at + weights, shifted);
     if x.len() == 1 && map.shift == 0.0 && sink.summed(at, weights).is_none() {
         for_each_list(x.sample(0), map.scale, |list, inputs| {
             sink.take_rows(at, list, inputs, d_y);
@@ -112,7 +112,7 @@ pub(super) fn update<T: Element>(
             sample.get(i..).and_then(<[T]>::first_chunk::<4>).is_some_and(T::all_zero)
         };
         if shifted.is_none() && x.iter().all(four) {
-            sink.take_zeros(at + i * outputs, 4 * outputs);
+            sink.take_zeros(Baseline, at + i * outputs, 4 * outputs);
             i += 4;
         } else {
             sum_row(x, d_y, outputs, i, shifted, at + i * outputs, sink);
@@ -142,7 +142,7 @@ fn sum_row<T: Element>(
         }
         let mut listed = list_samples(x, i, 0, &mut list);
         if listed == x.len() && list.is_empty() && shifted.is_none() {
-            return sink.take_zeros(at, outputs);
+            return sink.take_zeros(Baseline, at, outputs);
         }
         rows::add_rows(&mut list, d_y, outputs, column, gradient);
         while listed < x.len() {
@@ -153,7 +153,7 @@ fn sum_row<T: Element>(
             let shifted = shifted.get(column..).unwrap_or_default();
             gradient.iter_mut().zip(shifted).for_each(|(g, s)| *g += s);
         }
-        sink.take(at + column, gradient);
+        sink.take(Baseline, at + column, gradient);
         column += gradient.len();
     }
 }

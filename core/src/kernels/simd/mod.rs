@@ -1,0 +1,179 @@
+//! Which vectors a kernel is compiled for, and who decides.
+//!
+//! `wide` knows the vectors that the build's flags name: SSE2 on x86-64 without any, with half the speed of AVX2. So
+//! the kernels in which the time goes are written for any [`Simd`], and compiled twice on x86-64: for the build's own
+//! vectors ([`Baseline`]) and for AVX2, which [`dispatch`] looks for when it runs (feature `std`: the core alone
+//! cannot ask). Lanes hold sums of their own, so the bits are the same.
+//!
+//! What lies between [`dispatch`] and the lanes must be inlined, or it would be compiled without the instructions;
+//! hence so many `inline(always)`. [`Vectors::outlined`] is where functions begin anew, so that code does not grow with each
+//! level.
+
+mod baseline;
+#[cfg(all(feature = "std", target_arch = "x86_64", not(target_feature = "avx2")))]
+mod found;
+
+use core::ops::{Add, Div, Mul, Sub};
+
+pub use baseline::Baseline;
+
+use super::columns::Columns;
+
+/// `f32`s in the vectors that whole slices are worked on with.
+pub(super) const LANES: usize = 16;
+
+/// The vectors of one instruction set, and proof that the processor has it: [`Baseline`], or others that were found at
+/// run time.
+///
+/// Sealed. A [`GradientSink`](super::GradientSink) is handed one with each piece of a gradient, so that it can use the
+/// vectors that the kernel uses; it may also leave it alone.
+pub trait Simd: Vectors {}
+
+/// What kernels know of a [`Simd`].
+pub trait Vectors: Copy + Send + Sync + 'static {
+    /// Eight `f32`s.
+    type F32x8: Lanes<Self, 8>;
+    /// Sixteen `f32`s.
+    type F32x16: Lanes<Self, 16>;
+    /// Neighbouring outputs whose sums fit the registers beside the factors.
+    type Widest: Columns<Self>;
+    /// The same, where four samples or inputs are summed side by side.
+    type WidestOfFour: Columns<Self>;
+    /// The instruction set, as Rust's `target_feature` names it.
+    const NAME: &'static str;
+
+    /// Calls `f`, which must be `inline(always)`, in a function of its own that is compiled for these vectors.
+    fn outlined<R>(self, f: impl FnOnce() -> R) -> R;
+}
+
+/// `N` values that are worked on as one.
+pub trait Lanes<S, const N: usize>:
+    Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
+{
+    /// The same value in each lane.
+    fn splat(simd: S, value: f32) -> Self;
+
+    /// These values.
+    fn new(simd: S, values: &[f32; N]) -> Self;
+
+    /// The values of the lanes.
+    fn to_array(self) -> [f32; N];
+
+    /// The root of each lane, correctly rounded.
+    fn sqrt(self) -> Self;
+
+    /// The magnitude of each lane.
+    fn abs(self) -> Self;
+
+    /// `+0.0` in those lanes in which `size` is less than `least`.
+    fn zero_if_less(self, size: Self, least: Self) -> Self;
+}
+
+/// What is done with whatever vectors there are.
+pub(crate) trait Work {
+    /// What it gives.
+    type Output;
+
+    /// Does it. Must be `inline(always)`.
+    fn run<S: Simd>(self, simd: S) -> Self::Output;
+}
+
+/// Does `work` with the best vectors that this processor has.
+#[inline]
+pub(crate) fn dispatch<W: Work>(work: W) -> W::Output {
+    #[cfg(all(feature = "std", target_arch = "x86_64", not(target_feature = "avx2")))]
+    if let Some(avx2) = found::Avx2::find() {
+        return avx2.outlined(
+            #[inline(always)]
+            || work.run(avx2),
+        );
+    }
+    work.run(Baseline)
+}
+
+/// Calls a function of a [`Simd`] and these arguments with the best vectors that this processor has.
+macro_rules! with_best_vectors {
+    (@output) => { () };
+    (@output $output:ty) => { $output };
+    ($function:ident($($argument:ident: $type:ty),+) $(-> $output:ty)?) => {{
+        struct Call<A>(A);
+        impl $crate::kernels::simd::Work for Call<($($type,)+)> {
+            type Output = with_best_vectors!(@output $($output)?);
+
+            #[inline(always)]
+            fn run<S: $crate::kernels::simd::Simd>(self, simd: S) -> Self::Output {
+                let Self(($($argument,)+)) = self;
+                $function(simd, $($argument),+)
+            }
+        }
+        $crate::kernels::simd::dispatch(Call(($($argument,)+)))
+    }};
+}
+pub(crate) use with_best_vectors;
+
+/// The instruction set whose vectors the kernels use on this machine, as Rust's `target_feature` names it; `none` where
+/// there are no vectors.
+#[must_use]
+pub fn vectors() -> &'static str {
+    struct Name;
+    impl Work for Name {
+        type Output = &'static str;
+
+        #[inline(always)]
+        fn run<S: Simd>(self, _: S) -> &'static str {
+            S::NAME
+        }
+    }
+    dispatch(Name)
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    //! Which vectors a test runs with.
+
+    use core::cell::Cell;
+
+    use super::vectors;
+
+    std::thread_local! {
+        /// Whether vectors are looked for.
+        static LOOKS: Cell<bool> = const { Cell::new(true) };
+    }
+
+    #[cfg(all(feature = "std", target_arch = "x86_64", not(target_feature = "avx2")))]
+    pub(super) fn looks() -> bool {
+        LOOKS.get()
+    }
+
+    /// Runs `test` with the build's own vectors, and with those that are found, if they are others.
+    pub(crate) fn with_all_vectors(test: impl Fn()) {
+        LOOKS.set(false);
+        let own = vectors();
+        test();
+        LOOKS.set(true);
+        if vectors() != own {
+            test();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vectors_are_those_of_the_processor_where_it_may_be_asked() {
+        #[cfg(all(feature = "std", target_arch = "x86_64"))]
+        let best = if cfg!(target_feature = "avx512f") {
+            "avx512f"
+        } else if std::is_x86_feature_detected!("avx2") {
+            "avx2"
+        } else {
+            Baseline::NAME
+        };
+        #[cfg(not(all(feature = "std", target_arch = "x86_64")))]
+        let best = Baseline::NAME;
+        assert_eq!(vectors(), best);
+        testing::with_all_vectors(|| std::println!("the kernels are tested with {}", vectors()));
+    }
+}
