@@ -1,7 +1,7 @@
 //! Who may import whom, read off the sources.
 //!
 //! `fixtures` knows nothing of ours; inside the core, `kernels` know slices, `layers` and `optim` know kernels,
-//! and so on up. `wide` stays under `kernels/`, `libm` in `math.rs`, and nothing that fuses or reorders a sum
+//! and so on up. `wide` stays under `kernels/`, `fearless_simd` in one file there, `libm` in `math.rs`, and nothing that fuses or reorders a sum
 //! appears at all. Comments, strings and `#[cfg(test)]` items are blanked before anything is searched.
 
 use core::fmt;
@@ -321,9 +321,10 @@ fn modules_of_the_core_import_only_what_is_below_them() {
 }
 
 #[test]
-fn wide_is_named_under_kernels_alone_and_libm_in_math_alone() {
+fn each_library_of_arithmetic_is_named_in_one_place_of_the_core() {
     let core = sources("core/src");
     none(misplaced(&core, "wide", |path| path.starts_with("core/src/kernels/")));
+    none(misplaced(&core, "fearless_simd", |path| path == "core/src/kernels/simd/found.rs"));
     none(misplaced(&core, "libm", |path| path == "core/src/math.rs"));
 }
 
@@ -371,11 +372,15 @@ fn manifest_table(path: &str, table: &str) -> Vec<(usize, String)> {
     entries.map(|(i, line)| (i + 1, name(line))).collect()
 }
 
+/// What the core depends on to look for vectors when it runs.
+const X86_64: &str = "target.'cfg(target_arch = \"x86_64\")'.dependencies";
+
 #[test]
 fn manifests_name_no_dependency_that_the_layout_does_not() {
     let no_std = ["wide", "bytemuck", "libm", "heapless", "rand_xoshiro", "crc"];
-    let rules: [(&str, &str, &[&str]); 4] = [
+    let rules: [(&str, &str, &[&str]); 5] = [
         ("core/Cargo.toml", "dependencies", &no_std),
+        ("core/Cargo.toml", X86_64, &["fearless_simd"]),
         ("core/Cargo.toml", "dev-dependencies", &["picomlp-fixtures"]),
         ("fixtures/Cargo.toml", "dependencies", &["libm", "rand_xoshiro"]),
         ("tests/Cargo.toml", "dependencies", &["picomlp", "picomlp-fixtures"]),

@@ -35,6 +35,8 @@ struct Target {
 enum Place {
     /// `tests/src/bin/golden.rs` on this machine, compiled with these flags.
     Here(&'static str),
+    /// The same, compiled without flags, looking for vectors when it runs.
+    Found,
     /// The same program under `qemu-aarch64`.
     Aarch64,
     /// `tests/targets/wasm` in Node, compiled with these flags.
@@ -54,18 +56,31 @@ enum Instructions {
 use Instructions::{Native, These};
 
 const TARGETS: &[Target] = &[
-    Target { name: "x86-64", place: Place::Here(""), instructions: These("x86_64 sse2") },
+    Target {
+        name: "x86-64",
+        place: Place::Here(""),
+        instructions: These("x86_64 sse2, kernels sse2"),
+    },
+    Target {
+        name: "x86-64-found",
+        place: Place::Found,
+        instructions: These("x86_64 sse2, kernels avx2"),
+    },
     Target {
         name: "x86-64-avx2-fma",
         place: Place::Here("-C target-feature=+avx2,+fma"),
-        instructions: These("x86_64 sse2 avx avx2 fma"),
+        instructions: These("x86_64 sse2 avx avx2 fma, kernels avx2"),
     },
     Target {
         name: "x86-64-native",
         place: Place::Here("-C target-cpu=native"),
         instructions: Native,
     },
-    Target { name: "aarch64", place: Place::Aarch64, instructions: These("aarch64 neon") },
+    Target {
+        name: "aarch64",
+        place: Place::Aarch64,
+        instructions: These("aarch64 neon, kernels neon"),
+    },
     Target { name: "wasm32", place: Place::Wasm(""), instructions: These("wasm32") },
     Target {
         name: "wasm32-simd128",
@@ -217,18 +232,26 @@ impl Run {
 fn run_on(target: &Target) -> Result<Run> {
     let wanted = match target.instructions {
         These(instructions) => instructions.to_owned(),
-        Native => processor(),
+        Native => format!("{}, kernels {}", processor(), widest()),
     };
     let printed = match &target.place {
         Place::Here(rustflags) => {
             let there = processor();
-            let mut needed = wanted.split(' ');
+            let features = wanted.split(',').next().unwrap_or_default();
+            let mut needed = features.split(' ');
             let missing = needed.find(|name| !there.split(' ').any(|there| there == *name));
             if let Some(missing) = missing {
                 bail!("this machine's processor has no {missing}, only {there}");
             }
             let program = build(cargo(HOSTED, rustflags), "", "golden")?;
             read_within(Command::new(program), TIMEOUT)?
+        }
+        Place::Found => {
+            let mut cargo = cargo(HOSTED, "");
+            cargo.args(["--features", "std"]);
+            let folder = root().join("target/golden").join(target.name);
+            cargo.env("CARGO_TARGET_DIR", folder);
+            read_within(Command::new(build(cargo, "", "golden")?), TIMEOUT)?
         }
         Place::Aarch64 => {
             QEMU_AARCH64.need()?;
@@ -282,6 +305,13 @@ fn processor() -> String {
     let mut names = vec![std::env::consts::ARCH];
     names.extend(features.iter().filter(|(_, there)| *there).map(|(name, _)| name));
     names.join(" ")
+}
+
+/// The vectors that kernels use in a build for this machine's processor.
+fn widest() -> &'static str {
+    let processor = processor();
+    let has = |feature: &&&str| processor.split(' ').any(|there| there == **feature);
+    ["avx512f", "avx2", "avx", "sse2", "neon"].iter().find(has).copied().unwrap_or("none")
 }
 
 /// Builds; returns the path of the `file` that comes of it.

@@ -1,8 +1,10 @@
 //! The golden run where there is an operating system; `cargo xtask golden` builds and runs it.
 
+use picomlp::kernels::vectors;
 use picomlp_tests::golden_run;
 
-/// The vector instructions that this program was compiled to use, `wide` in it included.
+/// The vector instructions that this program was compiled to use, and those that its kernels use: more, where they look
+/// for them.
 fn instruction_set() -> String {
     let features = [
         ("sse2", cfg!(target_feature = "sse2")),
@@ -14,7 +16,7 @@ fn instruction_set() -> String {
     ];
     let mut names = vec![std::env::consts::ARCH];
     names.extend(features.iter().filter(|(_, there)| *there).map(|(name, _)| name));
-    names.join(" ")
+    format!("{}, kernels {}", names.join(" "), vectors())
 }
 
 fn main() -> Result<(), picomlp::Error> {
