@@ -40,6 +40,10 @@ enum Data {
 /// What was published: an accuracy, in hundredths of a per cent, or a loss in ten-thousandths.
 enum Published {
     Test(u32),
+    /// The same as the mean over four quarters of the data, each of which is the test set of a run that is trained on the
+    /// other three: one quarter of the small digits has 449 pictures, and its accuracy a standard deviation of 1.2 points
+    /// over seeds.
+    Quarters(u32),
     /// Of the epoch that is kept.
     Validation(u32),
     /// On all training samples at the end.
@@ -60,14 +64,14 @@ struct Row {
     quick: bool,
 }
 
-use Published::{Test, Training, TrainingLoss, Validation};
+use Published::{Quarters, Test, Training, TrainingLoss, Validation};
 
 const ROWS: [Row; 7] = [
     Row {
         recipe: "digits8x8",
         flags: &[],
         data: Data::Digits,
-        published: &[Test(9530)],
+        published: &[Quarters(9530)],
         fits: true,
         quick: true,
     },
@@ -75,7 +79,7 @@ const ROWS: [Row; 7] = [
         recipe: "digits8x8",
         flags: &["--hidden", "32", "--loss", "cross-entropy", "--inputs", "raw"],
         data: Data::Digits,
-        published: &[Test(9380)],
+        published: &[Quarters(9380)],
         fits: true,
         quick: true,
     },
@@ -154,24 +158,25 @@ fn try_all(rustflags: &str, rows: &[&Row], seeds: u32) -> Result<()> {
 
 fn try_one(program: &Path, folder: &Path, row: &Row, seeds: u32) -> Result<()> {
     let data = row.data.path()?;
-    // Its test set has 449 pictures, each a quarter of a per cent: three seeds say little, and one takes half a second.
-    let seeds = if row.data == Data::Digits { seeds.max(25) } else { seeds };
     let model = folder.join("model.pmlp");
     let mut reached = vec![Vec::new(); row.published.len()];
     for seed in (1..=seeds).rev() {
         let run = train(program, row, &data, seed, 2, &model)?;
         for (published, reached) in row.published.iter().zip(&mut reached) {
-            reached.push(published.of(program, &run, &model, &data)?);
+            reached.push(published.of(program, row, &run, &model, &data)?);
         }
         let (seconds, epochs) = (run.seconds, run.epochs);
         println!(
-            "seed {seed}: {}, {seconds:.1} s in training passes, {:.4} s an epoch, two threads",
+            "seed {seed}: {}; this run: test accuracy {}, {seconds:.1} s in training passes, {:.4} s an epoch, two threads",
             row.published
                 .iter()
                 .zip(&reached)
                 .filter_map(|(published, reached)| Some(published.shown(*reached.last()?)))
                 .collect::<Vec<_>>()
                 .join(", "),
+            run.done["test_accuracy"]
+                .as_f64()
+                .map_or("none".to_owned(), |share| format!("{:.2} %", 1e2 * share)),
             seconds / epochs
         );
         // The last one, seed 1, is compared.
@@ -200,6 +205,7 @@ fn try_one(program: &Path, folder: &Path, row: &Row, seeds: u32) -> Result<()> {
 
 /// A run of `train`.
 struct Run {
+    seed: u32,
     epochs_of: Vec<Value>,
     done: Value,
     seconds: f64,
@@ -215,10 +221,8 @@ fn train(
     threads: u32,
     model: &Path,
 ) -> Result<Run> {
-    let mut train = Command::new(program);
-    train.args(["train", "--json", "--recipe", row.recipe]).args(row.flags);
-    train.arg("--data").arg(data).arg("--out").arg(model);
-    train.args(["--seed", &seed.to_string(), "--threads", &threads.to_string()]);
+    let mut train = command(program, row, data, seed, threads);
+    train.arg("--out").arg(model);
     let printed = read(train)?;
     let lines: Result<Vec<Value>, _> = printed.lines().map(serde_json::from_str).collect();
     let mut lines = lines.context("not lines of JSON")?;
@@ -227,12 +231,20 @@ fn train(
     let epochs = lines.last().context("no epoch")?;
     let epochs = number(epochs, "epoch")?;
     let fingerprint = done["fingerprint"].as_str().context("no fingerprint")?.to_owned();
-    Ok(Run { epochs_of: lines, done, seconds, epochs, fingerprint })
+    Ok(Run { seed, epochs_of: lines, done, seconds, epochs, fingerprint })
+}
+
+fn command(program: &Path, row: &Row, data: &Path, seed: u32, threads: u32) -> Command {
+    let mut train = Command::new(program);
+    train.args(["train", "--json", "--recipe", row.recipe]).args(row.flags);
+    train.arg("--data").arg(data);
+    train.args(["--seed", &seed.to_string(), "--threads", &threads.to_string()]);
+    train
 }
 
 impl Published {
     /// What a run has reached, in the same unit.
-    fn of(&self, program: &Path, run: &Run, model: &Path, data: &Path) -> Result<f64> {
+    fn of(&self, program: &Path, row: &Row, run: &Run, model: &Path, data: &Path) -> Result<f64> {
         let on_training = || -> Result<Value> {
             let mut eval = Command::new(program);
             eval.arg("eval").arg(model).arg("--data").arg(data).arg("--json");
@@ -240,6 +252,13 @@ impl Published {
         };
         Ok(match self {
             Test(_) => 1e4 * number(&run.done, "test_accuracy")?,
+            Quarters(_) => {
+                let mut train = command(program, row, data, run.seed, 2);
+                train.args(["--folds", "4", "--test-split", "0"]);
+                let printed = read(train)?;
+                let done = printed.lines().last().context("no output")?;
+                1e4 * number(&serde_json::from_str(done)?, "test_accuracy_mean")?
+            }
             Validation(_) => {
                 let kept = &run.done["kept_epoch"];
                 let line = run.epochs_of.iter().find(|line| line["epoch"] == *kept);
@@ -253,6 +272,7 @@ impl Published {
     fn shown(&self, value: f64) -> String {
         match self {
             Test(_) => format!("test accuracy {:.2} %", value / 1e2),
+            Quarters(_) => format!("mean test accuracy {:.2} %", value / 1e2),
             Validation(_) => format!("validation accuracy {:.2} %", value / 1e2),
             Training(_) => format!("training accuracy {:.2} %", value / 1e2),
             TrainingLoss(_) => format!("training loss {:.4}", value / 1e4),
@@ -264,6 +284,7 @@ impl Published {
         reached.sort_by(f64::total_cmp);
         let median = reached[reached.len() / 2];
         let (Test(published)
+        | Quarters(published)
         | Validation(published)
         | Training(published)
         | TrainingLoss(published)) = self;
