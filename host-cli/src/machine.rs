@@ -5,7 +5,6 @@ use std::fs;
 
 use fearless_simd::prelude::*;
 use fearless_simd::{Level, Simd, dispatch};
-use picomlp::kernels::vectors;
 
 use crate::timing::best_of;
 
@@ -110,7 +109,7 @@ pub fn has_wider_vectors() -> bool {
         } else {
             return false;
         };
-        vectors() != widest
+        picomlp::kernels::vectors() != widest
     }
     #[cfg(not(target_arch = "x86_64"))]
     false
