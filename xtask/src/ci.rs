@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::run::{cargo, root, show};
 use crate::tools::need_target;
-use crate::{firmware, golden, mnist, recipes, report};
+use crate::{firmware, golden, inlined, mnist, recipes, report};
 
 /// What `cargo xtask ci` may be asked.
 #[derive(Debug, clap::Args)]
@@ -46,6 +46,7 @@ const CHECKS: &[Check] = &[
     },
     Check { name: "test-native", run: || show(cargo(&numeric(&[]), "-C target-cpu=native")) },
     Check { name: "golden", run: || golden::run(&golden::Args::default()) },
+    Check { name: "inlined", run: inlined::check },
     Check { name: "first-run", run: mnist::first_run },
     Check { name: "same-bits", run: mnist::same_bits },
     Check { name: "report", run: report::check },
@@ -56,7 +57,10 @@ const CHECKS: &[Check] = &[
 
 /// What `--thorough` adds: `golden` has compared the bits of these builds, these test each kernel in them.
 const THOROUGH: &[Check] = &[
-    Check { name: "test-release", run: || show(cargo(&numeric(&["--release"]), "")) },
+    Check {
+        name: "test-release",
+        run: || show(cargo(&numeric(&["--release", "--features", "std"]), "")),
+    },
     Check {
         name: "test-avx2-fma",
         run: || show(cargo(&numeric(&[]), "-C target-feature=+avx2,+fma")),

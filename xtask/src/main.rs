@@ -9,6 +9,7 @@ mod code;
 mod device;
 mod firmware;
 mod golden;
+mod inlined;
 mod inputs;
 mod mnist;
 mod on_the_host;

@@ -71,30 +71,45 @@ pub(crate) fn update<S: Simd>(
     let (g_chunks, g_tail) = gradient.as_chunks::<16>();
     let (m_chunks, m_tail) = m.as_chunks_mut::<16>();
     let (v_chunks, v_tail) = v.as_chunks_mut::<16>();
-    let load = |chunk: &_| S::F32x16::new(simd, chunk);
     for (((w, g), m), v) in w_chunks.iter_mut().zip(g_chunks).zip(m_chunks).zip(v_chunks) {
-        let step = step(simd, [load(w), load(g), load(m), load(v)], c);
-        [*w, *m, *v] = step.map(S::F32x16::to_array);
+        let now = [
+            S::F32x16::new(simd, w),
+            S::F32x16::new(simd, g),
+            S::F32x16::new(simd, m),
+            S::F32x16::new(simd, v),
+        ];
+        let [w_next, m_next, v_next] = step(simd, now, c);
+        (*w, *m, *v) = (w_next.to_array(), m_next.to_array(), v_next.to_array());
     }
     if !w_tail.is_empty() {
-        let tails = [&*w_tail, g_tail, &*m_tail, &*v_tail].map(|tail| padded(simd, tail));
-        let [w, m, v] = step(simd, tails, c).map(S::F32x16::to_array);
-        put(w_tail, w);
-        put(m_tail, m);
-        put(v_tail, v);
+        let tails = [
+            padded(simd, w_tail),
+            padded(simd, g_tail),
+            padded(simd, m_tail),
+            padded(simd, v_tail),
+        ];
+        let [w, m, v] = step(simd, tails, c);
+        put(w_tail, w.to_array());
+        put(m_tail, m.to_array());
+        put(v_tail, v.to_array());
     }
 }
 
 #[inline(always)]
 fn step<S: Simd>(simd: S, [w, g, m, v]: [S::F32x16; 4], c: &AdamCoefficients) -> [S::F32x16; 3] {
-    let splat = |value| S::F32x16::splat(simd, value);
-    let smallest = splat(SMALLEST_MOMENT);
-    let m = splat(c.beta1) * m + splat(c.beta1_rest) * g;
-    let v = splat(c.beta2) * v + splat(c.beta2_rest) * g * g;
+    let beta1 = S::F32x16::splat(simd, c.beta1);
+    let beta1_rest = S::F32x16::splat(simd, c.beta1_rest);
+    let beta2 = S::F32x16::splat(simd, c.beta2);
+    let beta2_rest = S::F32x16::splat(simd, c.beta2_rest);
+    let root_correction = S::F32x16::splat(simd, c.root_correction);
+    let epsilon = S::F32x16::splat(simd, c.epsilon);
+    let rate = S::F32x16::splat(simd, c.step);
+    let smallest = S::F32x16::splat(simd, SMALLEST_MOMENT);
+    let m = beta1 * m + beta1_rest * g;
+    let v = beta2 * v + beta2_rest * g * g;
     let m = m.zero_if_less(m.abs(), smallest);
     let v = v.zero_if_less(v, smallest);
-    let root = v.sqrt() * splat(c.root_correction) + splat(c.epsilon);
-    [w - splat(c.step) * (m / root), m, v]
+    [w - rate * (m / (v.sqrt() * root_correction + epsilon)), m, v]
 }
 
 /// What [`adam`] must give, one value at a time.

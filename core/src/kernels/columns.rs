@@ -32,8 +32,8 @@ pub trait Columns<S>: Copy {
 
 /// Does something to each block of columns of a row.
 pub(crate) trait ForEachBlock<S: Simd> {
-    /// Works on the columns `at..at + C::WIDTH`.
-    fn block<C: Columns<S>>(&mut self, at: usize);
+    /// Works on the columns `at..at + C::WIDTH`. Must be `inline(always)`.
+    fn block<C: Columns<S>>(&mut self, simd: S, at: usize);
 }
 
 /// Columns of the widest block.
@@ -46,7 +46,7 @@ pub(super) const fn widest_block<S: Simd>() -> usize {
 pub(crate) fn for_each_block<S: Simd>(simd: S, width: usize, work: &mut impl ForEachBlock<S>) {
     simd.outlined(
         #[inline(always)]
-        || cut::<S, S::Widest>(0..width, work),
+        || cut::<S, S::Widest>(simd, 0..width, work),
     );
 }
 
@@ -59,7 +59,7 @@ pub(super) fn for_each_block_in<S: Simd>(
 ) {
     simd.outlined(
         #[inline(always)]
-        || cut::<S, S::Widest>(columns, work),
+        || cut::<S, S::Widest>(simd, columns, work),
     );
 }
 
@@ -72,42 +72,46 @@ pub(crate) fn for_each_block_of_four<S: Simd>(
 ) {
     simd.outlined(
         #[inline(always)]
-        || cut::<S, S::WidestOfFour>(0..width, work),
+        || cut::<S, S::WidestOfFour>(simd, 0..width, work),
     );
 }
 
 #[inline(always)]
-fn cut<S: Simd, Widest: Columns<S>>(columns: Range<usize>, work: &mut impl ForEachBlock<S>) {
+fn cut<S: Simd, Widest: Columns<S>>(
+    simd: S,
+    columns: Range<usize>,
+    work: &mut impl ForEachBlock<S>,
+) {
     let Range { start: mut at, end: width } = columns;
     while width - at >= Widest::WIDTH {
-        work.block::<Widest>(at);
+        work.block::<Widest>(simd, at);
         at += Widest::WIDTH;
     }
     while Widest::WIDTH > 32 && width - at >= 32 {
-        work.block::<Wide<S, 2>>(at);
+        work.block::<Wide<S, 2>>(simd, at);
         at += 32;
     }
     if width - at >= 16 {
-        work.block::<Wide<S, 1>>(at);
+        work.block::<Wide<S, 1>>(simd, at);
         at += 16;
     }
     // The rest in one block: each block walks over the inputs again.
     match width - at {
-        8 => work.block::<Both<S, 0>>(at),
-        9 => work.block::<Both<S, 1>>(at),
-        10 => work.block::<Both<S, 2>>(at),
-        11 => work.block::<Both<S, 3>>(at),
-        12 => work.block::<Both<S, 4>>(at),
-        13 => work.block::<Both<S, 5>>(at),
-        14 => work.block::<Both<S, 6>>(at),
-        15 => work.block::<Both<S, 7>>(at),
-        1 => work.block::<Few<1>>(at),
-        2 => work.block::<Few<2>>(at),
-        3 => work.block::<Few<3>>(at),
-        4 => work.block::<Few<4>>(at),
-        5 => work.block::<Few<5>>(at),
-        6 => work.block::<Few<6>>(at),
-        7 => work.block::<Few<7>>(at),
+        8 => work.block::<Both<S, 0>>(simd, at),
+        9 => work.block::<Both<S, 1>>(simd, at),
+        10 => work.block::<Both<S, 2>>(simd, at),
+        11 => work.block::<Both<S, 3>>(simd, at),
+        12 => work.block::<Both<S, 4>>(simd, at),
+        13 => work.block::<Both<S, 5>>(simd, at),
+        14 => work.block::<Both<S, 6>>(simd, at),
+        15 => work.block::<Both<S, 7>>(simd, at),
+        1 => work.block::<Few<1>>(simd, at),
+        2 => work.block::<Few<2>>(simd, at),
+        3 => work.block::<Few<3>>(simd, at),
+        4 => work.block::<Few<4>>(simd, at),
+        5 => work.block::<Few<5>>(simd, at),
+        6 => work.block::<Few<6>>(simd, at),
+        7 => work.block::<Few<7>>(simd, at),
         _ => {}
     }
 }
@@ -149,7 +153,12 @@ impl<S: Simd, const V: usize> Columns<S> for Wide<S, V> {
 
     #[inline(always)]
     fn scaled(self, simd: S, x: f32) -> Self {
-        Self(self.0.map(|lane| lane * S::F32x16::splat(simd, x)))
+        let x = S::F32x16::splat(simd, x);
+        let mut lanes = self.0;
+        for lane in &mut lanes {
+            *lane = *lane * x;
+        }
+        Self(lanes)
     }
 
     #[inline(always)]

@@ -77,28 +77,23 @@ impl Work for Begin<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        for_each_block(simd, self.outputs, &mut BeginBlock { simd, of: self });
+        for_each_block(simd, self.outputs, &mut { self });
     }
 }
 
-struct BeginBlock<'a, S> {
-    simd: S,
-    of: Begin<'a>,
-}
-
-impl<S: Simd> ForEachBlock<S> for BeginBlock<'_, S> {
+impl<S: Simd> ForEachBlock<S> for Begin<'_> {
     #[inline(always)]
-    fn block<C: Columns<S>>(&mut self, at: usize) {
-        let Self { simd, of: Begin { shift, weights, bias, outputs, y } } = self;
-        let load = |from| C::load(*simd, from);
-        let mut begin = bias.get(at..at + C::WIDTH).map_or_else(|| C::zero(*simd), load);
-        begin.add(C::zero(*simd));
+    fn block<C: Columns<S>>(&mut self, simd: S, at: usize) {
+        let Self { shift, weights, bias, outputs, y } = self;
+        // Of no bias there is nothing to load: zeros.
+        let mut begin = C::load(simd, bias.get(at..).unwrap_or_default());
+        begin.add(C::zero(simd));
         if *shift != 0.0 {
-            let mut sums = C::zero(*simd);
+            let mut sums = C::zero(simd);
             for row in weights.chunks_exact(*outputs) {
-                sums.add(load(row.get(at..).unwrap_or_default()));
+                sums.add(C::load(simd, row.get(at..).unwrap_or_default()));
             }
-            begin.add(sums.scaled(*simd, *shift));
+            begin.add(sums.scaled(simd, *shift));
         }
         for row in y.chunks_exact_mut(*outputs) {
             begin.store(row.get_mut(at..).unwrap_or_default());
@@ -124,21 +119,13 @@ impl<T: Element> Work for Products<'_, T> {
         while let Some((four, rest)) = four_without_zeros(x) {
             let (y_four, y_rest) = y.split_at_mut(y.len().min(4 * outputs));
             let scale = x.map().scale;
-            for_each_block_of_four(
-                simd,
-                outputs,
-                &mut Four { simd, x: four, scale, weights, y: y_four },
-            );
+            for_each_block_of_four(simd, outputs, &mut Four { x: four, scale, weights, y: y_four });
             (x, y) = (rest, y_rest);
         }
         if const { lists::<S>() } && are_listed::<S>(outputs) {
             return add_listed(simd, Products { x, weights, outputs, y });
         }
-        for_each_block(
-            simd,
-            outputs,
-            &mut ByMask { simd, of: Products { x, weights, outputs, y } },
-        );
+        for_each_block(simd, outputs, &mut Products { x, weights, outputs, y });
     }
 }
 
@@ -154,7 +141,7 @@ fn add_listed<S: Simd, T: Element>(simd: S, products: Products<'_, T>) {
         let columns = panel..outputs.min(panel + step);
         for (sample, y) in x.iter().zip(y.chunks_exact_mut(outputs)) {
             let mut add = |factors: &mut Factors| {
-                for_each_block_in(simd, columns.clone(), &mut Listed { simd, factors, weights, y });
+                for_each_block_in(simd, columns.clone(), &mut Listed { factors, weights, y });
                 factors.clear();
             };
             for (x, first) in sample.chunks(TILE).zip((0..).step_by(TILE)) {
@@ -175,21 +162,20 @@ fn add_listed<S: Simd, T: Element>(simd: S, products: Products<'_, T>) {
 }
 
 /// One sample, whose nonzero inputs are on a list.
-struct Listed<'a, S> {
-    simd: S,
+struct Listed<'a> {
     factors: &'a Factors,
     weights: &'a [f32],
     y: &'a mut [f32],
 }
 
-impl<S: Simd> ForEachBlock<S> for Listed<'_, S> {
+impl<S: Simd> ForEachBlock<S> for Listed<'_> {
     #[inline(always)]
-    fn block<C: Columns<S>>(&mut self, at: usize) {
+    fn block<C: Columns<S>>(&mut self, simd: S, at: usize) {
         let Some(y) = self.y.get_mut(at..) else { return };
-        let mut sums = C::load(self.simd, y);
+        let mut sums = C::load(simd, y);
         for (start, x) in self.factors.iter() {
             let Some(w) = self.weights.get(start + at..start + at + C::WIDTH) else { return };
-            sums.add_scaled(self.simd, x, w);
+            sums.add_scaled(simd, x, w);
         }
         sums.store(y);
     }
@@ -205,18 +191,16 @@ fn four_without_zeros<T: Element>(x: Batch<'_, T>) -> Option<([&[T]; 4], Batch<'
 }
 
 /// Four samples side by side, all of whose products count.
-struct Four<'a, S, T> {
-    simd: S,
+struct Four<'a, T> {
     x: [&'a [T]; 4],
     scale: f32,
     weights: &'a [f32],
     y: &'a mut [f32],
 }
 
-impl<S: Simd, T: Element> ForEachBlock<S> for Four<'_, S, T> {
+impl<S: Simd, T: Element> ForEachBlock<S> for Four<'_, T> {
     #[inline(always)]
-    fn block<C: Columns<S>>(&mut self, at: usize) {
-        let simd = self.simd;
+    fn block<C: Columns<S>>(&mut self, simd: S, at: usize) {
         let outputs = self.y.len() / 4;
         let mut sums = [C::zero(simd); 4];
         for (sums, y) in sums.iter_mut().zip(self.y.chunks_exact(outputs)) {
@@ -236,24 +220,19 @@ impl<S: Simd, T: Element> ForEachBlock<S> for Four<'_, S, T> {
     }
 }
 
-/// Samples whose nonzero inputs are found as the bits of masks.
-struct ByMask<'a, S, T> {
-    simd: S,
-    of: Products<'a, T>,
-}
-
-impl<S: Simd, T: Element> ForEachBlock<S> for ByMask<'_, S, T> {
+/// The nonzero inputs of each sample are found as the bits of masks.
+impl<S: Simd, T: Element> ForEachBlock<S> for Products<'_, T> {
     #[inline(always)]
-    fn block<C: Columns<S>>(&mut self, at: usize) {
-        let Self { simd, of: Products { x, weights, outputs, y } } = self;
-        let (simd, outputs, scale) = (*simd, *outputs, x.map().scale);
+    fn block<C: Columns<S>>(&mut self, simd: S, at: usize) {
+        let Self { x, weights, outputs, y } = self;
+        let (outputs, scale) = (*outputs, x.map().scale);
         for (sample, y) in x.iter().zip(y.chunks_exact_mut(outputs)) {
             let Some(y) = y.get_mut(at..) else { return };
             let mut sums = C::load(simd, y);
             let tiles = weights.chunks(TILE * outputs);
             for (x, rows) in sample.chunks(TILE).zip(tiles) {
                 let mask = T::nonzero_mask(x);
-                Tile { simd, x, scale, mask, rows, outputs }.add_to(&mut sums, at);
+                Tile { x, scale, mask, rows, outputs }.add_to(simd, &mut sums, at);
             }
             sums.store(y);
         }
@@ -261,8 +240,7 @@ impl<S: Simd, T: Element> ForEachBlock<S> for ByMask<'_, S, T> {
 }
 
 /// One sample's products with the rows of weights of 64 inputs.
-struct Tile<'a, S, T> {
-    simd: S,
+struct Tile<'a, T> {
     x: &'a [T],
     scale: f32,
     mask: u64,
@@ -270,16 +248,20 @@ struct Tile<'a, S, T> {
     outputs: usize,
 }
 
-impl<S: Simd, T: Element> Tile<'_, S, T> {
+impl<T: Element> Tile<'_, T> {
     #[inline(always)] // the sums must stay in registers
-    fn add_to<C: Columns<S>>(&self, sums: &mut C, at: usize) {
+    fn add_to<S: Simd, C: Columns<S>>(&self, simd: S, sums: &mut C, at: usize) {
         // Without zeros there are no bits to look for.
-        if self.mask == u64::MAX { self.add_all(sums, at) } else { self.add_some(sums, at) }
+        if self.mask == u64::MAX {
+            self.add_all(simd, sums, at)
+        } else {
+            self.add_some(simd, sums, at)
+        }
     }
 
     /// The rows whose bit is set in the mask, in ascending order.
     #[inline(always)]
-    fn add_some<C: Columns<S>>(&self, sums: &mut C, at: usize) {
+    fn add_some<S: Simd, C: Columns<S>>(&self, simd: S, sums: &mut C, at: usize) {
         let mut mask = self.mask;
         while mask != 0 {
             let i = mask.trailing_zeros() as usize;
@@ -288,15 +270,15 @@ impl<S: Simd, T: Element> Tile<'_, S, T> {
             let (Some(x), Some(w)) = (self.x.get(i), self.rows.get(start..start + C::WIDTH)) else {
                 return;
             };
-            sums.add_scaled(self.simd, x.to_f32() * self.scale, w);
+            sums.add_scaled(simd, x.to_f32() * self.scale, w);
         }
     }
 
     #[inline(always)]
-    fn add_all<C: Columns<S>>(&self, sums: &mut C, at: usize) {
+    fn add_all<S: Simd, C: Columns<S>>(&self, simd: S, sums: &mut C, at: usize) {
         for (x, row) in self.x.iter().zip(self.rows.chunks_exact(self.outputs)) {
             let Some(w) = row.get(at..at + C::WIDTH) else { return };
-            sums.add_scaled(self.simd, x.to_f32() * self.scale, w);
+            sums.add_scaled(simd, x.to_f32() * self.scale, w);
         }
     }
 }

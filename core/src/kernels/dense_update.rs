@@ -152,7 +152,7 @@ impl<T: Element> Rows<'_, T> {
                 let whole =
                     |i| samples(i).map(u64::count_ones).sum::<u32>() as usize == self.x.len();
                 if i + 4 <= here && (i..i + 4).all(whole) {
-                    let four = &mut Four { simd, rows: self, i: first + i, at, to };
+                    let four = &mut Four { rows: self, i: first + i, at, to };
                     for_each_block_of_four(simd, self.outputs, four);
                     i += 4;
                     at += 4 * self.outputs;
@@ -208,11 +208,27 @@ impl<T: Element> Rows<'_, T> {
                     factors.push(s * self.outputs, self.x.scaled(s, i).unwrap_or_default());
                 }
             }
-            let listed = &mut Listed { simd, rows: self, factors: &factors, at, to };
+            let listed = &mut Listed { rows: self, factors: &factors, at, to };
             for_each_block(simd, self.outputs, listed);
         } else {
-            for_each_block(simd, self.outputs, &mut Row { simd, rows: self, i, masks, at, to });
+            for_each_block(simd, self.outputs, &mut Row { rows: self, i, masks, at, to });
         }
+    }
+
+    /// Gives the finished sums of the columns from `column` on, of the row whose parameters lie at `at`.
+    #[inline(always)]
+    fn give<S: Simd, C: Columns<S>>(
+        self,
+        simd: S,
+        mut sums: C,
+        column: usize,
+        at: usize,
+        to: &mut Pending<'_, impl GradientSink>,
+    ) {
+        if let Some(shifted) = self.shifted {
+            sums.add(C::load(simd, shifted.get(column..).unwrap_or_default()));
+        }
+        to.give(simd, at + column, sums);
     }
 }
 
@@ -241,8 +257,7 @@ impl<T: Element, G: GradientSink> Work for OneByOne<'_, T, G> {
     }
 }
 
-struct Row<'a, 'p, S, T, M, G> {
-    simd: S,
+struct Row<'a, 'p, T, M, G> {
     rows: Rows<'a, T>,
     i: usize,
     masks: M,
@@ -251,12 +266,12 @@ struct Row<'a, 'p, S, T, M, G> {
 }
 
 impl<S: Simd, T: Element, M: Iterator<Item = u64> + Clone, G: GradientSink> ForEachBlock<S>
-    for Row<'_, '_, S, T, M, G>
+    for Row<'_, '_, T, M, G>
 {
     #[inline(always)]
-    fn block<C: Columns<S>>(&mut self, at: usize) {
-        let Rows { x, d_y, outputs, shifted } = self.rows;
-        let mut sums: C = start(self.simd, self.at + at, self.to.sink);
+    fn block<C: Columns<S>>(&mut self, simd: S, at: usize) {
+        let Rows { x, d_y, outputs, .. } = self.rows;
+        let mut sums: C = start(simd, self.at + at, self.to.sink);
         for (t, mut mask) in self.masks.clone().enumerate() {
             while mask != 0 {
                 let s = t * TILE + mask.trailing_zeros() as usize;
@@ -264,58 +279,51 @@ impl<S: Simd, T: Element, M: Iterator<Item = u64> + Clone, G: GradientSink> ForE
                 let start = s * outputs + at;
                 let x = x.scaled(s, self.i);
                 let (Some(x), Some(d_y)) = (x, d_y.get(start..start + C::WIDTH)) else { return };
-                sums.add_scaled(self.simd, x, d_y);
+                sums.add_scaled(simd, x, d_y);
             }
         }
-        if let Some(shifted) = shifted {
-            sums.add(C::load(self.simd, shifted.get(at..).unwrap_or_default()));
-        }
-        self.to.give(self.simd, self.at + at, sums);
+        self.rows.give(simd, sums, at, self.at, self.to);
     }
 }
 
 /// A row, whose nonzero samples are on a list.
-struct Listed<'a, 'p, S, T, G> {
-    simd: S,
+struct Listed<'a, 'p, T, G> {
     rows: Rows<'a, T>,
     factors: &'a Factors,
     at: usize,
     to: &'a mut Pending<'p, G>,
 }
 
-impl<S: Simd, T: Element, G: GradientSink> ForEachBlock<S> for Listed<'_, '_, S, T, G> {
+impl<S: Simd, T: Element, G: GradientSink> ForEachBlock<S> for Listed<'_, '_, T, G> {
     #[inline(always)]
-    fn block<C: Columns<S>>(&mut self, at: usize) {
-        let Rows { d_y, shifted, .. } = self.rows;
-        let mut sums: C = start(self.simd, self.at + at, self.to.sink);
+    fn block<C: Columns<S>>(&mut self, simd: S, at: usize) {
+        let d_y = self.rows.d_y;
+        let mut sums: C = start(simd, self.at + at, self.to.sink);
         for (start, x) in self.factors.iter() {
             let Some(d_y) = d_y.get(start + at..start + at + C::WIDTH) else { return };
-            sums.add_scaled(self.simd, x, d_y);
+            sums.add_scaled(simd, x, d_y);
         }
-        if let Some(shifted) = shifted {
-            sums.add(C::load(self.simd, shifted.get(at..).unwrap_or_default()));
-        }
-        self.to.give(self.simd, self.at + at, sums);
+        self.rows.give(simd, sums, at, self.at, self.to);
     }
 }
 
 /// The rows of four neighbouring inputs, side by side, all of whose products count.
-struct Four<'a, 'p, S, T, G> {
-    simd: S,
+struct Four<'a, 'p, T, G> {
     rows: Rows<'a, T>,
     i: usize,
     at: usize,
     to: &'a mut Pending<'p, G>,
 }
 
-impl<S: Simd, T: Element, G: GradientSink> ForEachBlock<S> for Four<'_, '_, S, T, G> {
+impl<S: Simd, T: Element, G: GradientSink> ForEachBlock<S> for Four<'_, '_, T, G> {
     #[inline(always)]
-    fn block<C: Columns<S>>(&mut self, at: usize) {
-        let simd = self.simd;
-        let Rows { x, d_y, outputs, shifted } = self.rows;
+    fn block<C: Columns<S>>(&mut self, simd: S, at: usize) {
+        let Rows { x, d_y, outputs, .. } = self.rows;
         let scale = x.map().scale;
-        let mut sums: [C; 4] =
-            core::array::from_fn(|row| start(simd, self.at + row * outputs + at, self.to.sink));
+        let mut sums = [C::zero(simd); 4];
+        for (row, sums) in sums.iter_mut().enumerate() {
+            *sums = start(simd, self.at + row * outputs + at, self.to.sink);
+        }
         for (sample, d_y) in x.iter().zip(d_y.chunks_exact(outputs)) {
             let inputs = sample.get(self.i..).and_then(<[T]>::first_chunk::<4>);
             let (Some(inputs), Some(d_y)) = (inputs, d_y.get(at..at + C::WIDTH)) else { return };
@@ -323,11 +331,8 @@ impl<S: Simd, T: Element, G: GradientSink> ForEachBlock<S> for Four<'_, '_, S, T
                 sums.add_scaled(simd, x.to_f32() * scale, d_y);
             }
         }
-        for (row, mut sums) in sums.into_iter().enumerate() {
-            if let Some(shifted) = shifted {
-                sums.add(C::load(simd, shifted.get(at..).unwrap_or_default()));
-            }
-            self.to.give(simd, self.at + row * outputs + at, sums);
+        for (row, sums) in sums.into_iter().enumerate() {
+            self.rows.give(simd, sums, at, self.at + row * outputs, self.to);
         }
     }
 }
@@ -346,27 +351,22 @@ impl<G: GradientSink> Work for Bias<'_, G> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        for_each_block(simd, self.outputs, &mut BiasBlock { simd, of: self });
+        for_each_block(simd, self.outputs, &mut { self });
     }
 }
 
-struct BiasBlock<'a, S, G> {
-    simd: S,
-    of: Bias<'a, G>,
-}
-
-impl<S: Simd, G: GradientSink> ForEachBlock<S> for BiasBlock<'_, S, G> {
+impl<S: Simd, G: GradientSink> ForEachBlock<S> for Bias<'_, G> {
     #[inline(always)]
-    fn block<C: Columns<S>>(&mut self, at: usize) {
-        let Self { simd, of: Bias { d_y, outputs, scale, shifted, sink } } = self;
-        let mut sums: C = start(*simd, at, *sink);
+    fn block<C: Columns<S>>(&mut self, simd: S, at: usize) {
+        let Self { d_y, outputs, scale, shifted, sink } = self;
+        let mut sums: C = start(simd, at, *sink);
         for row in d_y.chunks_exact(*outputs) {
-            sums.add(C::load(*simd, row.get(at..).unwrap_or_default()));
+            sums.add(C::load(simd, row.get(at..).unwrap_or_default()));
         }
-        sums.scaled(*simd, *scale).store(shifted.get_mut(at..).unwrap_or_default());
+        sums.scaled(simd, *scale).store(shifted.get_mut(at..).unwrap_or_default());
         let mut gradient = [0.0; PIECE];
         sums.store(&mut gradient);
-        sink.take_bias(*simd, at, gradient.get(..C::WIDTH).unwrap_or_default());
+        sink.take_bias(simd, at, gradient.get(..C::WIDTH).unwrap_or_default());
     }
 }
 

@@ -46,15 +46,15 @@ pub(crate) fn map_two_with<S: Simd>(
     let (x_chunks, x_tail) = xs.as_chunks_mut::<16>();
     let (y_chunks, y_tail) = ys.as_chunks_mut::<16>();
     let (a_chunks, a_tail) = a.as_chunks::<16>();
-    let load = |chunk: &_| S::F32x16::new(simd, chunk);
     for ((x, y), a) in x_chunks.iter_mut().zip(y_chunks).zip(a_chunks) {
-        [*x, *y] = f(load(x), load(y), load(a)).map(S::F32x16::to_array);
+        let [next_x, next_y] =
+            f(S::F32x16::new(simd, x), S::F32x16::new(simd, y), S::F32x16::new(simd, a));
+        (*x, *y) = (next_x.to_array(), next_y.to_array());
     }
     if !x_tail.is_empty() {
-        let result = f(padded(simd, x_tail), padded(simd, y_tail), padded(simd, a_tail));
-        let [x, y] = result.map(S::F32x16::to_array);
-        put(x_tail, x);
-        put(y_tail, y);
+        let [x, y] = f(padded(simd, x_tail), padded(simd, y_tail), padded(simd, a_tail));
+        put(x_tail, x.to_array());
+        put(y_tail, y.to_array());
     }
 }
 

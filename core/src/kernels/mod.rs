@@ -9,7 +9,9 @@
 //!
 //! On processors with vector registers, SIMD lanes hold independent outputs (`columns`). Zeros are found 64 inputs at a time, as bit masks
 //! (`element`), and the masks of 64 samples turn into those of 64 inputs by one bit transposition
-//! (`bits`), so that nothing is ever sorted or copied. Narrow registers take a list of a row's nonzeros (`factors`). Without vector registers, one short list of a sample's nonzero inputs
+//! (`bits`), so that nothing is ever sorted or copied. Narrow registers take a list of a row's nonzeros (`factors`). Narrow
+//! rows of a gradient wait until they fill a vector (`pending`). Which vectors there are is settled when the program is built or when it
+//! runs (`simd`). Without vector registers, one short list of a sample's nonzero inputs
 //! takes the masks' place (`lean`).
 
 mod activations;

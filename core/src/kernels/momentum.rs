@@ -44,23 +44,21 @@ pub(crate) fn update<S: Simd>(
     velocity: &mut [f32],
     c: &MomentumCoefficients,
 ) {
-    let splat = |value| S::F32x16::splat(simd, value);
-    let [rate, share, smallest] = [c.rate, c.momentum, SMALLEST_MOMENT].map(splat);
-    let next = |v: S::F32x16, g: S::F32x16| {
-        let v = share * v + g;
-        v.zero_if_less(v.abs(), smallest)
-    };
-    if c.nesterov {
-        map_two_with(simd, params, velocity, gradient, |w, v, g| {
-            let v = next(v, g);
-            [w - rate * (g + share * v), v]
-        });
-    } else {
-        map_two_with(simd, params, velocity, gradient, |w, v, g| {
-            let v = next(v, g);
-            [w - rate * v, v]
-        });
-    }
+    let rate = S::F32x16::splat(simd, c.rate);
+    let share = S::F32x16::splat(simd, c.momentum);
+    let smallest = S::F32x16::splat(simd, SMALLEST_MOMENT);
+    map_two_with(
+        simd,
+        params,
+        velocity,
+        gradient,
+        #[inline(always)]
+        |w, v, g| {
+            let v = share * v + g;
+            let v = v.zero_if_less(v.abs(), smallest);
+            [w - rate * if c.nesterov { g + share * v } else { v }, v]
+        },
+    );
 }
 
 /// What [`momentum`] must give, one value at a time.

@@ -41,12 +41,23 @@ pub(crate) fn update<S: Simd>(
     square: &mut [f32],
     c: &RmsPropCoefficients,
 ) {
-    let splat = |value| S::F32x16::splat(simd, value);
-    map_two_with(simd, params, square, gradient, |w, v, g| {
-        let v = splat(c.alpha) * v + splat(c.alpha_rest) * g * g;
-        let v = v.zero_if_less(v, splat(SMALLEST_MOMENT));
-        [w - splat(c.rate) * (g / (v.sqrt() + splat(c.epsilon))), v]
-    });
+    let rate = S::F32x16::splat(simd, c.rate);
+    let alpha = S::F32x16::splat(simd, c.alpha);
+    let alpha_rest = S::F32x16::splat(simd, c.alpha_rest);
+    let epsilon = S::F32x16::splat(simd, c.epsilon);
+    let smallest = S::F32x16::splat(simd, SMALLEST_MOMENT);
+    map_two_with(
+        simd,
+        params,
+        square,
+        gradient,
+        #[inline(always)]
+        |w, v, g| {
+            let v = alpha * v + alpha_rest * g * g;
+            let v = v.zero_if_less(v, smallest);
+            [w - rate * (g / (v.sqrt() + epsilon)), v]
+        },
+    );
 }
 
 /// What [`rms_prop`] must give, one value at a time.

@@ -13,7 +13,12 @@ pub fn scale(values: &mut [f32], factor: f32) {
 #[inline(always)]
 pub(crate) fn scale_by<S: Simd>(simd: S, values: &mut [f32], factor: f32) {
     let factor = S::F32x16::splat(simd, factor);
-    map(simd, values, |x| x * factor);
+    map(
+        simd,
+        values,
+        #[inline(always)]
+        |x| x * factor,
+    );
 }
 
 /// What [`scale`] must give, one value at a time.
@@ -38,7 +43,13 @@ pub fn add_scaled(values: &mut [f32], a: &[f32], factor: f32) {
 #[inline(always)]
 pub(crate) fn add_scaled_by<S: Simd>(simd: S, values: &mut [f32], a: &[f32], factor: f32) {
     let factor = S::F32x16::splat(simd, factor);
-    map_with(simd, values, a, |x, a| x + factor * a);
+    map_with(
+        simd,
+        values,
+        a,
+        #[inline(always)]
+        |x, a| x + factor * a,
+    );
 }
 
 /// What [`add_scaled`] must give, one value at a time.

@@ -23,7 +23,13 @@ pub(crate) fn update<S: Simd>(simd: S, params: &mut [f32], gradient: &[f32], rat
         return update_each(params, gradient, rate);
     }
     let rate = S::F32x16::splat(simd, rate);
-    map_with(simd, params, gradient, |w, g| w - rate * g);
+    map_with(
+        simd,
+        params,
+        gradient,
+        #[inline(always)]
+        |w, g| w - rate * g,
+    );
 }
 
 /// `row -= rate·(x·d_y)` for the rows of `params` on the list, each as long as `d_y`.

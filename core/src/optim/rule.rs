@@ -9,7 +9,7 @@ use crate::kernels::{GradientSink, Nonzeros, Simd};
 ///
 /// Element by element, so that the pieces may be of any size, come in any order and on any thread.
 pub trait Rule: Copy + Send {
-    /// Updates parameters and their state, with these vectors if it likes. State that the optimizer does not have is empty.
+    /// Updates parameters and their state. `simd` is for the crate's own rules. State that the optimizer does not have is empty.
     fn update<S: Simd>(
         &self,
         simd: S,

@@ -6,8 +6,8 @@
 //! cannot ask). Lanes hold sums of their own, so the bits are the same.
 //!
 //! What lies between [`dispatch`] and the lanes must be inlined, or it would be compiled without the instructions;
-//! hence so many `inline(always)`. [`Vectors::outlined`] is where functions begin anew, so that code does not grow with each
-//! level.
+//! hence so many `inline(always)`, on closures too, and loops instead of `array::map`. `cargo xtask ci --only inlined` finds what
+//! was forgotten. [`Vectors::outlined`] is where the compiler may begin a function anew, so that code does not grow with each level.
 
 mod baseline;
 #[cfg(all(feature = "std", target_arch = "x86_64", not(target_feature = "avx2")))]
@@ -25,8 +25,8 @@ pub(super) const LANES: usize = 16;
 /// The vectors of one instruction set, and proof that the processor has it: [`Baseline`], or others that were found at
 /// run time.
 ///
-/// Sealed. A [`GradientSink`](super::GradientSink) is handed one with each piece of a gradient, so that it can use the
-/// vectors that the kernel uses; it may also leave it alone.
+/// Sealed, and its operations are the crate's own. A [`GradientSink`](super::GradientSink) is handed one with each piece of a
+/// gradient; one of your own passes it on, or leaves it alone.
 pub trait Simd: Vectors {}
 
 /// What kernels know of a [`Simd`].
@@ -42,7 +42,7 @@ pub trait Vectors: Copy + Send + Sync + 'static {
     /// The instruction set, as Rust's `target_feature` names it.
     const NAME: &'static str;
 
-    /// Calls `f`, which must be `inline(always)`, in a function of its own that is compiled for these vectors.
+    /// Calls `f`, which must be `inline(always)`, compiled for these vectors whatever the caller is compiled for.
     fn outlined<R>(self, f: impl FnOnce() -> R) -> R;
 }
 
@@ -161,12 +161,25 @@ pub(crate) mod testing {
 mod tests {
     use super::*;
 
+    /// Whether AVX2 is there, and what comes with it in every processor unless a virtual machine hides it.
+    #[cfg(all(feature = "std", target_arch = "x86_64"))]
+    fn found() -> bool {
+        use std::is_x86_feature_detected as has;
+        has!("avx2")
+            && has!("fma")
+            && has!("bmi1")
+            && has!("bmi2")
+            && has!("f16c")
+            && has!("lzcnt")
+            && has!("movbe")
+    }
+
     #[test]
     fn vectors_are_those_of_the_processor_where_it_may_be_asked() {
         #[cfg(all(feature = "std", target_arch = "x86_64"))]
         let best = if cfg!(target_feature = "avx512f") {
             "avx512f"
-        } else if std::is_x86_feature_detected!("avx2") {
+        } else if found() {
             "avx2"
         } else {
             Baseline::NAME
