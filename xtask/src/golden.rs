@@ -311,7 +311,7 @@ fn processor() -> String {
 fn widest() -> &'static str {
     let processor = processor();
     let has = |feature: &&&str| processor.split(' ').any(|there| there == **feature);
-    ["avx512f", "avx2", "avx", "sse2", "neon"].iter().find(has).copied().unwrap_or("none")
+    ["avx512f", "avx2", "avx", "sse2"].iter().find(has).copied().unwrap_or("none")
 }
 
 /// Builds; returns the path of the `file` that comes of it.

@@ -110,6 +110,9 @@ pub(crate) fn accuracy() -> Result<()> {
 /// A build of the command line: flags for the compiler, and for cargo.
 type Build = (&'static str, &'static [&'static str]);
 
+/// One for each kind of update.
+const OPTIMIZERS: [&str; 4] = ["sgd", "momentum", "rmsprop", "adam"];
+
 const DEBUG: Build = ("", &[]);
 const RELEASE: Build = ("", &["--release"]);
 const NATIVE: Build = ("-C target-cpu=native", &["--release"]);
@@ -130,17 +133,17 @@ fn same_bits_in(builds: &[Build]) -> Result<()> {
     let mut prints = Vec::new();
     for (rustflags, profile) in builds {
         let program = picomlp(rustflags, profile)?;
-        for (optimizer, threads) in [("sgd", "1"), ("sgd", "3"), ("adam", "1"), ("adam", "3")] {
+        for (optimizer, threads) in OPTIMIZERS.into_iter().flat_map(|o| [(o, "1"), (o, "3")]) {
             let settings = ["--data", &data, "--optimizer", optimizer, "--threads", threads];
             let size = ["--max-steps", "300", "--hidden", "128,20"];
             let args: Vec<_> = settings.iter().chain(&size).copied().collect();
             let done = train(&program, &folder, &args)?;
             let print = done["fingerprint"].as_str().unwrap_or_default().to_owned();
-            println!("{optimizer:<5} {print} {threads} threads {profile:?} {rustflags}");
+            println!("{optimizer:<8} {print} {threads} threads {profile:?} {rustflags}");
             prints.push((optimizer, print));
         }
     }
-    for optimizer in ["sgd", "adam"] {
+    for optimizer in OPTIMIZERS {
         let mut of = prints.iter().filter(|(name, _)| *name == optimizer).map(|(_, print)| print);
         let first = of.next().context("nothing was trained")?;
         if !of.all(|print| print == first) {
