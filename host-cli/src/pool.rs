@@ -10,14 +10,15 @@ use picomlp::Threads;
 /// A pool of threads (rayon's). What runs in [`run`](Self::run) may split its work over them.
 ///
 /// A training step hands over some microseconds of work a few times, so nobody sleeps meanwhile: waking a thread takes some 50
-/// microseconds in a virtual machine. Who waits looks again and again; with more threads than cores, it lets the others
-/// run in between.
+/// microseconds in a virtual machine. Who waits looks again and again, and after a while lets other programs run in between.
 #[derive(Debug)]
 pub struct Pool {
     pool: rayon::ThreadPool,
     threads: usize,
-    /// Whether each thread has a core for itself, so that waiting costs nobody anything.
-    have_cores: bool,
+    /// In vain, before others may run; 0 if there are more threads than cores, since then they wait for each other.
+    looks: u32,
+    /// Whether somebody keeps the threads awake.
+    awake: AtomicBool,
 }
 
 impl Pool {
@@ -33,33 +34,38 @@ impl Pool {
             .num_threads(threads)
             .build()
             .with_context(|| format!("cannot start {threads} threads"))?;
-        Ok(Self { pool, threads, have_cores: threads <= cores })
+        let looks = if threads <= cores { LOOKS } else { 0 };
+        Ok(Self { pool, threads, looks, awake: AtomicBool::new(false) })
     }
 
     /// Runs `work` on one of the threads. The others stay awake until it is done.
     pub fn run<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        // Once is enough. Two that each wait for the other's end, on each other's thread, would wait forever.
+        if self.awake.swap(true, Ordering::AcqRel) {
+            return self.pool.install(work);
+        }
+        let _asleep = SetWhenDropped(&self.awake, false);
         let done = &AtomicBool::new(false);
-        self.pool.install(|| {
-            rayon::scope(|scope| {
-                let _done = SetWhenDropped(done);
-                let here = rayon::current_thread_index();
-                scope.spawn_broadcast(move |_, thread| {
-                    if Some(thread.index()) != here {
-                        self.wait_for(done);
-                    }
-                });
-                work()
-            })
+        self.pool.scope(|scope| {
+            let _done = SetWhenDropped(done, true);
+            let here = self.pool.current_thread_index();
+            scope.spawn_broadcast(move |_, thread| {
+                if Some(thread.index()) != here {
+                    self.wait_for(done);
+                }
+            });
+            work()
         })
     }
 
     /// Does what others hand over until `done` is set.
     fn wait_for(&self, done: &AtomicBool) {
+        let mut looks = 0;
         while !done.load(Ordering::Acquire) {
-            if rayon::yield_now() == Some(rayon::Yield::Executed) {
-                continue;
-            }
-            if self.have_cores {
+            if self.pool.yield_now() == Some(rayon::Yield::Executed) {
+                looks = 0;
+            } else if looks < self.looks {
+                looks += 1;
                 spin_loop();
             } else {
                 yield_now();
@@ -68,12 +74,15 @@ impl Pool {
     }
 }
 
+/// Some 50 microseconds of looking: longer than the other half of a step's work takes as a rule.
+const LOOKS: u32 = 2_000;
+
 /// Sets its flag also when the work panics, so that nobody waits forever.
-struct SetWhenDropped<'a>(&'a AtomicBool);
+struct SetWhenDropped<'a>(&'a AtomicBool, bool);
 
 impl Drop for SetWhenDropped<'_> {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::Release);
+        self.0.store(self.1, Ordering::Release);
     }
 }
 
@@ -85,9 +94,9 @@ impl Threads for Pool {
     /// Not rayon's own `join`: that one goes to sleep if the other half takes more than 10 microseconds longer.
     fn join(&self, a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
         let done = &AtomicBool::new(false);
-        rayon::scope(|scope| {
+        self.pool.scope(|scope| {
             scope.spawn(|_| {
-                let _done = SetWhenDropped(done);
+                let _done = SetWhenDropped(done, true);
                 b();
             });
             a();
@@ -101,5 +110,75 @@ pub(crate) fn parse_threads(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(threads @ 1..=1024) => Ok(threads),
         _ => Err("expected a number of threads from 1 to 1024".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::panic::AssertUnwindSafe;
+    use core::sync::atomic::AtomicUsize;
+    use std::panic::catch_unwind;
+    use std::sync::Barrier;
+
+    use super::*;
+
+    /// Counts the leaves of a tree of hand-overs.
+    fn count(pool: &Pool, depth: u32) -> usize {
+        let leaves = AtomicUsize::new(0);
+        hand_over(pool, depth, &leaves);
+        leaves.into_inner()
+    }
+
+    fn hand_over(pool: &Pool, depth: u32, leaves: &AtomicUsize) {
+        if depth == 0 {
+            leaves.fetch_add(1, Ordering::Relaxed);
+        } else {
+            pool.join(|| hand_over(pool, depth - 1, leaves), || hand_over(pool, depth - 1, leaves));
+        }
+    }
+
+    #[test]
+    fn halves_of_halves_are_all_done_on_any_number_of_threads() {
+        for threads in [1, 2, 3, 16] {
+            let pool = Pool::new(Some(threads)).unwrap();
+            assert_eq!(pool.run(|| count(&pool, 6)), 64, "{threads} threads");
+            assert_eq!(count(&pool, 6), 64, "{threads} threads, outside of a run");
+        }
+    }
+
+    #[test]
+    fn run_within_a_run_is_done() {
+        let pool = Pool::new(Some(2)).unwrap();
+        assert_eq!(pool.run(|| pool.run(|| count(&pool, 4)) + count(&pool, 4)), 32);
+        assert_eq!(pool.run(|| count(&pool, 4)), 16);
+    }
+
+    #[test]
+    fn two_runs_that_begin_together_both_come_to_an_end() {
+        let pool = &Pool::new(Some(2)).unwrap();
+        let both = &Barrier::new(2);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(move || {
+                    for _ in 0..20 {
+                        both.wait();
+                        let begin = || pool.join(|| _ = both.wait(), || ());
+                        pool.run(|| (begin(), assert_eq!(count(pool, 4), 16)));
+                    }
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn panic_in_either_half_reaches_the_caller_and_the_pool_goes_on() {
+        let pool = Pool::new(Some(2)).unwrap();
+        let fails = || panic!("meant to");
+        let nothing = || ();
+        let caught = |work: &mut dyn FnMut()| catch_unwind(AssertUnwindSafe(work)).is_err();
+        assert!(caught(&mut || pool.run(|| pool.join(fails, nothing))));
+        assert!(caught(&mut || pool.run(|| pool.join(nothing, fails))));
+        assert!(caught(&mut || pool.run(fails)));
+        assert_eq!(pool.run(|| count(&pool, 4)), 16);
     }
 }
