@@ -21,7 +21,8 @@ const ROUNDS: usize = 100;
 /// The arithmetic that one core can do at most, in 10⁹ operations a second.
 ///
 /// Independent chains of vectors, so that neither the latency of an operation nor a memory access counts. Measured with
-/// the widest vectors that the processor has, whatever the build's flags.
+/// the widest vectors that `fearless_simd` finds, whatever the build's flags: AVX-512 with its additions up to Ice Lake, else AVX2. On an older
+/// processor with AVX-512, a native build's kernels may thus be measured against too low a peak.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Peak {
     /// `f32`s in a vector.

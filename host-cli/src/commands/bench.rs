@@ -336,13 +336,13 @@ fn write_result(
     match peak.fma {
         Some(fma) => writeln!(
             out,
-            "peak           {fma:.1} GFLOP/s of one core, fused; {:.1} with multiply and add apart, as picomlp does",
-            peak.mul_add
+            "peak           {fma:.1} GFLOP/s of one core in vectors of {}, fused; {:.1} with multiply and add apart, as picomlp does",
+            peak.lanes, peak.mul_add
         )?,
         None => writeln!(
             out,
-            "peak           {:.1} GFLOP/s of one core, multiply and add; it has none fused",
-            peak.mul_add
+            "peak           {:.1} GFLOP/s of one core in vectors of {}, multiply and add; it has none fused",
+            peak.mul_add, peak.lanes
         )?,
     }
     writeln!(
