@@ -91,12 +91,14 @@ impl<S: Simd> ForEachBlock<S> for Begin<'_> {
         if *shift != 0.0 {
             let mut sums = C::zero(simd);
             for row in weights.chunks_exact(*outputs) {
-                sums.add(C::load(simd, row.get(at..).unwrap_or_default()));
+                let Some(w) = row.get(at..at + C::WIDTH) else { return };
+                sums.add(C::load(simd, w));
             }
             begin.add(sums.scaled(simd, *shift));
         }
         for row in y.chunks_exact_mut(*outputs) {
-            begin.store(row.get_mut(at..).unwrap_or_default());
+            let Some(y) = row.get_mut(at..at + C::WIDTH) else { return };
+            begin.store(y);
         }
     }
 }
@@ -171,7 +173,7 @@ struct Listed<'a> {
 impl<S: Simd> ForEachBlock<S> for Listed<'_> {
     #[inline(always)]
     fn block<C: Columns<S>>(&mut self, simd: S, at: usize) {
-        let Some(y) = self.y.get_mut(at..) else { return };
+        let Some(y) = self.y.get_mut(at..at + C::WIDTH) else { return };
         let mut sums = C::load(simd, y);
         for (start, x) in self.factors.iter() {
             let Some(w) = self.weights.get(start + at..start + at + C::WIDTH) else { return };
@@ -204,7 +206,8 @@ impl<S: Simd, T: Element> ForEachBlock<S> for Four<'_, T> {
         let outputs = self.y.len() / 4;
         let mut sums = [C::zero(simd); 4];
         for (sums, y) in sums.iter_mut().zip(self.y.chunks_exact(outputs)) {
-            *sums = C::load(simd, y.get(at..).unwrap_or_default());
+            let Some(y) = y.get(at..at + C::WIDTH) else { return };
+            *sums = C::load(simd, y);
         }
         let [a, b, c, d] = self.x;
         let inputs = a.iter().zip(b).zip(c).zip(d);
@@ -215,7 +218,8 @@ impl<S: Simd, T: Element> ForEachBlock<S> for Four<'_, T> {
             }
         }
         for (sums, y) in sums.into_iter().zip(self.y.chunks_exact_mut(outputs)) {
-            sums.store(y.get_mut(at..).unwrap_or_default());
+            let Some(y) = y.get_mut(at..at + C::WIDTH) else { return };
+            sums.store(y);
         }
     }
 }
@@ -227,7 +231,7 @@ impl<S: Simd, T: Element> ForEachBlock<S> for Products<'_, T> {
         let Self { x, weights, outputs, y } = self;
         let (outputs, scale) = (*outputs, x.map().scale);
         for (sample, y) in x.iter().zip(y.chunks_exact_mut(outputs)) {
-            let Some(y) = y.get_mut(at..) else { return };
+            let Some(y) = y.get_mut(at..at + C::WIDTH) else { return };
             let mut sums = C::load(simd, y);
             let tiles = weights.chunks(TILE * outputs);
             for (x, rows) in sample.chunks(TILE).zip(tiles) {

@@ -226,7 +226,8 @@ impl<T: Element> Rows<'_, T> {
         to: &mut Pending<'_, impl GradientSink>,
     ) {
         if let Some(shifted) = self.shifted {
-            sums.add(C::load(simd, shifted.get(column..).unwrap_or_default()));
+            let Some(shifted) = shifted.get(column..column + C::WIDTH) else { return };
+            sums.add(C::load(simd, shifted));
         }
         to.give(simd, at + column, sums);
     }
@@ -361,7 +362,8 @@ impl<S: Simd, G: GradientSink> ForEachBlock<S> for Bias<'_, G> {
         let Self { d_y, outputs, scale, shifted, sink } = self;
         let mut sums: C = start(simd, at, *sink);
         for row in d_y.chunks_exact(*outputs) {
-            sums.add(C::load(simd, row.get(at..).unwrap_or_default()));
+            let Some(d_y) = row.get(at..at + C::WIDTH) else { return };
+            sums.add(C::load(simd, d_y));
         }
         sums.scaled(simd, *scale).store(shifted.get_mut(at..).unwrap_or_default());
         let mut gradient = [0.0; PIECE];
