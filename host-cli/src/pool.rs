@@ -1,8 +1,10 @@
 //! The desktop's threads, for the core's passes.
 
 use core::hint::spin_loop;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::time::Duration;
 use std::thread::{available_parallelism, yield_now};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use picomlp::Threads;
@@ -38,22 +40,30 @@ impl Pool {
         Ok(Self { pool, threads, looks, awake: AtomicBool::new(false) })
     }
 
-    /// Runs `work` on one of the threads. The others stay awake until it is done.
+    /// Runs `work` on one of the threads. The others stay awake until it is done, unless they have other work: a second run at
+    /// the same time has no such helpers.
     pub fn run<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
-        // Once is enough. Two that each wait for the other's end, on each other's thread, would wait forever.
+        // Two that each wait for the other's end, on each other's thread, would wait forever.
         if self.awake.swap(true, Ordering::AcqRel) {
             return self.pool.install(work);
         }
         let _asleep = SetWhenDropped(&self.awake, false);
-        let done = &AtomicBool::new(false);
+        let (done, helpers) = (&AtomicBool::new(false), &AtomicUsize::new(0));
         self.pool.scope(|scope| {
             let _done = SetWhenDropped(done, true);
             let here = self.pool.current_thread_index();
             scope.spawn_broadcast(move |_, thread| {
-                if Some(thread.index()) != here {
+                if Some(thread.index()) != here && helpers.fetch_add(1, Ordering::AcqRel) < CLOSED {
                     self.wait_for(done);
                 }
             });
+            // Who came later might have a part of `work` below it on its stack, which it would keep waiting, forever.
+            let began = Instant::now();
+            while helpers.load(Ordering::Acquire) < self.threads - 1 && began.elapsed() < GATHERING
+            {
+                yield_now();
+            }
+            helpers.fetch_add(CLOSED, Ordering::AcqRel);
             work()
         })
     }
@@ -74,8 +84,14 @@ impl Pool {
     }
 }
 
-/// Some 50 microseconds of looking: longer than the other half of a step's work takes as a rule.
+/// Some 50 microseconds of looking: longer than one half of a step's work keeps the other waiting, as a rule.
 const LOOKS: u32 = 2_000;
+
+/// How long a run waits for its helpers at most; as a rule they are there in a tenth of a millisecond.
+const GATHERING: Duration = Duration::from_millis(10);
+
+/// So many helpers are no more taken.
+const CLOSED: usize = usize::MAX / 2;
 
 /// Sets its flag also when the work panics, so that nobody waits forever.
 struct SetWhenDropped<'a>(&'a AtomicBool, bool);
@@ -116,7 +132,6 @@ pub(crate) fn parse_threads(text: &str) -> Result<usize, String> {
 #[cfg(test)]
 mod tests {
     use core::panic::AssertUnwindSafe;
-    use core::sync::atomic::AtomicUsize;
     use std::panic::catch_unwind;
     use std::sync::Barrier;
 
