@@ -13,11 +13,20 @@ use crate::mnist::picomlp;
 /// How `fearless_simd` names the function of one operation.
 const OPERATION: &[u8] = b"__fearless_simd_kernel";
 
+/// How it names the function in which code is compiled for AVX2: that one is never inlined, so a program with symbols has it.
+const BEGINNING: &[u8] = b"vectorize_avx2";
+
 /// No operation of a vector is left as a function of its own in the command line.
 pub(crate) fn check() -> Result<()> {
     let program = picomlp("", &["--release"])?;
     let bytes = fs::read(&program).with_context(|| program.display().to_string())?;
-    let calls = bytes.windows(OPERATION.len()).filter(|at| *at == OPERATION).count();
+    let count = |name: &[u8]| bytes.windows(name.len()).filter(|at| *at == name).count();
+    ensure!(
+        !cfg!(target_arch = "x86_64") || count(BEGINNING) > 0,
+        "{}: no function for AVX2 by its name, so nothing could be said of those in it",
+        program.display()
+    );
+    let calls = count(OPERATION);
     ensure!(
         calls == 0,
         "{}: {calls} vector operations are functions of their own; `nm -C` names them, and the callers lack `inline(always)`",
