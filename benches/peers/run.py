@@ -469,7 +469,7 @@ class Table:
                 return
             beats = (lambda bound: value <= bound) if lower else (lambda bound: value >= bound)
             verdict = "aim reached" if beats(aim) else "reached" if beats(least) else "**not reached**"
-            lines.append([name, f"{value:.2f}{unit}", f"{least}{unit}", f"{aim}{unit}", verdict])
+            lines.append([name, f"{value:.4g}{unit}", f"{least}{unit}", f"{aim}{unit}", verdict])
 
         def trained(what, peer):
             return ratio(self.best(what, peer), self.best(what, NATIVE))

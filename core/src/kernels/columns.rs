@@ -14,7 +14,8 @@ pub trait Columns<S>: Copy {
     /// `+0.0` in every lane.
     fn zero(simd: S) -> Self;
 
-    /// The first `WIDTH` values of `from`; missing ones are `+0.0`. Of a slice that is known to be `WIDTH` long, nothing is asked.
+    /// The first `WIDTH` values of `from`, which is as long or longer, or empty: then zeros. Where the compiler knows the length, there is
+    /// no check.
     fn load(simd: S, from: &[f32]) -> Self;
 
     /// Writes the lanes to the start of `to`.
