@@ -19,7 +19,7 @@ use picomlp::kernels::{
     softmax_cross_entropy, update_work,
 };
 use picomlp::rng::shuffle;
-use picomlp::{Batch, Init, Layer, Network, Optimizer, Sequential, Sgd, Threads, Trainer};
+use picomlp::{Batch, Init, Layer, Network, Optimizer, Sequential, Sgd, Trainer};
 use picomlp_cli::data::{Dataset, mnist};
 use picomlp_cli::{Buffer, Pool, buffer};
 use serde_json::json;
@@ -176,15 +176,8 @@ impl<'a> Step<'a> {
             seconds[phase] += (now - began).as_secs_f64();
             (began, phase) = (now, phase + 1);
         };
-        let (half_a, half_b) = batch.split_at(BATCH / 2);
-        let (pixels_a, pixels_b) = self.pixels.split_at_mut(BATCH / 2 * 784);
         let data = self.data;
-        if pool.count() > 1 {
-            pool.join(|| gather(data, half_a, pixels_a), || gather(data, half_b, pixels_b));
-        } else {
-            gather(data, half_a, pixels_a);
-            gather(data, half_b, pixels_b);
-        }
+        data.gather(pool, batch, &mut self.pixels);
         for (label, &sample) in self.labels.iter_mut().zip(batch) {
             *label = data.labels[sample as usize];
         }
@@ -229,11 +222,5 @@ impl<'a> Step<'a> {
             batches += 1;
         }
         lines as f64 / (2 * batches) as f64
-    }
-}
-
-fn gather(data: &Dataset, samples: &[u32], pixels: &mut [u8]) {
-    for (place, &sample) in pixels.chunks_exact_mut(784).zip(samples) {
-        place.copy_from_slice(data.image(sample as usize));
     }
 }

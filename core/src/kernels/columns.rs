@@ -45,10 +45,7 @@ pub(super) const fn widest_block<S: Simd>() -> usize {
 /// Cuts a row of `width` outputs into blocks, widest first.
 #[inline(always)]
 pub(crate) fn for_each_block<S: Simd>(simd: S, width: usize, work: &mut impl ForEachBlock<S>) {
-    simd.outlined(
-        #[inline(always)]
-        || cut::<S, S::Widest>(simd, 0..width, work),
-    );
+    for_each_block_in(simd, 0..width, work);
 }
 
 /// As [`for_each_block`], for these columns alone.

@@ -1,6 +1,6 @@
 //! Adam.
 
-use super::{Optimizer, Rule, Settings, check_positive, check_share, learning_rate_field};
+use super::{Optimizer, Rule, Settings, State, check_positive, check_share, learning_rate_field};
 use crate::Error;
 use crate::kernels::{AdamCoefficients, Simd, adam};
 use crate::math;
@@ -91,18 +91,12 @@ pub struct AdamRule(AdamCoefficients);
 
 impl Rule for AdamRule {
     #[inline(always)]
-    fn update<S: Simd>(
-        &self,
-        simd: S,
-        params: &mut [f32],
-        gradient: &[f32],
-        [m, v]: [&mut [f32]; 2],
-    ) {
+    fn update<S: Simd>(&self, simd: S, params: &mut [f32], gradient: &[f32], [m, v]: State<'_>) {
         adam::update(simd, params, gradient, m, v, &self.0);
     }
 
     #[inline(always)]
-    fn update_zeros<S: Simd>(&self, simd: S, params: &mut [f32], [m, v]: [&mut [f32]; 2]) {
+    fn update_zeros<S: Simd>(&self, simd: S, params: &mut [f32], [m, v]: State<'_>) {
         adam::update_zeros(simd, params, m, v, &self.0);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Adam, AdamRule, Momentum, MomentumRule, Optimizer, RmsProp, RmsPropRule, Rule, Settings, Sgd,
-    SgdRule,
+    SgdRule, State,
 };
 use crate::Error;
 use crate::kernels::Simd;
@@ -82,13 +82,7 @@ pub enum AnyRule {
 
 impl Rule for AnyRule {
     #[inline(always)]
-    fn update<S: Simd>(
-        &self,
-        simd: S,
-        params: &mut [f32],
-        gradient: &[f32],
-        state: [&mut [f32]; 2],
-    ) {
+    fn update<S: Simd>(&self, simd: S, params: &mut [f32], gradient: &[f32], state: State<'_>) {
         simd.outlined(
             #[inline(always)]
             || each!(AnyRule, self, rule => rule.update(simd, params, gradient, state)),
@@ -96,7 +90,7 @@ impl Rule for AnyRule {
     }
 
     #[inline(always)]
-    fn update_zeros<S: Simd>(&self, simd: S, params: &mut [f32], state: [&mut [f32]; 2]) {
+    fn update_zeros<S: Simd>(&self, simd: S, params: &mut [f32], state: State<'_>) {
         simd.outlined(
             #[inline(always)]
             || each!(AnyRule, self, rule => rule.update_zeros(simd, params, state)),

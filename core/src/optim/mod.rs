@@ -22,7 +22,7 @@ pub use buffered::BufferedOptimizer;
 pub use group_rms::GroupRms;
 pub use momentum::{Momentum, MomentumRule};
 pub use rms_prop::{RmsProp, RmsPropRule};
-pub use rule::{Rule, Step};
+pub use rule::{Rule, State, Step};
 pub use schedule::{Plateau, Schedule, Warmup};
 pub use sgd::{Sgd, SgdRule};
 pub use weight_decay::{AdamW, WeightDecay, WeightDecayRule};

@@ -1,6 +1,6 @@
 //! Gradient descent with momentum.
 
-use super::{Optimizer, Rule, Settings, check_positive, check_share, learning_rate_field};
+use super::{Optimizer, Rule, Settings, State, check_positive, check_share, learning_rate_field};
 use crate::Error;
 use crate::kernels::{MomentumCoefficients, Simd, momentum};
 
@@ -74,13 +74,7 @@ pub struct MomentumRule(MomentumCoefficients);
 
 impl Rule for MomentumRule {
     #[inline(always)]
-    fn update<S: Simd>(
-        &self,
-        simd: S,
-        params: &mut [f32],
-        gradient: &[f32],
-        [velocity, _]: [&mut [f32]; 2],
-    ) {
-        momentum::update(simd, params, gradient, velocity, &self.0);
+    fn update<S: Simd>(&self, simd: S, params: &mut [f32], gradient: &[f32], [v, _]: State<'_>) {
+        momentum::update(simd, params, gradient, v, &self.0);
     }
 }

@@ -1,6 +1,6 @@
 //! RMSprop.
 
-use super::{Optimizer, Rule, Settings, check_positive, check_share, learning_rate_field};
+use super::{Optimizer, Rule, Settings, State, check_positive, check_share, learning_rate_field};
 use crate::Error;
 use crate::kernels::{RmsPropCoefficients, Simd, rms_prop};
 
@@ -70,13 +70,7 @@ pub struct RmsPropRule(RmsPropCoefficients);
 
 impl Rule for RmsPropRule {
     #[inline(always)]
-    fn update<S: Simd>(
-        &self,
-        simd: S,
-        params: &mut [f32],
-        gradient: &[f32],
-        [square, _]: [&mut [f32]; 2],
-    ) {
-        rms_prop::update(simd, params, gradient, square, &self.0);
+    fn update<S: Simd>(&self, simd: S, params: &mut [f32], gradient: &[f32], [v, _]: State<'_>) {
+        rms_prop::update(simd, params, gradient, v, &self.0);
     }
 }

@@ -5,18 +5,15 @@ use core::ops::Range;
 use crate::kernels::gradient_sink::take_row_by_row;
 use crate::kernels::{GradientSink, Nonzeros, Simd};
 
+/// The optimizer's state of a piece of the parameters; what it does not have is empty.
+pub type State<'a> = [&'a mut [f32]; 2];
+
 /// What one step does to a piece of the parameters, given its gradient.
 ///
 /// Element by element, so that the pieces may be of any size, come in any order and on any thread.
 pub trait Rule: Copy + Send {
-    /// Updates parameters and their state. `simd` is for the crate's own rules. State that the optimizer does not have is empty.
-    fn update<S: Simd>(
-        &self,
-        simd: S,
-        params: &mut [f32],
-        gradient: &[f32],
-        state: [&mut [f32]; 2],
-    );
+    /// Updates parameters and their state. `simd` is for the crate's own rules.
+    fn update<S: Simd>(&self, simd: S, params: &mut [f32], gradient: &[f32], state: State<'_>);
 
     /// Updates parameters that are a bias, or the gain or shift of a normalisation.
     #[inline(always)]
@@ -25,14 +22,14 @@ pub trait Rule: Copy + Send {
         simd: S,
         params: &mut [f32],
         gradient: &[f32],
-        state: [&mut [f32]; 2],
+        state: State<'_>,
     ) {
         self.update(simd, params, gradient, state);
     }
 
     /// Updates parameters whose gradient is `+0.0`.
     #[inline(always)]
-    fn update_zeros<S: Simd>(&self, simd: S, params: &mut [f32], state: [&mut [f32]; 2]) {
+    fn update_zeros<S: Simd>(&self, simd: S, params: &mut [f32], state: State<'_>) {
         for_pieces(
             params,
             state,
@@ -59,8 +56,8 @@ pub(super) const PIECE: usize = 64;
 #[inline(always)]
 pub(super) fn for_pieces(
     params: &mut [f32],
-    [a, b]: [&mut [f32]; 2],
-    mut work: impl FnMut(usize, &mut [f32], [&mut [f32]; 2]),
+    [a, b]: State<'_>,
+    mut work: impl FnMut(usize, &mut [f32], State<'_>),
 ) {
     let (mut a, mut b) = (a.chunks_mut(PIECE), b.chunks_mut(PIECE));
     for (i, params) in params.chunks_mut(PIECE).enumerate() {
@@ -72,14 +69,14 @@ pub(super) fn for_pieces(
 #[derive(Debug)]
 pub struct Step<'a, R> {
     pub(super) params: &'a mut [f32],
-    pub(super) state: [&'a mut [f32]; 2],
+    pub(super) state: State<'a>,
     pub(super) rule: R,
 }
 
 impl<R: Rule> Step<'_, R> {
     /// The parameters `at..at + len` with their state, if they are there.
     #[inline(always)]
-    fn piece(&mut self, at: usize, len: usize) -> Option<(&mut [f32], [&mut [f32]; 2])> {
+    fn piece(&mut self, at: usize, len: usize) -> Option<(&mut [f32], State<'_>)> {
         let range = at..at + len;
         let [a, b] = &mut self.state;
         let state = [a, b].map(|state| state.get_mut(range.clone()).unwrap_or_default());

@@ -1,6 +1,6 @@
 //! Stochastic gradient descent.
 
-use super::{Optimizer, Rule, Settings, check_positive, learning_rate_field};
+use super::{Optimizer, Rule, Settings, State, check_positive, learning_rate_field};
 use crate::Error;
 use crate::kernels::{Nonzeros, Simd, sgd};
 
@@ -55,19 +55,13 @@ pub struct SgdRule {
 
 impl Rule for SgdRule {
     #[inline(always)]
-    fn update<S: Simd>(
-        &self,
-        simd: S,
-        params: &mut [f32],
-        gradient: &[f32],
-        _state: [&mut [f32]; 2],
-    ) {
+    fn update<S: Simd>(&self, simd: S, params: &mut [f32], gradient: &[f32], _state: State<'_>) {
         sgd::update(simd, params, gradient, self.rate);
     }
 
     /// `w - rate·0` is `w`, bit for bit.
     #[inline(always)]
-    fn update_zeros<S: Simd>(&self, _: S, _params: &mut [f32], _state: [&mut [f32]; 2]) {}
+    fn update_zeros<S: Simd>(&self, _: S, _params: &mut [f32], _state: State<'_>) {}
 
     #[inline]
     fn update_rows(&self, params: &mut [f32], rows: &mut Nonzeros, d_y: &[f32]) -> bool {

@@ -1,7 +1,7 @@
 //! Weight decay, for any optimizer.
 
 use super::rule::{PIECE, for_pieces};
-use super::{Adam, Optimizer, Rule, Settings, check_not_negative};
+use super::{Adam, Optimizer, Rule, Settings, State, check_not_negative};
 use crate::Error;
 use crate::kernels::{Simd, add_scaled_by, scale_by};
 
@@ -112,13 +112,7 @@ pub struct WeightDecayRule<R> {
 
 impl<R: Rule> Rule for WeightDecayRule<R> {
     #[inline(always)]
-    fn update<S: Simd>(
-        &self,
-        simd: S,
-        params: &mut [f32],
-        gradient: &[f32],
-        state: [&mut [f32]; 2],
-    ) {
+    fn update<S: Simd>(&self, simd: S, params: &mut [f32], gradient: &[f32], state: State<'_>) {
         if self.added != 0.0 {
             return for_pieces(
                 params,
@@ -147,7 +141,7 @@ impl<R: Rule> Rule for WeightDecayRule<R> {
         simd: S,
         params: &mut [f32],
         gradient: &[f32],
-        state: [&mut [f32]; 2],
+        state: State<'_>,
     ) {
         if self.biases {
             self.update(simd, params, gradient, state);

@@ -1,5 +1,6 @@
 //! Labelled pictures in memory.
 
+use picomlp::Threads;
 use picomlp::fingerprint::{FNV_OFFSET, fnv1a};
 
 /// Pictures of one shape, each with its label.
@@ -50,6 +51,34 @@ impl Dataset {
     pub fn image(&self, index: usize) -> &[u8] {
         let pixels = self.pixels();
         &self.images[index * pixels..][..pixels]
+    }
+
+    /// Copies the pictures that `samples` names together, into `pixels`, on all threads.
+    ///
+    /// Shuffled samples lie all over the memory. Copied together, their cache misses overlap; left where they are, each
+    /// would stop the kernels (784-32-10: 0.11 s an epoch instead of 0.06 s).
+    ///
+    /// # Panics
+    ///
+    /// If a sample is not below [`len`](Self::len).
+    pub fn gather(&self, threads: &impl Threads, samples: &[u32], pixels: &mut [u8]) {
+        self.gather_in(threads.count(), threads, samples, pixels);
+    }
+
+    fn gather_in(&self, parts: usize, threads: &impl Threads, samples: &[u32], pixels: &mut [u8]) {
+        if parts < 2 || samples.len() < 2 {
+            let places = pixels.chunks_exact_mut(self.pixels());
+            for (place, &sample) in places.zip(samples) {
+                place.copy_from_slice(self.image(sample as usize));
+            }
+            return;
+        }
+        let (samples_a, samples_b) = samples.split_at(samples.len() * (parts / 2) / parts);
+        let (pixels_a, pixels_b) = pixels.split_at_mut(samples_a.len() * self.pixels());
+        threads.join(
+            || self.gather_in(parts / 2, threads, samples_a, pixels_a),
+            || self.gather_in(parts - parts / 2, threads, samples_b, pixels_b),
+        );
     }
 
     /// The name of a class: its number, if it has no other.
