@@ -1,41 +1,33 @@
-//! Every kernel beside its scalar twin, at several sizes and shares of nonzero inputs.
+//! The dense kernels beside their scalar twins, at several sizes and shares of nonzero inputs, and the bit transposition.
 //!
-//! Throughput is a billion a second of what limits the kernel:
-//!
-//! * dense kernels: "Gelem/s" is dense-equivalent GFLOP/s (zeros count as if they were multiplied, so a kernel that
-//!   skips them may go past the machine's peak, which the program `machine` measures);
-//! * element-wise kernels: GiB/s of what they read and write; the sizes fit L1 (2,048 values), L2 (65,536) or
-//!   neither (4,194,304).
+//! "Gelem/s" is dense-equivalent GFLOP/s (GOP/s in int8): zeros count as if they were multiplied, so a kernel that skips them may go
+//! past the machine's peak, which the program `machine` measures.
 //!
 //! Each pair must give the same bits before either is timed. `cargo bench -p picomlp-benches -- --test` does that alone.
 
-use core::hint::black_box;
-use core::time::Duration;
+mod common;
 
-use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, measurement::WallTime};
+use core::hint::black_box;
+
+use common::{assert_same_bits, criterion, pair, random};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput};
 use picomlp::kernels::{
-    AdamCoefficients, Element, GradientSink, Simd, adam, adam_scalar, dense_forward,
+    Element, GradientSink, INT8_BLOCK, INT8_PAIRS, Int8Row, Int8Weights, Simd, dense_forward,
     dense_forward_scalar, dense_input_gradient, dense_input_gradient_scalar, dense_update,
-    dense_update_scalar, exp, exp_scalar, input_gradient_work, relu, relu_gradient,
-    relu_gradient_scalar, relu_scalar, sgd, sgd_scalar, softmax_cross_entropy,
-    softmax_cross_entropy_scalar, transpose64, transpose64_scalar, update_work,
+    dense_update_scalar, input_gradient_work, int8_forward, int8_forward_scalar, int8_rows,
+    transpose64, transpose64_scalar, update_work,
 };
 use picomlp::{Adam, Batch, Optimizer, Serial, Sgd};
 use picomlp_benches::{DENSITIES, Density, floats, pixels};
 use picomlp_cli::flops::dense_flops;
 
 fn main() {
-    let mut c = Criterion::default()
-        .sample_size(10)
-        .warm_up_time(Duration::from_millis(150))
-        .measurement_time(Duration::from_millis(350))
-        .configure_from_args();
+    let mut c = criterion();
     dense_forwards(&mut c);
     dense_updates(&mut c);
     dense_input_gradients(&mut c);
-    element_wise(&mut c);
-    softmaxes(&mut c);
-    optimizers(&mut c);
+    int8_forwards(&mut c);
     transpositions(&mut c);
     c.final_summary();
 }
@@ -75,33 +67,6 @@ impl Shape {
     fn random_params(self) -> Vec<f32> {
         random(self.params(), 2).into_iter().map(|w| w / 32.0).collect()
     }
-}
-
-fn random(len: usize, seed: u64) -> Vec<f32> {
-    let mut values = vec![0.0; len];
-    picomlp_fixtures::fill(&mut values, seed);
-    values
-}
-
-fn assert_same_bits(simd: &[f32], scalar: &[f32], what: &str) {
-    let same = simd.iter().zip(scalar).all(|(a, b)| a.to_bits() == b.to_bits());
-    assert!(simd.len() == scalar.len() && same, "{what}: SIMD and scalar differ");
-}
-
-/// Times both kernels on data of their own, under one name.
-fn pair<D: Clone>(
-    group: &mut BenchmarkGroup<'_, WallTime>,
-    name: &str,
-    data: &D,
-    mut simd: impl FnMut(&mut D),
-    mut scalar: impl FnMut(&mut D),
-) {
-    // Scalar runs take up to 100 ms: rising numbers of iterations would take minutes.
-    group.sampling_mode(SamplingMode::Flat);
-    let mut mine = data.clone();
-    group.bench_function(format!("{name}/simd"), |b| b.iter(|| simd(black_box(&mut mine))));
-    let mut mine = data.clone();
-    group.bench_function(format!("{name}/scalar"), |b| b.iter(|| scalar(black_box(&mut mine))));
 }
 
 fn dense_forwards(c: &mut Criterion) {
@@ -300,140 +265,30 @@ fn dense_input_gradients(c: &mut Criterion) {
     }
 }
 
-/// Values that fit L1, L2, and neither.
-const LENGTHS: [usize; 3] = [2_048, 65_536, 4_194_304];
-
-/// `read` and `written` are values of 4 bytes.
-fn bytes(read: usize, written: usize) -> Throughput {
-    Throughput::Bytes(4 * (read + written) as u64)
-}
-
-fn element_wise(c: &mut Criterion) {
-    for len in LENGTHS {
-        let values = random(len, 1);
-
-        let mut group = c.benchmark_group("relu");
-        group.throughput(bytes(len, len));
-        let (mut a, mut b) = (values.clone(), values.clone());
-        relu(&mut a);
-        relu_scalar(&mut b);
-        assert_same_bits(&a, &b, "relu");
-        pair(&mut group, &len.to_string(), &values, |y| relu(y), |y| relu_scalar(y));
-        group.finish();
-
-        let mut group = c.benchmark_group("relu_gradient");
-        group.throughput(bytes(2 * len, len));
-        let y = a;
-        let (mut a, mut b) = (values.clone(), values.clone());
-        relu_gradient(&y, &mut a);
-        relu_gradient_scalar(&y, &mut b);
-        assert_same_bits(&a, &b, "relu_gradient");
+/// One sample; weights of any bytes.
+fn int8_forwards(c: &mut Criterion) {
+    let mut group = c.benchmark_group("int8_forward");
+    let shape = shape(1, 784, 128);
+    let rows = int8_rows(shape.inputs, shape.outputs).expect("a size that fits");
+    let words = random(4 * rows, 1).into_iter().map(f32::to_bits).collect::<Vec<u32>>();
+    let rows: &[Int8Row] = words.as_chunks::<4>().0;
+    let weights = Int8Weights::new(rows, shape.inputs, shape.outputs).expect("as many rows");
+    for density in DENSITIES {
+        let x = pixels(shape.inputs, density);
+        let begin = vec![[0; INT8_BLOCK]; shape.outputs.div_ceil(INT8_BLOCK)];
+        let mut work = [[0; 2]; INT8_PAIRS];
+        let (mut a, mut b) = (begin.clone(), begin.clone());
+        int8_forward(&x, weights, &mut a, &mut work);
+        int8_forward_scalar(&x, weights, &mut b);
+        assert!(a == b, "int8_forward: fast and scalar differ");
+        group.throughput(shape.flops());
         pair(
             &mut group,
-            &len.to_string(),
-            &values,
-            |d_y| relu_gradient(&y, d_y),
-            |d_y| relu_gradient_scalar(&y, d_y),
+            &format!("{} {density}", shape.name()),
+            &begin,
+            |y| int8_forward(black_box(&x), weights, y, &mut work),
+            |y| int8_forward_scalar(black_box(&x), weights, y),
         );
-        group.finish();
-    }
-    // Repeated in place, exp soon leaves the numbers; so each run begins from the same ones.
-    let mut group = c.benchmark_group("exp");
-    for len in [640, LENGTHS[0], LENGTHS[1]] {
-        let values = random(len, 1);
-        let (mut a, mut b) = (values.clone(), values.clone());
-        exp(&mut a);
-        exp_scalar(&mut b);
-        assert_same_bits(&a, &b, "exp");
-        group.throughput(bytes(len, len));
-        pair(
-            &mut group,
-            &len.to_string(),
-            &values,
-            |y| {
-                y.copy_from_slice(&values);
-                exp(y);
-            },
-            |y| {
-                y.copy_from_slice(&values);
-                exp_scalar(y);
-            },
-        );
-    }
-}
-
-fn softmaxes(c: &mut Criterion) {
-    let mut group = c.benchmark_group("softmax_cross_entropy");
-    for (batch, classes) in [(1, 10), (64, 10), (256, 10), (64, 100)] {
-        let logits: Vec<f32> = random(batch * classes, 1).into_iter().map(|z| 8.0 * z).collect();
-        let labels: Vec<u8> = (0..batch).map(|s| (s % classes) as u8).collect();
-        let (mut a, mut b) = (logits.clone(), logits.clone());
-        let loss = softmax_cross_entropy(&mut a, &labels, 0.5);
-        let expected = softmax_cross_entropy_scalar(&mut b, &labels, 0.5);
-        assert_same_bits(&a, &b, "softmax_cross_entropy");
-        assert_same_bits(&[loss], &[expected], "softmax_cross_entropy, loss");
-        group.throughput(bytes(logits.len(), logits.len()));
-        // The kernel works in place: each run begins from the same logits.
-        pair(
-            &mut group,
-            &format!("{batch}x{classes}"),
-            &logits,
-            |z| {
-                z.copy_from_slice(&logits);
-                black_box(softmax_cross_entropy(z, &labels, 0.5));
-            },
-            |z| {
-                z.copy_from_slice(&logits);
-                black_box(softmax_cross_entropy_scalar(z, &labels, 0.5));
-            },
-        );
-    }
-}
-
-fn optimizers(c: &mut Criterion) {
-    for len in LENGTHS {
-        let (params, gradient) = (random(len, 1), random(len, 2));
-
-        let mut group = c.benchmark_group("sgd");
-        group.throughput(bytes(2 * len, len));
-        let (mut a, mut b) = (params.clone(), params.clone());
-        sgd(&mut a, &gradient, 0.1);
-        sgd_scalar(&mut b, &gradient, 0.1);
-        assert_same_bits(&a, &b, "sgd");
-        pair(
-            &mut group,
-            &len.to_string(),
-            &params,
-            |w| sgd(w, &gradient, RATE),
-            |w| sgd_scalar(w, &gradient, RATE),
-        );
-        group.finish();
-
-        let mut group = c.benchmark_group("adam");
-        group.throughput(bytes(4 * len, 3 * len));
-        // The 100th step: the moments are neither new nor still.
-        let coefficients = AdamCoefficients {
-            beta1: 0.9,
-            beta1_rest: 0.1,
-            beta2: 0.999,
-            beta2_rest: 0.001,
-            step: RATE,
-            root_correction: 3.24,
-            epsilon: 1e-8,
-        };
-        let squares: Vec<f32> = gradient.iter().map(|g| g * g).collect();
-        let state = (params, gradient.clone(), squares);
-        type State = (Vec<f32>, Vec<f32>, Vec<f32>);
-        let simd = |(w, m, v): &mut State| adam(w, &gradient, m, v, &coefficients);
-        let scalar = |(w, m, v): &mut State| adam_scalar(w, &gradient, m, v, &coefficients);
-        let (mut a, mut b) = (state.clone(), state.clone());
-        simd(&mut a);
-        scalar(&mut b);
-        for (a, b) in [(&a.0, &b.0), (&a.1, &b.1), (&a.2, &b.2)] {
-            assert_same_bits(a, b, "adam");
-        }
-        pair(&mut group, &len.to_string(), &state, simd, scalar);
-        group.finish();
     }
 }
 
