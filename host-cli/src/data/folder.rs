@@ -216,13 +216,17 @@ fn png_files(folder: &Path) -> Result<(Vec<PathBuf>, usize)> {
     Ok((files, others.len()))
 }
 
-/// What is in a folder, by name, but for what begins with a dot.
-fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
+/// Lists a folder's files and folders, sorted by name.
+///
+/// Skips names that begin with a dot (`.DS_Store`, macOS's `._0001.png`) and `__MACOSX`, the folder of such files that a
+/// zip archive made on a Mac unpacks to: none of them is data.
+pub(crate) fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
     let cannot = || anyhow!("cannot read the folder {}", dir.display());
     let mut paths = Vec::new();
     for entry in fs::read_dir(dir).with_context(cannot)? {
         let entry = entry.with_context(cannot)?;
-        if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+        let name = entry.file_name();
+        if !name.as_encoded_bytes().starts_with(b".") && name != "__MACOSX" {
             paths.push(entry.path());
         }
     }

@@ -28,6 +28,8 @@ fn place(names: [&str; 4]) -> Place {
 fn a_folder_of_png_files_is_trained_on_and_measured() {
     let place = place(NUMBERS);
     place.put("png/train/0/.hidden", b"");
+    place.put("png/train/0/._0001.png", b"");
+    place.put("png/train/__MACOSX/._0", b"");
     place.put("png/train/0/notes.txt", b"");
     let lines = place.json("train --data png --hidden 6 --epochs 3 --json");
     assert_eq!((&lines[0]["network"], &lines[0]["test_samples"]), (&"64-6-4".into(), &TEST.into()));
