@@ -1,19 +1,46 @@
-//! Finds out whether the target has Arm's DSP extension, of which stable Rust's `target_feature` says nothing.
+//! Finds out which of the assembler kernels the target takes: stable Rust's `target_feature` says nothing of Arm's M profile.
 //!
-//! Every Armv7E-M core has it; on Armv8-M it is an option that `-C target-cpu` or `-C target-feature=+dsp` names. The
-//! assembler refuses the instructions if this is wrong.
+//! `picomlp_cortex_m`: a Cortex-M with an FPU. `picomlp_dsp`: one with the DSP extension. The assembler refuses the
+//! instructions if the processor lacks them.
 
 use std::env::var;
 
 fn main() {
-    println!("cargo::rustc-check-cfg=cfg(picomlp_dsp)");
+    println!("cargo::rustc-check-cfg=cfg(picomlp_cortex_m, picomlp_dsp)");
     println!("cargo::rerun-if-changed=build.rs");
     let target = var("TARGET").unwrap_or_default();
     let flags = var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
-    let named =
-        ["+dsp", "target-cpu=cortex-m33", "target-cpu=cortex-m35p", "target-cpu=cortex-m55"];
-    let option = target.starts_with("thumbv8m.main") && named.iter().any(|n| flags.contains(n));
-    if target.starts_with("thumbv7em") || option {
+    if has_fpu(&target) {
+        println!("cargo::rustc-cfg=picomlp_cortex_m");
+    }
+    if has_dsp(&target, &flags) {
         println!("cargo::rustc-cfg=picomlp_dsp");
     }
+}
+
+/// Whether the target is a Cortex-M with an FPU. Other Arm processors have the same instructions in another encoding, and
+/// the kernels were never tried there.
+pub fn has_fpu(target: &str) -> bool {
+    target.starts_with("thumb") && target.ends_with("-none-eabihf")
+}
+
+/// Whether the target has the DSP extension: every Armv7E-M core does, and on Armv8-M it is an option that comes with the
+/// processor named by `-C target-cpu`. `-C target-feature` has the last word. `flags` are rustc's, separated by 0x1f.
+pub fn has_dsp(target: &str, flags: &str) -> bool {
+    let option = target.starts_with("thumbv8m.main");
+    if !(option || target.starts_with("thumbv7em")) {
+        return false;
+    }
+    let values = |name: &'static str| {
+        let words = flags.split('\x1f').map(|word| word.strip_prefix("-C").unwrap_or(word));
+        words.filter_map(move |word| word.trim_start().strip_prefix(name))
+    };
+    let with_dsp = ["cortex-m33", "cortex-m35p", "cortex-m55", "cortex-m85"];
+    let processor = values("target-cpu=").last().and_then(|cpu| {
+        let (cpu, modifiers) = cpu.split_once('+').unwrap_or((cpu, ""));
+        with_dsp.contains(&cpu).then(|| !modifiers.split('+').any(|modifier| modifier == "nodsp"))
+    });
+    let features = values("target-feature=").flat_map(|features| features.split(','));
+    let named = features.filter(|feature| matches!(*feature, "+dsp" | "-dsp")).last();
+    named.map_or_else(|| processor.unwrap_or(!option), |feature| feature == "+dsp")
 }

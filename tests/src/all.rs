@@ -5,6 +5,7 @@
 )]
 
 mod blob;
+mod build_script;
 mod gradients;
 mod int8;
 mod layer_gradients;

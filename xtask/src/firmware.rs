@@ -30,17 +30,37 @@ pub(crate) struct Board {
     pub(crate) name: &'static str,
     /// The compiler's name of its processor.
     pub(crate) target: &'static str,
+    /// Flags for the compiler.
+    pub(crate) flags: &'static str,
 }
 
-pub(crate) const CORTEX_M4: Board = Board { name: "mps2-an386", target: "thumbv7em-none-eabihf" };
-const CORTEX_M7: Board = Board { name: "mps2-an500", target: "thumbv7em-none-eabihf" };
-const CORTEX_M33: Board = Board { name: "mps2-an505", target: "thumbv8m.main-none-eabihf" };
+impl Board {
+    pub(crate) const fn new(name: &'static str, target: &'static str) -> Self {
+        Self { name, target, flags: "" }
+    }
+
+    const fn with_flags(self, flags: &'static str) -> Self {
+        Self { flags, ..self }
+    }
+}
+
+pub(crate) const CORTEX_M4: Board = Board::new("mps2-an386", "thumbv7em-none-eabihf");
+const CORTEX_M7: Board = Board::new("mps2-an500", "thumbv7em-none-eabihf");
+const CORTEX_M33: Board = Board::new("mps2-an505", "thumbv8m.main-none-eabihf");
 
 /// A Cortex-M3 with code for a Cortex-M0, whose floating point is software: the boards with a real one lack the memory.
-const CORTEX_M0: Board = Board { name: "mps2-an385", target: "thumbv6m-none-eabi" };
+const CORTEX_M0: Board = Board::new("mps2-an385", "thumbv6m-none-eabi");
 
 /// A real Cortex-M0: 16 KB of RAM, 256 KB of flash.
-const MICROBIT: Board = Board { name: "microbit", target: "thumbv6m-none-eabi" };
+const MICROBIT: Board = Board::new("microbit", "thumbv6m-none-eabi");
+
+/// Builds with the DSP extension and without it, by either flag: the program fails if it has the wrong kernel.
+const DSP_OR_NOT: &[Board] = &[
+    CORTEX_M4,
+    CORTEX_M33.with_flags("-C target-feature=+dsp"),
+    CORTEX_M33.with_flags("-C target-cpu=cortex-m33 -C target-feature=-dsp"),
+    CORTEX_M4.with_flags("-C target-feature=-dsp"),
+];
 
 /// The boards whose processors have the FPU that the assembler kernels are for.
 const WITH_FPU: &[Board] = &[CORTEX_M4, CORTEX_M7, CORTEX_M33];
@@ -109,7 +129,7 @@ const PROGRAMS: &[Program] = &[
         code: Some(Code { entry: "4int88classify", most: 6144 }),
         check: |printed| on_the_host::int8(printed, "small-int8"),
     },
-    Program { name: "int8_same", ..PLAIN },
+    Program { name: "int8_same", boards: DSP_OR_NOT, ..PLAIN },
 ];
 
 /// The programs that `picomlp verify` talks to, and their models. They do not end by themselves and print nothing to
@@ -135,10 +155,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut failed = Vec::new();
     for program in programs {
         for board in program.boards {
-            println!("== {} on {} ==", program.name, board.name);
+            let run = format!("{} on {} {}", program.name, board.name, board.flags);
+            println!("== {} ==", run.trim());
             if let Err(error) = run_one(program, board, args.overwrite) {
                 println!("{error:#}");
-                failed.push(format!("{} on {}", program.name, board.name));
+                failed.push(run);
             }
         }
     }
@@ -223,14 +244,17 @@ fn nearly_equal(expected: &str, got: &str, tolerance: f64) -> bool {
 
 /// Builds one program for a board; returns the path of the image.
 pub(crate) fn build(name: &str, board: &Board) -> Result<PathBuf> {
-    let Board { name: board, target } = board;
+    let Board { name: board, target, flags } = board;
     need_target(target)?;
     // Each board links with a memory map of its own.
     let folder = root().join("target/firmware").join(board);
     let mut cargo = command("cargo", &["build", "--release", "--bin", name, "--target", target]);
     cargo.current_dir(root().join("firmware"));
     cargo.env("BOARD", board).env("PICOMLP_INPUTS", inputs::folder());
-    cargo.env("CARGO_TARGET_DIR", &folder).env_remove("RUSTFLAGS");
+    cargo.env("CARGO_TARGET_DIR", &folder).env("RUSTFLAGS", flags);
+    if flags.contains("-dsp") {
+        cargo.env("WITHOUT_DSP", "");
+    }
     show(cargo)?;
     Ok(folder.join(target).join("release").join(name))
 }

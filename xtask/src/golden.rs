@@ -95,22 +95,22 @@ const TARGETS: &[Target] = &[
     // A processor without a floating-point unit, with the RAM that no emulated Cortex-M0 has.
     Target {
         name: "thumbv6m-an385",
-        place: Place::CortexM(Board { name: "mps2-an385", target: "thumbv6m-none-eabi" }),
+        place: Place::CortexM(Board::new("mps2-an385", "thumbv6m-none-eabi")),
         instructions: These("thumbv6m-none-eabi, processor Cortex-M3"),
     },
     Target {
         name: "thumbv7em-an386",
-        place: Place::CortexM(Board { name: "mps2-an386", target: "thumbv7em-none-eabihf" }),
+        place: Place::CortexM(Board::new("mps2-an386", "thumbv7em-none-eabihf")),
         instructions: These("thumbv7em-none-eabihf, processor Cortex-M4"),
     },
     Target {
         name: "thumbv7em-an500",
-        place: Place::CortexM(Board { name: "mps2-an500", target: "thumbv7em-none-eabihf" }),
+        place: Place::CortexM(Board::new("mps2-an500", "thumbv7em-none-eabihf")),
         instructions: These("thumbv7em-none-eabihf, processor Cortex-M7"),
     },
     Target {
         name: "thumbv8m-an505",
-        place: Place::CortexM(Board { name: "mps2-an505", target: "thumbv8m.main-none-eabihf" }),
+        place: Place::CortexM(Board::new("mps2-an505", "thumbv8m.main-none-eabihf")),
         instructions: These("thumbv8m.main-none-eabihf, processor Cortex-M33"),
     },
 ];

@@ -16,7 +16,7 @@
 
 mod activations;
 pub(crate) mod adam;
-#[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf"))]
+#[cfg(picomlp_cortex_m)]
 mod arm;
 #[cfg(picomlp_dsp)] // not every processor with the DSP extension has the FPU that `arm` needs
 #[path = "arm/int8_block.rs"]

@@ -1,4 +1,4 @@
-//! The dense layer's three passes for processors without vector registers: Cortex-M and small RISC-V.
+//! The dense layer's three passes for processors without vector registers: Cortex-M, Xtensa, small RISC-V.
 //!
 //! The nonzero inputs of a sample are listed once (`nonzeros`); then each block of outputs walks the list.
 //! Walking is done by `rows`: in plain Rust (`plain`), or in assembler where sums would not stay in registers
@@ -6,24 +6,25 @@
 
 mod nonzeros;
 #[cfg_attr(
-    all(target_arch = "arm", target_os = "none", target_abi = "eabihf"),
+    picomlp_cortex_m,
     allow(dead_code, reason = "what the kernels in `arm/` are compared with")
 )]
 pub(super) mod plain;
 
-#[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf"))]
+#[cfg(picomlp_cortex_m)]
 pub(super) use super::arm as rows;
-#[cfg(not(all(target_arch = "arm", target_os = "none", target_abi = "eabihf")))]
+#[cfg(not(picomlp_cortex_m))]
 pub(super) use plain as rows;
 
 pub use nonzeros::Nonzeros;
 pub(super) use nonzeros::fill;
 use nonzeros::for_each_list;
 
+use super::simd::Vectors;
 use super::{Baseline, Batch, Element, GradientSink};
 
-/// Whether the kernels of this folder are the ones to use.
-pub(super) const LEAN: bool = cfg!(any(target_arch = "arm", target_arch = "riscv32"));
+/// Whether the kernels of this folder are the ones to use: wherever the build has no vectors that `wide` knows.
+pub(super) const LEAN: bool = matches!(Baseline::NAME.as_bytes(), b"none");
 
 /// Gradients that are handed over at once: 512 bytes of stack.
 pub(super) const PIECE: usize = 128;

@@ -61,7 +61,7 @@ impl Nonzeros {
     }
 
     /// Rows that the matrix has.
-    #[cfg(any(test, all(target_arch = "arm", target_os = "none", target_abi = "eabihf")))]
+    #[cfg(any(test, picomlp_cortex_m))]
     #[inline(always)]
     pub(crate) fn rows(&self) -> usize {
         self.rows as usize
@@ -69,7 +69,7 @@ impl Nonzeros {
 
     /// The rows and their values, filled up to a multiple of four with row 0 and the value `+0.0`: a product that
     /// changes no sum. Empty if there is no row.
-    #[cfg(any(test, all(target_arch = "arm", target_os = "none", target_abi = "eabihf")))]
+    #[cfg(any(test, picomlp_cortex_m))]
     #[inline(always)]
     pub(crate) fn groups(&mut self) -> (&[u32], &[f32]) {
         let whole = self.len.next_multiple_of(GROUP);
