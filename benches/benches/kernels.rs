@@ -13,10 +13,10 @@ use common::{assert_same_bits, criterion, pair, random};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput};
 use picomlp::kernels::{
-    Element, GradientSink, INT8_BLOCK, INT8_PAIRS, Int8Row, Int8Weights, Simd, dense_forward,
-    dense_forward_scalar, dense_input_gradient, dense_input_gradient_scalar, dense_update,
-    dense_update_scalar, input_gradient_work, int8_forward, int8_forward_scalar, int8_rows,
-    transpose64, transpose64_scalar, update_work,
+    Element, Gradient, INT8_BLOCK, INT8_PAIRS, Int8Row, Int8Weights, Sink, State, Update,
+    dense_forward, dense_forward_scalar, dense_input_gradient, dense_input_gradient_scalar,
+    dense_update, dense_update_scalar, input_gradient_work, int8_forward, int8_forward_scalar,
+    int8_rows, transpose64, transpose64_scalar, update_work,
 };
 use picomlp::{Adam, Batch, Optimizer, Serial, Sgd};
 use picomlp_benches::{DENSITIES, Density, floats, pixels};
@@ -139,50 +139,9 @@ const RATE: f32 = 1e-9;
 /// Looks at the gradient and does nothing: what the sums alone cost.
 struct Look;
 
-impl GradientSink for Look {
-    type Part<'p> = Look;
-
-    fn params(&self) -> &[f32] {
-        &[]
-    }
-
-    fn take<S: Simd>(&mut self, _: S, at: usize, gradient: &[f32]) {
-        black_box((at, gradient));
-    }
-
-    fn take_zeros<S: Simd>(&mut self, _: S, at: usize, len: usize) {
-        black_box((at, len));
-    }
-
-    fn split_at(&mut self, _at: usize) -> (Look, Look) {
-        (Look, Look)
-    }
-}
-
-/// Keeps the gradient, to compare it.
-struct Keep<'a>(&'a mut [f32]);
-
-impl GradientSink for Keep<'_> {
-    type Part<'p>
-        = Keep<'p>
-    where
-        Self: 'p;
-
-    fn params(&self) -> &[f32] {
-        &[]
-    }
-
-    fn take<S: Simd>(&mut self, _: S, at: usize, gradient: &[f32]) {
-        self.0[at..at + gradient.len()].copy_from_slice(gradient);
-    }
-
-    fn take_zeros<S: Simd>(&mut self, _: S, at: usize, len: usize) {
-        self.0[at..at + len].fill(0.0);
-    }
-
-    fn split_at(&mut self, at: usize) -> (Keep<'_>, Keep<'_>) {
-        let (a, b) = self.0.split_at_mut(at);
-        (Keep(a), Keep(b))
+impl Update for Look {
+    fn apply(&self, _: &mut [f32], _: State<'_>, gradient: Gradient<'_>, _: bool) {
+        black_box(gradient);
     }
 }
 
@@ -197,17 +156,21 @@ fn update_looked_at<T: Element>(
     let x = Batch::rows(x, shape.inputs).expect("whole samples");
     let d_y = random(shape.batch * shape.outputs, 3);
     let mut work = vec![0.0; update_work(shape.outputs, shape.batch, 1)];
-    let (mut got, mut expected) = (vec![f32::NAN; shape.params()], vec![f32::NAN; shape.params()]);
-    dense_update(&Serial, x, &d_y, 0, &mut Keep(&mut got), &mut work);
-    dense_update_scalar(x, &d_y, 0, &mut Keep(&mut expected));
+    let (mut got, mut expected) = (vec![0.0; shape.params()], vec![0.0; shape.params()]);
+    let mut looked_at = vec![0.0; shape.params()];
+    dense_update(&Serial, x, &d_y, 0, &mut Sink::keep(&[], &mut got, false), &mut work);
+    dense_update_scalar(x, &d_y, 0, &mut Sink::keep(&[], &mut expected, false));
     assert_same_bits(&got, &expected, &name);
     group.throughput(shape.flops());
     pair(
         group,
         &name,
         &(),
-        |()| dense_update(&Serial, x, &d_y, 0, &mut Look, &mut work),
-        |()| dense_update_scalar(x, &d_y, 0, &mut Look),
+        |()| {
+            let mut sink = Sink::new(&mut looked_at, &mut [], &Look);
+            dense_update(&Serial, x, &d_y, 0, &mut sink, &mut work);
+        },
+        |()| dense_update_scalar(x, &d_y, 0, &mut Sink::new(&mut got, &mut [], &Look)),
     );
 }
 
@@ -225,11 +188,13 @@ fn update<T: Element, O: Optimizer + Clone>(
     let d_y = random(shape.batch * shape.outputs, 3);
     let mut work = vec![0.0; update_work(shape.outputs, shape.batch, 1)];
     let mut simd = |(optimizer, params, state): &mut (O, Vec<f32>, Vec<f32>)| {
-        let mut step = optimizer.step(params, state).expect("state of the right length");
+        let update = optimizer.begin();
+        let mut step = Sink::new(params, state, &update);
         dense_update(&Serial, x, &d_y, 0, &mut step, &mut work);
     };
     let scalar = |(optimizer, params, state): &mut (O, Vec<f32>, Vec<f32>)| {
-        let mut step = optimizer.step(params, state).expect("state of the right length");
+        let update = optimizer.begin();
+        let mut step = Sink::new(params, state, &update);
         dense_update_scalar(x, &d_y, 0, &mut step);
     };
     let state = vec![0.0; O::STATE_PER_PARAM * shape.params()];

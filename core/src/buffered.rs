@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::kernels::{
-    Batch, Element, GradientSink, InputMap, IntoBatch, Serial, Simd, Threads, scale, sum_of_squares,
+    Batch, Element, InputMap, IntoBatch, Serial, Sink, Threads, scale, sum_of_squares,
 };
 use crate::layers::{AnyLayer, Layer, LayerList};
 use crate::loss::{Loss, Objective};
@@ -158,13 +158,13 @@ impl<'a, N: Layer, O: BufferedOptimizer> BufferedTrainer<'a, N, O> {
             let (labels_here, labels_rest) = labels.split_at(chunk.min(labels.len()));
             let mut pass =
                 forward_and_loss_of(part, threads, net, params, here, labels_here, scratch)?;
-            let sum = &mut Sum { params, gradient, more: true };
-            backward(threads, net, here, &mut pass, sum)?;
+            let sink = &mut Sink::keep(params, gradient, true);
+            backward(threads, net, here, &mut pass, sink)?;
             part = Part { first: part.first + chunk, loss_before: pass.loss_sum, ..part };
             (x, labels) = (rest, labels_rest);
         }
         let mut pass = forward_and_loss_of(part, threads, net, params, x, labels, scratch)?;
-        backward(threads, net, x, &mut pass, &mut Sum { params, gradient, more: false })?;
+        backward(threads, net, x, &mut pass, &mut Sink::keep(params, gradient, false))?;
         let square = sum_of_squares(gradient);
         if !square.is_finite() {
             return Err(Error::GradientNotFinite);
@@ -234,50 +234,5 @@ pub fn must_be_whole(net: &impl Layer, map: InputMap) -> Result<bool, Error> {
     net.describe(&mut layers)?;
     let no_bias = matches!(layers.first(), Some(AnyLayer::Dense(dense))
         if dense.params() == dense.inputs() * dense.outputs());
-    Ok(net.least_batch() > 1 || (no_bias && map.shift != 0.0))
-}
-
-/// Adds to the gradient, in the order of the samples.
-struct Sum<'a> {
-    params: &'a [f32],
-    gradient: &'a mut [f32],
-    /// Whether more samples follow.
-    more: bool,
-}
-
-impl GradientSink for Sum<'_> {
-    type Part<'p>
-        = Sum<'p>
-    where
-        Self: 'p;
-
-    fn params(&self) -> &[f32] {
-        self.params
-    }
-
-    fn take<S: Simd>(&mut self, _: S, at: usize, gradient: &[f32]) {
-        if let Some(to) = self.gradient.get_mut(at..at + gradient.len()) {
-            to.copy_from_slice(gradient);
-        }
-    }
-
-    /// What was summed before stays.
-    fn take_zeros<S: Simd>(&mut self, _: S, _at: usize, _len: usize) {}
-
-    fn split_at(&mut self, at: usize) -> (Sum<'_>, Sum<'_>) {
-        let at = at.min(self.params.len()).min(self.gradient.len());
-        let (params, gradient) = (self.params.split_at(at), self.gradient.split_at_mut(at));
-        (
-            Sum { params: params.0, gradient: gradient.0, more: self.more },
-            Sum { params: params.1, gradient: gradient.1, more: self.more },
-        )
-    }
-
-    fn summed(&self, at: usize, len: usize) -> Option<&[f32]> {
-        self.gradient.get(at..at + len)
-    }
-
-    fn more_follows(&self) -> bool {
-        self.more
-    }
+    Ok(net.shape().min_batch > 1 || (no_bias && map.shift != 0.0))
 }

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::init::Init;
-use crate::kernels::{Batch, Element, GradientSink, IntoBatch, Serial, Simd, Threads};
+use crate::kernels::{Batch, Element, IntoBatch, Serial, Sink, Threads};
 use crate::layers::{Ends, Layer, Memory, Mode, Room, Sequential, fold};
 use crate::loss::Objective;
 
@@ -39,7 +39,7 @@ pub trait Network: Layer {
         check_len("params", params, self.params())?;
         let x = x.into_batch(self.inputs())?;
         check_len("y", y, x.len() * self.outputs())?;
-        check_room("scratch", scratch, x.len() * self.between())?;
+        check_room("scratch", scratch, x.len() * self.shape().activations)?;
         let room = Room { between: scratch, kept: &mut [] };
         self.forward_pass(&Serial, Mode::Infer, params, x, y, room)
     }
@@ -107,7 +107,7 @@ pub trait Network: Layer {
         objective.loss.check()?;
         let mut pass = forward_and_loss(&Serial, self, objective, params, x, labels, scratch)?;
         gradient.fill(0.0);
-        backward(&Serial, self, x, &mut pass, &mut Keep { params, gradient })?;
+        backward(&Serial, self, x, &mut pass, &mut Sink::keep(params, gradient, false))?;
         Ok(pass.loss)
     }
 }
@@ -179,8 +179,8 @@ pub(crate) fn forward_and_loss_of<'a, N: Layer + ?Sized, T: Element>(
     if batch == 0 {
         return Err(Error::EmptyBatch);
     }
-    if part.of < net.least_batch() {
-        return Err(Error::BatchTooSmall { needed: net.least_batch(), got: batch });
+    if part.of < net.shape().min_batch {
+        return Err(Error::BatchTooSmall { needed: net.shape().min_batch, got: batch });
     }
     check_len("labels", labels, batch)?;
     check_labels(labels, classes)?;
@@ -192,12 +192,12 @@ pub(crate) fn forward_and_loss_of<'a, N: Layer + ?Sized, T: Element>(
     let objective = part.objective;
     let mode = Mode::training(objective.seed, objective.step).starting_at(part.first);
     // The hidden layers' values come first: in an aligned scratch their rows are then aligned for vectors.
-    let between_len = batch * net.between();
+    let between_len = batch * net.shape().activations;
     let (between, rest) = scratch.split_at_mut_checked(between_len).ok_or(too_short)?;
     let (d_between, rest) = rest.split_at_mut_checked(between_len).ok_or(too_short)?;
     let (outputs, rest) = rest.split_at_mut_checked(batch * classes).ok_or(too_short)?;
     let (d_outputs, rest) = rest.split_at_mut_checked(batch * classes).ok_or(too_short)?;
-    let kept_len = net.kept().len(mode, batch);
+    let kept_len = net.shape().saved.len(mode, batch);
     let (kept, work) = rest.split_at_mut_checked(kept_len).ok_or(too_short)?;
 
     net.forward_pass(threads, mode, params, x, outputs, Room { between, kept })?;
@@ -221,50 +221,12 @@ pub(crate) fn backward<N: Layer + ?Sized, T: Element>(
     net: &N,
     x: Batch<'_, T>,
     pass: &mut Pass<'_>,
-    sink: &mut impl GradientSink,
+    sink: &mut Sink<'_>,
 ) -> Result<(), Error> {
     let ends = Ends { x, y: pass.outputs, d_y: pass.d_outputs, d_x: None };
     let Memory { between, d_between, kept, work } = &mut pass.memory;
     let memory = Memory { between, d_between, kept, work };
-    net.backward_pass(threads, pass.mode, 0, sink, ends, memory)
-}
-
-/// Keeps the gradient instead of using it.
-struct Keep<'a> {
-    params: &'a [f32],
-    gradient: &'a mut [f32],
-}
-
-impl GradientSink for Keep<'_> {
-    type Part<'p>
-        = Keep<'p>
-    where
-        Self: 'p;
-
-    fn params(&self) -> &[f32] {
-        self.params
-    }
-
-    fn take<S: Simd>(&mut self, _: S, at: usize, gradient: &[f32]) {
-        if let Some(to) = self.gradient.get_mut(at..at + gradient.len()) {
-            to.copy_from_slice(gradient);
-        }
-    }
-
-    fn take_zeros<S: Simd>(&mut self, _: S, at: usize, len: usize) {
-        if let Some(to) = self.gradient.get_mut(at..at + len) {
-            to.fill(0.0);
-        }
-    }
-
-    fn split_at(&mut self, at: usize) -> (Keep<'_>, Keep<'_>) {
-        let at = at.min(self.params.len()).min(self.gradient.len());
-        let (params, gradient) = (self.params.split_at(at), self.gradient.split_at_mut(at));
-        (
-            Keep { params: params.0, gradient: gradient.0 },
-            Keep { params: params.1, gradient: gradient.1 },
-        )
-    }
+    net.backward_pass(threads, pass.mode, sink, ends, memory)
 }
 
 /// The index of the largest value, the first of them if there are several; 0 if there is none.

@@ -1,7 +1,7 @@
 //! Training, one batch at a time, in memory that the caller owns.
 
 use crate::Error;
-use crate::kernels::{IntoBatch, Serial, Threads};
+use crate::kernels::{IntoBatch, Serial, Sink, Threads};
 use crate::layers::Layer;
 use crate::loss::{Loss, Objective};
 use crate::network::{backward, check_len, check_room, forward_and_loss};
@@ -119,8 +119,9 @@ impl<'a, N: Layer, O: Optimizer> Trainer<'a, N, O> {
         let x = x.into_batch(self.net.inputs())?;
         let Self { net, params, objective, .. } = self;
         let mut pass = forward_and_loss(threads, net, objective, params, x, labels, self.scratch)?;
-        let mut step = self.optimizer.step(params, self.state)?;
-        backward(threads, net, x, &mut pass, &mut step)?;
+        check_len("state", self.state, self.optimizer.state_per_param() * params.len())?;
+        let update = self.optimizer.begin();
+        backward(threads, net, x, &mut pass, &mut Sink::new(params, self.state, &update))?;
         pass.learn(net, params)?;
         self.objective.step += 1;
         Ok(pass.loss)

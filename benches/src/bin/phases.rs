@@ -15,8 +15,8 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 use clap::Parser;
 use picomlp::kernels::{
-    dense_forward, dense_input_gradient, dense_update, input_gradient_work, relu, relu_gradient,
-    softmax_cross_entropy, update_work,
+    Sink, dense_forward, dense_input_gradient, dense_update, input_gradient_work, relu,
+    relu_gradient, softmax_cross_entropy, update_work,
 };
 use picomlp::rng::shuffle;
 use picomlp::{Batch, Init, Layer, Network, Optimizer, Sequential, Sgd, Trainer};
@@ -201,7 +201,8 @@ impl<'a> Step<'a> {
         dense_input_gradient(pool, BATCH, z, w2, d_h, work);
         relu_gradient(h, d_h);
         done(seconds);
-        let mut sink = Sgd::new(RATE).step(params, &mut []).expect("no state");
+        let update = Sgd::new(RATE).begin();
+        let mut sink = Sink::new(params, &mut [], &update);
         dense_update(pool, rows(&h[..], hidden), z, 785 * hidden, &mut sink, work);
         done(seconds);
         dense_update(pool, x, d_h, 0, &mut sink, work);

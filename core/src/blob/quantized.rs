@@ -67,7 +67,7 @@ impl<'a, N: Layer> QuantizedModel<'a, N> {
     /// `i32`s of scratch for one sample.
     #[must_use]
     pub fn scratch_len(&self) -> usize {
-        scratch_len(self.net.widest(), self.net.between())
+        scratch_len(self.net.shape().max_outputs, self.net.shape().activations)
     }
 
     /// Bytes of the int8 parameters.
@@ -118,7 +118,7 @@ impl<'a, N: Layer> QuantizedModel<'a, N> {
         let (work, rest) = scratch.split_at_mut_checked(2 * INT8_PAIRS).ok_or(too_short)?;
         let work: &mut [[u32; 2]] = try_cast_slice_mut(work).map_err(|_| too_short)?;
         let work: &mut Int8Work = work.try_into().map_err(|_| too_short)?;
-        let sums_len = scratch_len(self.net.widest(), 0) - 2 * INT8_PAIRS;
+        let sums_len = scratch_len(self.net.shape().max_outputs, 0) - 2 * INT8_PAIRS;
         let (sums, activations) = rest.split_at_mut_checked(sums_len).ok_or(too_short)?;
         let sums = sums.as_chunks_mut::<INT8_BLOCK>().0;
         let activations: &mut [u8] = cast_slice_mut(activations);

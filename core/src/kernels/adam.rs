@@ -49,15 +49,11 @@ pub fn adam(
     c: &AdamCoefficients,
 ) {
     check(params, gradient, m, v);
-    with_best_vectors!(update(
-        params: &mut [f32], gradient: &[f32], m: &mut [f32], v: &mut [f32], c: &AdamCoefficients
-    ));
+    update(params, gradient, m, v, c);
 }
 
 /// [`adam`], as far as the shortest slice goes.
-#[inline(always)]
-pub(crate) fn update<S: Simd>(
-    simd: S,
+pub(crate) fn update(
     params: &mut [f32],
     gradient: &[f32],
     m: &mut [f32],
@@ -67,6 +63,20 @@ pub(crate) fn update<S: Simd>(
     if LEAN {
         return rows::adam(params, gradient, m, v, c);
     }
+    with_best_vectors!(update_with(
+        params: &mut [f32], gradient: &[f32], m: &mut [f32], v: &mut [f32], c: &AdamCoefficients
+    ));
+}
+
+#[inline(always)]
+fn update_with<S: Simd>(
+    simd: S,
+    params: &mut [f32],
+    gradient: &[f32],
+    m: &mut [f32],
+    v: &mut [f32],
+    c: &AdamCoefficients,
+) {
     let (w_chunks, w_tail) = params.as_chunks_mut::<16>();
     let (g_chunks, g_tail) = gradient.as_chunks::<16>();
     let (m_chunks, m_tail) = m.as_chunks_mut::<16>();
@@ -157,21 +167,14 @@ pub(super) fn adam_one(w: &mut f32, g: f32, m: &mut f32, v: &mut f32, c: &AdamCo
 }
 
 /// [`update`] with a gradient of zeros.
-#[inline(always)]
-pub(crate) fn update_zeros<S: Simd>(
-    simd: S,
-    params: &mut [f32],
-    m: &mut [f32],
-    v: &mut [f32],
-    c: &AdamCoefficients,
-) {
+pub(crate) fn update_zeros(params: &mut [f32], m: &mut [f32], v: &mut [f32], c: &AdamCoefficients) {
     if LEAN {
         return update_remembered(params, m, v, c);
     }
-    let zeros = [0.0; 64];
+    let zeros = [0.0; 512];
     let size = zeros.len();
     for ((w, m), v) in params.chunks_mut(size).zip(m.chunks_mut(size)).zip(v.chunks_mut(size)) {
-        update(simd, w, zeros.get(..w.len()).unwrap_or_default(), m, v, c);
+        update(w, zeros.get(..w.len()).unwrap_or_default(), m, v, c);
     }
 }
 

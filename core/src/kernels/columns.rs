@@ -7,7 +7,7 @@ use super::simd::{Lanes, Simd};
 /// Accumulators for `WIDTH` neighbouring outputs.
 ///
 /// Each lane is a sum of its own, so a row may be cut into blocks of any widths without changing a bit.
-pub trait Columns<S>: Copy {
+pub(crate) trait Columns<S>: Copy {
     /// Outputs in the block.
     const WIDTH: usize;
 
@@ -21,61 +21,22 @@ pub trait Columns<S>: Copy {
     /// Writes the lanes to the start of `to`.
     fn store(self, to: &mut [f32]);
 
-    /// `lane += other` for each lane.
-    fn add(&mut self, other: Self);
-
-    /// `lane · x` for each lane.
-    fn scaled(self, simd: S, x: f32) -> Self;
+    /// `lane - x · other` for each lane.
+    fn minus(self, simd: S, x: f32, other: Self) -> Self;
 
     /// `lane += x · w` for each lane: one multiplication and one addition, each rounded.
     fn add_scaled(&mut self, simd: S, x: f32, w: &[f32]);
 }
 
 /// Does something to each block of columns of a row.
-pub(crate) trait ForEachBlock<S: Simd> {
+pub(super) trait ForEachBlock<S: Simd> {
     /// Works on the columns `at..at + C::WIDTH`. Must be `inline(always)`.
     fn block<C: Columns<S>>(&mut self, simd: S, at: usize);
 }
 
-/// Columns of the widest block.
-pub(super) const fn widest_block<S: Simd>() -> usize {
-    S::Widest::WIDTH
-}
-
-/// Cuts a row of `width` outputs into blocks, widest first.
+/// Cuts columns into blocks, widest first; `Widest` is the widest.
 #[inline(always)]
-pub(crate) fn for_each_block<S: Simd>(simd: S, width: usize, work: &mut impl ForEachBlock<S>) {
-    for_each_block_in(simd, 0..width, work);
-}
-
-/// As [`for_each_block`], for these columns alone.
-#[inline(always)]
-pub(super) fn for_each_block_in<S: Simd>(
-    simd: S,
-    columns: Range<usize>,
-    work: &mut impl ForEachBlock<S>,
-) {
-    simd.outlined(
-        #[inline(always)]
-        || cut::<S, S::Widest>(simd, columns, work),
-    );
-}
-
-/// As [`for_each_block`], for work that keeps four blocks in registers at once.
-#[inline(always)]
-pub(crate) fn for_each_block_of_four<S: Simd>(
-    simd: S,
-    width: usize,
-    work: &mut impl ForEachBlock<S>,
-) {
-    simd.outlined(
-        #[inline(always)]
-        || cut::<S, S::WidestOfFour>(simd, 0..width, work),
-    );
-}
-
-#[inline(always)]
-fn cut<S: Simd, Widest: Columns<S>>(
+pub(super) fn for_each_block<S: Simd, Widest: Columns<S>>(
     simd: S,
     columns: Range<usize>,
     work: &mut impl ForEachBlock<S>,
@@ -116,7 +77,7 @@ fn cut<S: Simd, Widest: Columns<S>>(
 
 /// `16·V` outputs.
 #[derive(Clone, Copy)]
-pub struct Wide<S: Simd, const V: usize>([S::F32x16; V]);
+pub(crate) struct Wide<S: Simd, const V: usize>([S::F32x16; V]);
 
 impl<S: Simd, const V: usize> Columns<S> for Wide<S, V> {
     const WIDTH: usize = 16 * V;
@@ -143,20 +104,12 @@ impl<S: Simd, const V: usize> Columns<S> for Wide<S, V> {
     }
 
     #[inline(always)]
-    fn add(&mut self, other: Self) {
-        for (lane, other) in self.0.iter_mut().zip(other.0) {
-            *lane = *lane + other;
-        }
-    }
-
-    #[inline(always)]
-    fn scaled(self, simd: S, x: f32) -> Self {
+    fn minus(mut self, simd: S, x: f32, other: Self) -> Self {
         let x = S::F32x16::splat(simd, x);
-        let mut lanes = self.0;
-        for lane in &mut lanes {
-            *lane = *lane * x;
+        for (lane, other) in self.0.iter_mut().zip(other.0) {
+            *lane = *lane - x * other;
         }
-        Self(lanes)
+        self
     }
 
     #[inline(always)]
@@ -196,14 +149,8 @@ impl<S: Simd, const N: usize> Columns<S> for Both<S, N> {
     }
 
     #[inline(always)]
-    fn add(&mut self, other: Self) {
-        self.0 = self.0 + other.0;
-        Columns::<S>::add(&mut self.1, other.1);
-    }
-
-    #[inline(always)]
-    fn scaled(self, simd: S, x: f32) -> Self {
-        Self(self.0 * S::F32x8::splat(simd, x), self.1.scaled(simd, x))
+    fn minus(self, simd: S, x: f32, other: Self) -> Self {
+        Self(self.0 - S::F32x8::splat(simd, x) * other.0, self.1.minus(simd, x, other.1))
     }
 
     #[inline(always)]
@@ -244,15 +191,11 @@ impl<S, const N: usize> Columns<S> for Few<N> {
     }
 
     #[inline(always)]
-    fn add(&mut self, other: Self) {
+    fn minus(mut self, _: S, x: f32, other: Self) -> Self {
         for (lane, other) in self.0.iter_mut().zip(other.0) {
-            *lane += other;
+            *lane -= x * other;
         }
-    }
-
-    #[inline(always)]
-    fn scaled(self, _: S, x: f32) -> Self {
-        Self(self.0.map(|lane| lane * x))
+        self
     }
 
     #[inline(always)]

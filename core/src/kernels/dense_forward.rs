@@ -1,17 +1,8 @@
 //! `y = b + x·W`, the forward pass of a dense layer.
-//!
-//! A block of outputs keeps its sums in registers while a sample passes over its inputs, and all samples pass over a
-//! block's weights before the next block's turn: 784 rows of 128 weights are 400 KiB, which stay in L2. Samples are read
-//! from end to end, as caches like it. Passing all samples over 64 rows at a time, so that these stay in L1, was no
-//! faster in training (784-128-10: 0.126 s an epoch both ways; 784-2048-10: 4 % faster) and took 1.7 times as long in
-//! inference, since it reads each sample in 13 pieces.
 
-use super::columns::{
-    Columns, ForEachBlock, for_each_block, for_each_block_in, for_each_block_of_four, widest_block,
-};
-use super::factors::{Factors, are_listed, lists};
-use super::lean::{self, LEAN};
-use super::simd::{Simd, Work, dispatch};
+use super::lean::LEAN;
+use super::product::{Bits, Ones, Product, Terms};
+use super::simd::{Simd, with_best_vectors};
 use super::threads::{over_samples, parts};
 use super::{Batch, Element, TILE, Threads};
 
@@ -49,241 +40,134 @@ pub(crate) fn forward<T: Element>(
     outputs: usize,
     y: &mut [f32],
 ) {
-    if LEAN {
-        return lean::forward(x, weights, bias, outputs, y);
-    }
     if outputs == 0 {
         return;
     }
-    dispatch(Begin { shift: x.map().shift, weights, bias, outputs, y });
+    if LEAN {
+        return T::forward(x, weights, bias, outputs, y);
+    }
+    begin(x.map().shift, weights, bias, outputs, y);
     let parts = parts(threads, x.len() * weights.len());
-    over_samples(threads, parts, x, outputs, y, &|x, y| {
-        dispatch(Products { x, weights, outputs, y });
-    });
+    over_samples(threads, parts, x, outputs, y, &|x, y| T::forward(x, weights, bias, outputs, y));
 }
 
 /// What the sums begin with: the bias, and what the inputs' shift adds to every sample.
-struct Begin<'a> {
-    shift: f32,
-    weights: &'a [f32],
-    /// Empty if there is none: then the sums begin with zeros.
-    bias: &'a [f32],
-    outputs: usize,
-    y: &'a mut [f32],
-}
-
-impl Work for Begin<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        for_each_block(simd, self.outputs, &mut { self });
+fn begin(shift: f32, weights: &[f32], bias: &[f32], outputs: usize, y: &mut [f32]) {
+    let (first, rest) = y.split_at_mut(outputs.min(y.len()));
+    first.fill(0.0);
+    if shift != 0.0 {
+        add_rows(weights, outputs, first);
+        first.iter_mut().for_each(|sum| *sum *= shift);
+        if bias.is_empty() {
+            first.iter_mut().for_each(|sum| *sum += 0.0);
+        }
+        first.iter_mut().zip(bias).for_each(|(sum, b)| *sum += b + 0.0);
+    } else {
+        first.iter_mut().zip(bias).for_each(|(sum, b)| *sum = b + 0.0);
     }
+    rest.chunks_exact_mut(outputs).for_each(|row| row.copy_from_slice(first));
 }
 
-impl<S: Simd> ForEachBlock<S> for Begin<'_> {
-    #[inline(always)]
-    fn block<C: Columns<S>>(&mut self, simd: S, at: usize) {
-        let Self { shift, weights, bias, outputs, y } = self;
-        // Of no bias there is nothing to load: zeros.
-        let mut begin = C::load(simd, bias.get(at..).unwrap_or_default());
-        begin.add(C::zero(simd));
-        if *shift != 0.0 {
-            let mut sums = C::zero(simd);
-            for row in weights.chunks_exact(*outputs) {
-                let Some(w) = row.get(at..at + C::WIDTH) else { return };
-                sums.add(C::load(simd, w));
-            }
-            begin.add(sums.scaled(simd, *shift));
-        }
-        for row in y.chunks_exact_mut(*outputs) {
-            let Some(y) = row.get_mut(at..at + C::WIDTH) else { return };
-            begin.store(y);
-        }
-    }
+/// Adds all rows of a matrix to `sums`.
+pub(super) fn add_rows(matrix: &[f32], width: usize, sums: &mut [f32]) {
+    with_best_vectors!(add_rows_with(matrix: &[f32], width: usize, sums: &mut [f32]));
 }
 
-/// All products, added to sums that have begun.
-struct Products<'a, T> {
-    x: Batch<'a, T>,
-    weights: &'a [f32],
-    outputs: usize,
-    y: &'a mut [f32],
-}
-
-impl<T: Element> Work for Products<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let Self { mut x, weights, outputs, mut y } = self;
-        // Samples without zeros go four at a time, so that one load of a weight serves four sums.
-        while let Some((four, rest)) = four_without_zeros(x) {
-            let (y_four, y_rest) = y.split_at_mut(y.len().min(4 * outputs));
-            let scale = x.map().scale;
-            for_each_block_of_four(simd, outputs, &mut Four { x: four, scale, weights, y: y_four });
-            (x, y) = (rest, y_rest);
-        }
-        if const { lists::<S>() } && are_listed::<S>(outputs) {
-            return add_listed(simd, Products { x, weights, outputs, y });
-        }
-        for_each_block(simd, outputs, &mut Products { x, weights, outputs, y });
-    }
-}
-
-/// As [`Products`], with a list of each sample's nonzero inputs.
 #[inline(always)]
-fn add_listed<S: Simd, T: Element>(simd: S, products: Products<'_, T>) {
-    let Products { x, weights, outputs, y } = products;
+fn add_rows_with<S: Simd>(simd: S, matrix: &[f32], width: usize, sums: &mut [f32]) {
+    let rows = matrix.len() / width.max(1);
+    Product { matrix, stride: width, width, adds: true, rate: None }.sum(
+        simd,
+        #[inline(always)]
+        |_| Ones(rows),
+        sums,
+    );
+}
+
+/// Adds all products to sums that have begun.
+#[inline(always)]
+pub(super) fn products<S: Simd, T: Element>(
+    simd: S,
+    x: Batch<'_, T>,
+    weights: &[f32],
+    outputs: usize,
+    y: &mut [f32],
+) {
+    let product =
+        Product { matrix: weights, stride: outputs, width: outputs, adds: true, rate: None };
     let scale = x.map().scale;
-    // Columns that one list serves: their weights stay in L2.
-    let step = 4 * widest_block::<S>();
-    let mut factors = Factors::new();
-    for panel in (0..outputs).step_by(step) {
-        let columns = panel..outputs.min(panel + step);
-        for (sample, y) in x.iter().zip(y.chunks_exact_mut(outputs)) {
-            let mut add = |factors: &mut Factors| {
-                for_each_block_in(simd, columns.clone(), &mut Listed { factors, weights, y });
-                factors.clear();
-            };
-            for (x, first) in sample.chunks(TILE).zip((0..).step_by(TILE)) {
-                if factors.room() < TILE {
-                    add(&mut factors);
+    // Samples without zeros go four at a time, so that one load of a weight serves four sums.
+    let whole = |tile: &[T]| T::nonzero_mask(tile).count_ones() as usize == tile.len();
+    let mut fours = 0;
+    while 4 * fours + 4 <= x.len()
+        && four(x, fours).iter().all(|sample| sample.chunks(TILE).all(whole))
+    {
+        fours += 1;
+    }
+    let (x_fours, x) = x.split_at(4 * fours);
+    let (y_fours, y) = y.split_at_mut(y.len().min(4 * fours * outputs));
+    product.sum(
+        simd,
+        #[inline(always)]
+        |group| Four { x: four(x_fours, group), scale },
+        y_fours,
+    );
+    product.sum(
+        simd,
+        #[inline(always)]
+        |s| Sample { x: x.sample(s), scale },
+        y,
+    );
+}
+
+/// One sample: its nonzero inputs are the bits of masks.
+struct Sample<'a, T> {
+    x: &'a [T],
+    scale: f32,
+}
+
+impl<T: Element> Terms<1> for Sample<'_, T> {
+    #[inline(always)]
+    fn for_each(&self, mut add: impl FnMut(usize, [f32; 1]) -> Option<()>) -> Option<()> {
+        for (x, first) in self.x.chunks(TILE).zip((0..).step_by(TILE)) {
+            let mask = T::nonzero_mask(x);
+            // Without zeros there are no bits to look for.
+            if mask == u64::MAX {
+                for (i, x) in x.iter().enumerate() {
+                    add(first + i, [x.to_f32() * self.scale])?;
                 }
-                let mut mask = T::nonzero_mask(x);
-                while mask != 0 {
-                    let i = mask.trailing_zeros() as usize;
-                    mask &= mask - 1;
-                    let x = x.get(i).map_or(0.0, |x| x.to_f32() * scale);
-                    factors.push((first + i) * outputs, x);
+            } else {
+                for i in Bits(mask) {
+                    add(first + i, [x.get(i)?.to_f32() * self.scale])?;
                 }
             }
-            add(&mut factors);
         }
+        Some(())
     }
 }
 
-/// One sample, whose nonzero inputs are on a list.
-struct Listed<'a> {
-    factors: &'a Factors,
-    weights: &'a [f32],
-    y: &'a mut [f32],
-}
-
-impl<S: Simd> ForEachBlock<S> for Listed<'_> {
-    #[inline(always)]
-    fn block<C: Columns<S>>(&mut self, simd: S, at: usize) {
-        let Some(y) = self.y.get_mut(at..at + C::WIDTH) else { return };
-        let mut sums = C::load(simd, y);
-        for (start, x) in self.factors.iter() {
-            let Some(w) = self.weights.get(start + at..start + at + C::WIDTH) else { return };
-            sums.add_scaled(simd, x, w);
-        }
-        sums.store(y);
-    }
-}
-
-/// The first four samples and the rest, if none of the four holds a zero.
+/// Four neighbouring samples.
 #[inline]
-fn four_without_zeros<T: Element>(x: Batch<'_, T>) -> Option<([&[T]; 4], Batch<'_, T>)> {
-    let samples = [0, 1, 2, 3].map(|s| x.sample(s));
-    let whole = |tile: &[T]| T::nonzero_mask(tile).count_ones() as usize == tile.len();
-    let none = samples.iter().all(|sample| sample.chunks(TILE).all(whole));
-    (x.len() >= 4 && none).then(|| (samples, x.split_at(4).1))
+fn four<T: Element>(x: Batch<'_, T>, group: usize) -> [&[T]; 4] {
+    [0, 1, 2, 3].map(|s| x.sample(4 * group + s))
 }
 
 /// Four samples side by side, all of whose products count.
 struct Four<'a, T> {
     x: [&'a [T]; 4],
     scale: f32,
-    weights: &'a [f32],
-    y: &'a mut [f32],
 }
 
-impl<S: Simd, T: Element> ForEachBlock<S> for Four<'_, T> {
+impl<T: Element> Terms<4> for Four<'_, T> {
     #[inline(always)]
-    fn block<C: Columns<S>>(&mut self, simd: S, at: usize) {
-        let outputs = self.y.len() / 4;
-        let mut sums = [C::zero(simd); 4];
-        for (sums, y) in sums.iter_mut().zip(self.y.chunks_exact(outputs)) {
-            let Some(y) = y.get(at..at + C::WIDTH) else { return };
-            *sums = C::load(simd, y);
-        }
+    fn for_each(&self, mut add: impl FnMut(usize, [f32; 4]) -> Option<()>) -> Option<()> {
         let [a, b, c, d] = self.x;
-        let inputs = a.iter().zip(b).zip(c).zip(d);
-        for ((((a, b), c), d), row) in inputs.zip(self.weights.chunks_exact(outputs)) {
-            let Some(w) = row.get(at..at + C::WIDTH) else { return };
-            for (sums, x) in sums.iter_mut().zip([a, b, c, d]) {
-                sums.add_scaled(simd, x.to_f32() * self.scale, w);
-            }
+        for (i, (((a, b), c), d)) in a.iter().zip(b).zip(c).zip(d).enumerate() {
+            let mut x = [a.to_f32(), b.to_f32(), c.to_f32(), d.to_f32()];
+            x.iter_mut().for_each(|x| *x *= self.scale);
+            add(i, x)?;
         }
-        for (sums, y) in sums.into_iter().zip(self.y.chunks_exact_mut(outputs)) {
-            let Some(y) = y.get_mut(at..at + C::WIDTH) else { return };
-            sums.store(y);
-        }
-    }
-}
-
-/// The nonzero inputs of each sample are found as the bits of masks.
-impl<S: Simd, T: Element> ForEachBlock<S> for Products<'_, T> {
-    #[inline(always)]
-    fn block<C: Columns<S>>(&mut self, simd: S, at: usize) {
-        let Self { x, weights, outputs, y } = self;
-        let (outputs, scale) = (*outputs, x.map().scale);
-        for (sample, y) in x.iter().zip(y.chunks_exact_mut(outputs)) {
-            let Some(y) = y.get_mut(at..at + C::WIDTH) else { return };
-            let mut sums = C::load(simd, y);
-            let tiles = weights.chunks(TILE * outputs);
-            for (x, rows) in sample.chunks(TILE).zip(tiles) {
-                let mask = T::nonzero_mask(x);
-                Tile { x, scale, mask, rows, outputs }.add_to(simd, &mut sums, at);
-            }
-            sums.store(y);
-        }
-    }
-}
-
-/// One sample's products with the rows of weights of 64 inputs.
-struct Tile<'a, T> {
-    x: &'a [T],
-    scale: f32,
-    mask: u64,
-    rows: &'a [f32],
-    outputs: usize,
-}
-
-impl<T: Element> Tile<'_, T> {
-    #[inline(always)] // the sums must stay in registers
-    fn add_to<S: Simd, C: Columns<S>>(&self, simd: S, sums: &mut C, at: usize) {
-        // Without zeros there are no bits to look for.
-        if self.mask == u64::MAX {
-            self.add_all(simd, sums, at)
-        } else {
-            self.add_some(simd, sums, at)
-        }
-    }
-
-    /// The rows whose bit is set in the mask, in ascending order.
-    #[inline(always)]
-    fn add_some<S: Simd, C: Columns<S>>(&self, simd: S, sums: &mut C, at: usize) {
-        let mut mask = self.mask;
-        while mask != 0 {
-            let i = mask.trailing_zeros() as usize;
-            mask &= mask - 1;
-            let start = i * self.outputs + at;
-            let (Some(x), Some(w)) = (self.x.get(i), self.rows.get(start..start + C::WIDTH)) else {
-                return;
-            };
-            sums.add_scaled(simd, x.to_f32() * self.scale, w);
-        }
-    }
-
-    #[inline(always)]
-    fn add_all<S: Simd, C: Columns<S>>(&self, simd: S, sums: &mut C, at: usize) {
-        for (x, row) in self.x.iter().zip(self.rows.chunks_exact(self.outputs)) {
-            let Some(w) = row.get(at..at + C::WIDTH) else { return };
-            sums.add_scaled(simd, x.to_f32() * self.scale, w);
-        }
+        Some(())
     }
 }
 
@@ -332,9 +216,9 @@ mod tests {
     use std::vec;
 
     use super::*;
-    use crate::kernels::Serial;
     use crate::kernels::simd::testing::with_all_vectors;
     use crate::kernels::testing::{Case, Halves, MAPS, assert_same_bits, cases};
+    use crate::kernels::{Serial, lean};
 
     fn compare<T: Element>(data: &[T], case: &Case) {
         let Case { batch, inputs, outputs } = *case;

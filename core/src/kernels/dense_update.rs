@@ -1,20 +1,22 @@
-//! The weight gradient of a dense layer, handed to an optimizer row by row: no gradient is ever stored.
+//! The weight gradient of a dense layer, handed to an optimizer block by block: no gradient is ever stored.
 //!
 //! Row `i` of the gradient is `Σₛ x[s][i]·d_y[s]`. The samples in which input `i` is not zero are found 64
 //! inputs by 64 samples at a time: the samples' masks over inputs, transposed, are the inputs' masks over
-//! samples. The row is summed in registers and then given away.
+//! samples. Some rows are summed into a buffer that stays in the nearest cache, and then given away together.
 
 use core::ops::Range;
 
 use bytemuck::try_cast_slice_mut;
 
-use super::columns::{Columns, ForEachBlock, for_each_block, for_each_block_of_four};
-use super::factors::{self, Factors, are_listed, lists};
-use super::lean::{self, LEAN, PIECE};
-use super::pending::Pending;
-use super::simd::{Simd, Work, dispatch};
+use super::dense_forward::add_rows;
+use super::lean::LEAN;
+use super::product::{Bits, Product, Terms};
+use super::simd::Simd;
 use super::threads::{parts, share};
-use super::{Baseline, Batch, Element, GradientSink, TILE, Threads, transpose64};
+use super::{Batch, Element, Gradient, Sink, TILE, Threads, transpose64};
+
+/// Values of a gradient that are given away at once: 4 KB of stack.
+const BLOCK: usize = 1024;
 
 /// Length of the `work` slice of [`dense_update`], in `f32`s.
 #[must_use]
@@ -47,7 +49,7 @@ pub fn dense_update<T: Element>(
     x: Batch<'_, T>,
     d_y: &[f32],
     at: usize,
-    sink: &mut impl GradientSink,
+    sink: &mut Sink<'_>,
     work: &mut [f32],
 ) {
     let Some(outputs) = d_y.len().checked_div(x.len()) else { return };
@@ -56,59 +58,73 @@ pub fn dense_update<T: Element>(
         work.len() >= update_work(outputs, x.len(), threads.count()),
         "dense_update: work is too short"
     );
-    update(threads, x, d_y, at, sink, work);
+    let (_, mut sink) = sink.split_at(at);
+    update(threads, x, d_y, &mut sink, work);
 }
 
-/// [`dense_update`] of slices that have been checked.
+/// [`dense_update`] of slices that have been checked, for a sink of this layer's parameters.
 #[inline]
 pub(crate) fn update<T: Element>(
     threads: &impl Threads,
     x: Batch<'_, T>,
     d_y: &[f32],
-    at: usize,
-    sink: &mut impl GradientSink,
+    sink: &mut Sink<'_>,
     work: &mut [f32],
 ) {
-    let Some(outputs) = d_y.len().checked_div(x.len()) else { return };
-    if LEAN {
-        return lean::update(x, d_y, outputs, at, sink, work);
-    }
-    let Some((shifted, work)) = work.split_at_mut_checked(outputs) else { return };
+    let outputs = d_y.len().checked_div(x.len()).unwrap_or(0);
     if outputs == 0 {
         return;
     }
-    let (_, mut sink) = sink.split_at(at);
-    let (mut weights, mut bias) = sink.split_at(x.width() * outputs);
-    let scale = x.map().shift;
-    dispatch(Bias { d_y, outputs, scale, shifted, sink: &mut bias });
-    let shifted = if scale == 0.0 || weights.more_follows() { None } else { Some(&*shifted) };
+    if LEAN {
+        return T::update(Rows { x, d_y, outputs, shifted: None }, 0..x.width(), sink, work);
+    }
+    let Some((shifted, work)) = work.split_at_mut_checked(outputs) else { return };
+    let weights = x.width() * outputs;
+    let is_shifted = bias(x.map().shift, d_y, weights, sink, shifted);
     let parts = parts(threads, d_y.len() * x.width());
-    Rows { x, d_y, outputs, shifted }.over(threads, parts, 0..x.width(), &mut weights, work);
+    let shifted = is_shifted.then_some(&*shifted);
+    Rows { x, d_y, outputs, shifted }.over(threads, parts, 0..x.width(), sink, work);
 }
 
+/// Gives the bias gradient, `Σₛ d_y[s]`; what it adds to every row, in `shifted`, and whether it does.
+fn bias(shift: f32, d_y: &[f32], at: usize, sink: &mut Sink<'_>, shifted: &mut [f32]) -> bool {
+    match sink.summed(at..at + shifted.len()) {
+        Some(before) => shifted.copy_from_slice(before),
+        None => shifted.fill(0.0),
+    }
+    add_rows(d_y, shifted.len(), shifted);
+    sink.take(at..at + shifted.len(), Gradient::Dense(shifted), true);
+    shifted.iter_mut().for_each(|sum| *sum *= shift);
+    shift != 0.0 && !sink.more_follows()
+}
+
+/// Aligned for the widest vectors.
+#[repr(align(64))]
+struct Buffer([f32; BLOCK]);
+
 /// What the gradients of all rows are made from.
-#[derive(Clone, Copy)]
-struct Rows<'a, T> {
-    x: Batch<'a, T>,
-    d_y: &'a [f32],
-    outputs: usize,
+#[derive(Clone, Copy, Debug)]
+pub struct Rows<'a, T> {
+    pub(super) x: Batch<'a, T>,
+    pub(super) d_y: &'a [f32],
+    pub(super) outputs: usize,
     /// `shift·Σₛ d_y[s]`, if there is a shift.
     shifted: Option<&'a [f32]>,
 }
 
 impl<T: Element> Rows<'_, T> {
     /// The rows of `inputs`, whose first is the first that `sink` knows, in so many parts.
-    fn over<H: Threads, S: GradientSink>(
+    fn over<H: Threads>(
         self,
         threads: &H,
         parts: usize,
         inputs: Range<usize>,
-        sink: &mut S,
+        sink: &mut Sink<'_>,
         work: &mut [f32],
     ) {
         let cut = share(inputs.len(), parts);
         if cut == 0 {
-            return dispatch(OneByOne { rows: self, inputs, sink, work });
+            return T::update(self, inputs, sink, work);
         }
         let (mut sink_a, mut sink_b) = sink.split_at(cut * self.outputs);
         let (work_a, work_b) = work.split_at_mut(work.len() / parts * (parts / 2));
@@ -119,117 +135,148 @@ impl<T: Element> Rows<'_, T> {
         );
     }
 
-    #[inline(always)]
-    fn one_by_one<S: Simd>(
-        self,
-        simd: S,
-        inputs: Range<usize>,
-        sink: &mut impl GradientSink,
-        work: &mut [f32],
-    ) {
-        let (mut at, to) = (0, &mut Pending::new(sink));
-        for first in inputs.clone().step_by(TILE) {
-            let here = TILE.min(inputs.end - first);
-            if self.x.len() == 1 {
-                let mask = T::nonzero_mask(self.x.sample(0).get(first..).unwrap_or_default());
-                for i in 0..here {
-                    self.row(simd, first + i, [mask >> i & 1].into_iter(), at, to);
-                    at += self.outputs;
-                }
-                continue;
-            }
-            let tiles = mask_tiles(work, self.x.len());
-            self.find_samples(first, tiles);
-            let samples = |i: usize| {
-                tiles.iter().map(move |tile| {
-                    let [low, high] = tile.get(i).copied().unwrap_or_default();
-                    u64::from(low) | u64::from(high) << 32
-                })
-            };
-            let mut i = 0;
-            while i < here {
-                // Inputs that are zero in no sample go four at a time, so that one load of `d_y` serves four sums.
-                let whole =
-                    |i| samples(i).map(u64::count_ones).sum::<u32>() as usize == self.x.len();
-                if i + 4 <= here && (i..i + 4).all(whole) {
-                    let four = &mut Four { rows: self, i: first + i, at, to };
-                    for_each_block_of_four(simd, self.outputs, four);
-                    i += 4;
-                    at += 4 * self.outputs;
-                } else {
-                    self.row(simd, first + i, samples(i), at, to);
-                    i += 1;
-                    at += self.outputs;
-                }
-            }
-        }
-        to.flush(simd);
-    }
-
-    /// For the 64 inputs from `first` on: the samples in which each is not zero.
-    fn find_samples(self, first: usize, tiles: &mut [[[u32; 2]; TILE]]) {
+    /// For the 64 inputs from `first` on: the samples in which each is not zero; and which are not zero in any sample,
+    /// and in all.
+    fn find_samples(self, first: usize, tiles: &mut [[[u32; 2]; TILE]]) -> [u64; 2] {
+        let (mut any, mut all) = (0, u64::MAX);
         for (t, tile) in tiles.iter_mut().enumerate() {
             let mut masks = [0u64; TILE];
             for (s, mask) in masks.iter_mut().enumerate().take(self.x.len() - t * TILE) {
                 let sample = self.x.sample(t * TILE + s);
                 *mask = T::nonzero_mask(sample.get(first..).unwrap_or_default());
+                (any, all) = (any | *mask, all & *mask);
             }
-            transpose64(&mut masks);
+            if self.x.len() == 1 {
+                let mut bits = any;
+                masks.iter_mut().for_each(|mask| (*mask, bits) = (bits & 1, bits >> 1));
+            } else {
+                transpose64(&mut masks);
+            }
             for (to, mask) in tile.iter_mut().zip(masks) {
                 *to = [mask as u32, (mask >> 32) as u32];
             }
         }
+        [any, all]
     }
 
-    /// The row of input `i`, whose nonzero samples are the bits of `masks`.
+    /// Sums the rows of `rows` inputs, whose parameters begin at `at`, and gives them away.
     #[inline(always)]
-    fn row<S: Simd>(
+    fn sum<S: Simd, U: Terms<N>, const N: usize>(
         self,
         simd: S,
-        i: usize,
-        masks: impl Iterator<Item = u64> + Clone,
+        terms: impl Fn(usize) -> U,
+        rows: usize,
         at: usize,
-        to: &mut Pending<'_, impl GradientSink>,
+        sink: &mut Sink<'_>,
+        buffer: &mut Buffer,
     ) {
-        if self.shifted.is_none() && masks.clone().all(|mask| mask == 0) {
-            simd.outlined(
-                #[inline(always)]
-                || to.sink.take_zeros(simd, at, self.outputs),
-            );
-        } else if const { lists::<S>() }
-            && are_listed::<S>(self.outputs)
-            && self.x.len() <= factors::LEN
+        let Self { d_y, outputs, shifted, .. } = self;
+        // Plain gradient descent, and sums that fit one list: straight out of the registers.
+        if shifted.is_none()
+            && outputs >= 16
+            && self.x.len() <= 256
+            && let Some((rate, params)) = sink.moved(at..at + rows * outputs)
         {
-            let mut factors = Factors::new();
-            for (t, mut mask) in masks.enumerate() {
-                while mask != 0 {
-                    let s = t * TILE + mask.trailing_zeros() as usize;
-                    mask &= mask - 1;
-                    factors.push(s * self.outputs, self.x.scaled(s, i).unwrap_or_default());
+            let (matrix, stride, width) = (d_y, outputs, outputs);
+            let product = Product { matrix, stride, width, adds: false, rate: Some(rate) };
+            return product.sum(simd, terms, params);
+        }
+        // Whole rows, as many as the buffer holds; or a part of `N` rows.
+        let (most, widest) = ((BLOCK / outputs / N).max(1) * N, outputs.min(BLOCK / N));
+        for first in (0..rows).step_by(most) {
+            let rows = most.min(rows - first);
+            for column in (0..outputs).step_by(widest) {
+                let width = widest.min(outputs - column);
+                let place = |row: usize| {
+                    let start = at + (first + row) * outputs + column;
+                    start..start + width
+                };
+                let block = buffer.0.get_mut(..rows * width).unwrap_or_default();
+                let adds = sink.summed(place(0)).is_some();
+                for (row, sums) in block.chunks_exact_mut(width).enumerate() {
+                    if let Some(before) = sink.summed(place(row)) {
+                        sums.copy_from_slice(before);
+                    }
+                }
+                let matrix = d_y.get(column..).unwrap_or_default();
+                Product { matrix, stride: outputs, width, adds, rate: None }.sum(
+                    simd,
+                    #[inline(always)]
+                    |group| terms(first / N + group),
+                    block,
+                );
+                if let Some(shifted) = shifted.and_then(|shifted| shifted.get(column..)) {
+                    for sums in block.chunks_exact_mut(width) {
+                        sums.iter_mut().zip(shifted).for_each(|(sum, shifted)| *sum += shifted);
+                    }
+                }
+                if width == outputs {
+                    let all = place(0).start..place(rows - 1).end;
+                    sink.take(all, Gradient::Dense(block), false);
+                } else {
+                    for (row, sums) in block.chunks_exact(width).enumerate() {
+                        sink.take(place(row), Gradient::Dense(sums), false);
+                    }
                 }
             }
-            let listed = &mut Listed { rows: self, factors: &factors, at, to };
-            for_each_block(simd, self.outputs, listed);
-        } else {
-            for_each_block(simd, self.outputs, &mut Row { rows: self, i, masks, at, to });
         }
     }
+}
 
-    /// Gives the finished sums of the columns from `column` on, of the row whose parameters lie at `at`.
-    #[inline(always)]
-    fn give<S: Simd, C: Columns<S>>(
-        self,
-        simd: S,
-        mut sums: C,
-        column: usize,
-        at: usize,
-        to: &mut Pending<'_, impl GradientSink>,
-    ) {
-        if let Some(shifted) = self.shifted {
-            let Some(shifted) = shifted.get(column..column + C::WIDTH) else { return };
-            sums.add(C::load(simd, shifted));
+/// The rows of `inputs`: those that are zero in no sample, in some, or in all.
+#[inline(always)]
+pub(super) fn sum_rows<S: Simd, T: Element>(
+    simd: S,
+    rows: Rows<'_, T>,
+    inputs: Range<usize>,
+    sink: &mut Sink<'_>,
+    work: &mut [f32],
+) {
+    let Rows { x, outputs, .. } = rows;
+    let (mut lone, mut buffer) = ([[[0; 2]; TILE]], Buffer([0.0; BLOCK]));
+    let tiles = if x.len() == 1 { &mut lone } else { mask_tiles(work, x.len()) };
+    for first in inputs.clone().step_by(TILE) {
+        let here = TILE.min(inputs.end - first);
+        let [any, all] = rows.find_samples(first, tiles);
+        let all = all & u64::MAX >> (TILE - here);
+        let zero = if rows.shifted.is_some() { 0 } else { !any };
+        // Where four inputs that are zero in no sample begin.
+        let four = all & all >> 1 & all >> 2 & all >> 3;
+        let mut i = 0;
+        while i < here {
+            let until = |bits: u64| (here - i).min((bits >> i).trailing_zeros() as usize);
+            let at = (first - inputs.start + i) * outputs;
+            let n = if zero >> i & 1 != 0 {
+                let n = until(!zero);
+                sink.take(at..at + n * outputs, Gradient::Zero, false);
+                n
+            } else if four >> i & 1 != 0 {
+                let n = until(!all) / 4 * 4;
+                rows.sum::<S, _, 4>(
+                    simd,
+                    #[inline(always)]
+                    |group| Four { x, i: first + i + 4 * group },
+                    n,
+                    at,
+                    sink,
+                    &mut buffer,
+                );
+                n
+            } else {
+                let n = until(zero | four);
+                rows.sum::<S, _, 1>(
+                    simd,
+                    #[inline(always)]
+                    |row| Input { x, i: first + i + row, bit: i + row, tiles },
+                    n,
+                    at,
+                    sink,
+                    &mut buffer,
+                );
+                n
+            };
+            i += n;
         }
-        to.give(simd, at + column, sums);
     }
 }
 
@@ -241,143 +288,45 @@ fn mask_tiles(work: &mut [f32], batch: usize) -> &mut [[[u32; 2]; TILE]] {
     masks.as_chunks_mut::<TILE>().0.get_mut(..batch.div_ceil(TILE)).unwrap_or_default()
 }
 
-/// The rows of some inputs, given one after the other.
-struct OneByOne<'a, T, G> {
-    rows: Rows<'a, T>,
-    inputs: Range<usize>,
-    sink: &'a mut G,
-    work: &'a mut [f32],
-}
-
-impl<T: Element, G: GradientSink> Work for OneByOne<'_, T, G> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        self.rows.one_by_one(simd, self.inputs, self.sink, self.work);
-    }
-}
-
-struct Row<'a, 'p, T, M, G> {
-    rows: Rows<'a, T>,
+/// One input: the samples in which it is not zero are the bits of masks.
+struct Input<'a, T> {
+    x: Batch<'a, T>,
     i: usize,
-    masks: M,
-    at: usize,
-    to: &'a mut Pending<'p, G>,
+    /// Its place among the 64 inputs of a tile.
+    bit: usize,
+    tiles: &'a [[[u32; 2]; TILE]],
 }
 
-impl<S: Simd, T: Element, M: Iterator<Item = u64> + Clone, G: GradientSink> ForEachBlock<S>
-    for Row<'_, '_, T, M, G>
-{
+impl<T: Element> Terms<1> for Input<'_, T> {
     #[inline(always)]
-    fn block<C: Columns<S>>(&mut self, simd: S, at: usize) {
-        let Rows { x, d_y, outputs, .. } = self.rows;
-        let mut sums: C = start(simd, self.at + at, self.to.sink);
-        for (t, mut mask) in self.masks.clone().enumerate() {
-            while mask != 0 {
-                let s = t * TILE + mask.trailing_zeros() as usize;
-                mask &= mask - 1;
-                let start = s * outputs + at;
-                let x = x.scaled(s, self.i);
-                let (Some(x), Some(d_y)) = (x, d_y.get(start..start + C::WIDTH)) else { return };
-                sums.add_scaled(simd, x, d_y);
+    fn for_each(&self, mut add: impl FnMut(usize, [f32; 1]) -> Option<()>) -> Option<()> {
+        for (tile, first) in self.tiles.iter().zip((0..).step_by(TILE)) {
+            let [low, high] = tile.get(self.bit).copied().unwrap_or_default();
+            for s in Bits(u64::from(low) | u64::from(high) << 32) {
+                add(first + s, [self.x.scaled(first + s, self.i)?])?;
             }
         }
-        self.rows.give(simd, sums, at, self.at, self.to);
+        Some(())
     }
 }
 
-/// A row, whose nonzero samples are on a list.
-struct Listed<'a, 'p, T, G> {
-    rows: Rows<'a, T>,
-    factors: &'a Factors,
-    at: usize,
-    to: &'a mut Pending<'p, G>,
-}
-
-impl<S: Simd, T: Element, G: GradientSink> ForEachBlock<S> for Listed<'_, '_, T, G> {
-    #[inline(always)]
-    fn block<C: Columns<S>>(&mut self, simd: S, at: usize) {
-        let d_y = self.rows.d_y;
-        let mut sums: C = start(simd, self.at + at, self.to.sink);
-        for (start, x) in self.factors.iter() {
-            let Some(d_y) = d_y.get(start + at..start + at + C::WIDTH) else { return };
-            sums.add_scaled(simd, x, d_y);
-        }
-        self.rows.give(simd, sums, at, self.at, self.to);
-    }
-}
-
-/// The rows of four neighbouring inputs, side by side, all of whose products count.
-struct Four<'a, 'p, T, G> {
-    rows: Rows<'a, T>,
+/// Four neighbouring inputs, which are zero in no sample.
+struct Four<'a, T> {
+    x: Batch<'a, T>,
     i: usize,
-    at: usize,
-    to: &'a mut Pending<'p, G>,
 }
 
-impl<S: Simd, T: Element, G: GradientSink> ForEachBlock<S> for Four<'_, '_, T, G> {
+impl<T: Element> Terms<4> for Four<'_, T> {
     #[inline(always)]
-    fn block<C: Columns<S>>(&mut self, simd: S, at: usize) {
-        let Rows { x, d_y, outputs, .. } = self.rows;
-        let scale = x.map().scale;
-        let mut sums = [C::zero(simd); 4];
-        for (row, sums) in sums.iter_mut().enumerate() {
-            *sums = start(simd, self.at + row * outputs + at, self.to.sink);
+    fn for_each(&self, mut add: impl FnMut(usize, [f32; 4]) -> Option<()>) -> Option<()> {
+        let scale = self.x.map().scale;
+        for (s, sample) in self.x.iter().enumerate() {
+            let [a, b, c, d] = sample.get(self.i..)?.first_chunk()?;
+            let mut x = [a.to_f32(), b.to_f32(), c.to_f32(), d.to_f32()];
+            x.iter_mut().for_each(|x| *x *= scale);
+            add(s, x)?;
         }
-        for (sample, d_y) in x.iter().zip(d_y.chunks_exact(outputs)) {
-            let inputs = sample.get(self.i..).and_then(<[T]>::first_chunk::<4>);
-            let (Some(inputs), Some(d_y)) = (inputs, d_y.get(at..at + C::WIDTH)) else { return };
-            for (sums, x) in sums.iter_mut().zip(inputs) {
-                sums.add_scaled(simd, x.to_f32() * scale, d_y);
-            }
-        }
-        for (row, sums) in sums.into_iter().enumerate() {
-            self.rows.give(simd, sums, at, self.at + row * outputs, self.to);
-        }
-    }
-}
-
-/// The bias gradient, `Σₛ d_y[s]`, and what it adds to every row.
-struct Bias<'a, G> {
-    d_y: &'a [f32],
-    outputs: usize,
-    scale: f32,
-    shifted: &'a mut [f32],
-    sink: &'a mut G,
-}
-
-impl<G: GradientSink> Work for Bias<'_, G> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        for_each_block(simd, self.outputs, &mut { self });
-    }
-}
-
-impl<S: Simd, G: GradientSink> ForEachBlock<S> for Bias<'_, G> {
-    #[inline(always)]
-    fn block<C: Columns<S>>(&mut self, simd: S, at: usize) {
-        let Self { d_y, outputs, scale, shifted, sink } = self;
-        let mut sums: C = start(simd, at, *sink);
-        for row in d_y.chunks_exact(*outputs) {
-            let Some(d_y) = row.get(at..at + C::WIDTH) else { return };
-            sums.add(C::load(simd, d_y));
-        }
-        sums.scaled(simd, *scale).store(shifted.get_mut(at..).unwrap_or_default());
-        let mut gradient = [0.0; PIECE];
-        sums.store(&mut gradient);
-        sink.take_bias(simd, at, gradient.get(..C::WIDTH).unwrap_or_default());
-    }
-}
-
-/// Where the sums of a block begin.
-#[inline(always)]
-fn start<S: Simd, C: Columns<S>>(simd: S, at: usize, sink: &impl GradientSink) -> C {
-    match sink.summed(at, C::WIDTH) {
-        Some(sums) => C::load(simd, sums),
-        None => C::zero(simd),
+        Some(())
     }
 }
 
@@ -390,12 +339,12 @@ pub fn dense_update_scalar<T: Element>(
     x: Batch<'_, T>,
     d_y: &[f32],
     at: usize,
-    sink: &mut impl GradientSink,
+    sink: &mut Sink<'_>,
 ) {
     let Some(outputs) = d_y.len().checked_div(x.len()) else { return };
     let map = x.map();
     for o in 0..outputs {
-        let first = |sink: &mut _, at| GradientSink::summed(sink, at, 1).map_or(0.0, |sum| sum[0]);
+        let first = |sink: &Sink<'_>, at| sink.summed(at..at + 1).map_or(0.0, |sum| sum[0]);
         let mut bias = first(sink, at + x.width() * outputs + o);
         for s in 0..x.len() {
             bias += d_y[s * outputs + o];
@@ -408,9 +357,11 @@ pub fn dense_update_scalar<T: Element>(
             if map.shift != 0.0 && !sink.more_follows() {
                 sum += bias * map.shift;
             }
-            sink.take(Baseline, at + i * outputs + o, &[sum]);
+            let at = at + i * outputs + o;
+            sink.take(at..at + 1, Gradient::Dense(&[sum]), false);
         }
-        sink.take_bias(Baseline, at + x.width() * outputs + o, &[bias]);
+        let at = at + x.width() * outputs + o;
+        sink.take(at..at + 1, Gradient::Dense(&[bias]), true);
     }
 }
 
@@ -420,49 +371,27 @@ mod tests {
     use std::vec::Vec;
 
     use super::*;
-    use crate::kernels::Serial;
     use crate::kernels::simd::testing::with_all_vectors;
     use crate::kernels::testing::{Case, Halves, MAPS, assert_same_bits, cases};
+    use crate::kernels::{Serial, State, Update, lean};
 
     /// Remembers the gradient and how often each part of it came.
-    struct Recorder<'a> {
-        gradient: &'a mut [f32],
-        times: &'a mut [u32],
-    }
+    struct Recorder;
 
-    impl GradientSink for Recorder<'_> {
-        type Part<'p>
-            = Recorder<'p>
-        where
-            Self: 'p;
-
-        fn params(&self) -> &[f32] {
-            &[]
-        }
-
-        fn take<S: Simd>(&mut self, _: S, at: usize, gradient: &[f32]) {
-            self.gradient[at..at + gradient.len()].copy_from_slice(gradient);
-            self.times[at..at + gradient.len()].iter_mut().for_each(|times| *times += 1);
-        }
-
-        fn take_zeros<S: Simd>(&mut self, simd: S, at: usize, len: usize) {
-            self.take(simd, at, &vec![0.0; len]);
-        }
-
-        fn split_at(&mut self, at: usize) -> (Recorder<'_>, Recorder<'_>) {
-            let (gradient, times) = (self.gradient.split_at_mut(at), self.times.split_at_mut(at));
-            (
-                Recorder { gradient: gradient.0, times: times.0 },
-                Recorder { gradient: gradient.1, times: times.1 },
-            )
+    impl Update for Recorder {
+        fn apply(&self, to: &mut [f32], state: State<'_>, gradient: Gradient<'_>, _: bool) {
+            gradient.for_each_dense(to, state, |to, [times, _], gradient| {
+                to.copy_from_slice(gradient);
+                times.iter_mut().for_each(|times| *times += 1.0);
+            });
         }
     }
 
     /// What `update` gives, each part of it once.
-    fn record(len: usize, update: impl Fn(&mut Recorder<'_>)) -> Vec<f32> {
-        let (mut gradient, mut times) = (vec![f32::NAN; len], vec![0; len]);
-        update(&mut Recorder { gradient: &mut gradient, times: &mut times });
-        assert!(times[7..].iter().all(|&times| times == 1), "not once each: {times:?}");
+    fn record(len: usize, update: impl Fn(&mut Sink<'_>)) -> Vec<f32> {
+        let (mut gradient, mut times) = (vec![f32::NAN; len], vec![0.0; len]);
+        update(&mut Sink::new(&mut gradient, &mut times, &Recorder));
+        assert!(times[7..].iter().all(|&times| times == 1.0), "not once each: {times:?}");
         gradient.split_off(7)
     }
 
@@ -481,8 +410,9 @@ mod tests {
             let got =
                 record(len, |sink| dense_update(&Halves(3), x, &d_y, 7, sink, &mut work.clone()));
             assert_same_bits(&got, &expected, case);
-            let got =
-                record(len, |sink| lean::update(x, &d_y, outputs, 7, sink, &mut work.clone()));
+            let got = record(len, |sink| {
+                lean::update(x, &d_y, outputs, &mut sink.split_at(7).1, &mut work.clone())
+            });
             assert_same_bits(&got, &expected, case);
         }
     }
@@ -499,47 +429,17 @@ mod tests {
     }
 
     /// Adds to what is there, as a batch in parts asks for; remembers which parameters came as a bias.
-    struct Adder<'a> {
-        gradient: &'a mut [f32],
-        bias: &'a mut [bool],
-        more: bool,
-    }
+    struct Adder;
 
-    impl GradientSink for Adder<'_> {
-        type Part<'p>
-            = Adder<'p>
-        where
-            Self: 'p;
-
-        fn params(&self) -> &[f32] {
-            &[]
-        }
-
-        fn take<S: Simd>(&mut self, _: S, at: usize, gradient: &[f32]) {
-            self.gradient[at..at + gradient.len()].copy_from_slice(gradient);
-        }
-
-        fn take_bias<S: Simd>(&mut self, simd: S, at: usize, gradient: &[f32]) {
-            self.take(simd, at, gradient);
-            self.bias[at..at + gradient.len()].fill(true);
-        }
-
-        fn take_zeros<S: Simd>(&mut self, _: S, _at: usize, _len: usize) {}
-
-        fn split_at(&mut self, at: usize) -> (Adder<'_>, Adder<'_>) {
-            let (gradient, bias) = (self.gradient.split_at_mut(at), self.bias.split_at_mut(at));
-            (
-                Adder { gradient: gradient.0, bias: bias.0, more: self.more },
-                Adder { gradient: gradient.1, bias: bias.1, more: self.more },
-            )
-        }
-
-        fn summed(&self, at: usize, len: usize) -> Option<&[f32]> {
-            self.gradient.get(at..at + len)
-        }
-
-        fn more_follows(&self) -> bool {
-            self.more
+    impl Update for Adder {
+        fn apply(&self, to: &mut [f32], state: State<'_>, gradient: Gradient<'_>, bias: bool) {
+            if matches!(gradient, Gradient::Zero) {
+                return;
+            }
+            gradient.for_each_dense(to, state, |to, [is_bias, _], gradient| {
+                to.copy_from_slice(gradient);
+                is_bias.fill(f32::from(u8::from(bias)));
+            });
         }
     }
 
@@ -553,11 +453,12 @@ mod tests {
                 let (mut work, maps) = (vec![0.0; update_work(outputs, batch, 1)], MAPS);
                 for (map, more) in maps.into_iter().chain([u8::MAP]).zip([true, false].repeat(9)) {
                     let x = Batch::rows(&pixels, inputs).unwrap().with_map(map);
-                    let mut given = |update: &mut dyn FnMut(&mut Adder<'_>, &mut [f32])| {
-                        let (mut gradient, mut bias) = (case.values(len, 4), vec![false; len]);
-                        let mut sink = Adder { gradient: &mut gradient, bias: &mut bias, more };
+                    let mut given = |update: &mut dyn FnMut(&mut Sink<'_>, &mut [f32])| {
+                        let (mut gradient, mut bias) = (case.values(len, 4), vec![0.0; len]);
+                        let mut sink = Sink::new(&mut gradient, &mut bias, &Adder);
+                        sink.kept = Some((&[], more));
                         update(&mut sink, &mut work);
-                        let is_bias = bias.iter().position(|bias| *bias).unwrap_or(len);
+                        let is_bias = bias.iter().position(|bias| *bias != 0.0).unwrap_or(len);
                         assert_eq!(is_bias, len - outputs, "{case:?}");
                         gradient
                     };
@@ -565,8 +466,7 @@ mod tests {
                     let fast =
                         given(&mut |sink, work| dense_update(&Serial, x, &d_y, 0, sink, work));
                     assert_same_bits(&fast, &expected, &case);
-                    let lean =
-                        given(&mut |sink, work| lean::update(x, &d_y, outputs, 0, sink, work));
+                    let lean = given(&mut |sink, work| lean::update(x, &d_y, outputs, sink, work));
                     assert_same_bits(&lean, &expected, &case);
                 }
             }

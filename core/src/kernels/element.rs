@@ -1,9 +1,14 @@
 //! What an input may be made of, and how its zeros are found.
 
+use core::ops::Range;
+
 use wide::{f32x16, u8x64};
 
-use super::lean::fill;
-use super::{Nonzeros, TILE};
+use super::dense_forward::products;
+use super::dense_update::{Rows, sum_rows};
+use super::lean::{self, LEAN, fill};
+use super::simd::with_best_vectors;
+use super::{Batch, Nonzeros, Sink, TILE};
 
 /// What one step of a `u8` pixel is worth: 0 stays 0.0, 255 becomes 1.0.
 pub const PIXEL_SCALE: f32 = 1.0 / 255.0;
@@ -29,7 +34,7 @@ impl InputMap {
 /// An input value: a `u8` pixel or an `f32`.
 ///
 /// Sealed: the blob format and the kernels know exactly these two.
-pub trait Element: Copy + Send + Sync + 'static + sealed::Sealed {
+pub trait Element: Copy + Send + Sync + 'static + Compiled {
     /// How the network reads such values unless it is told otherwise.
     const MAP: InputMap;
 
@@ -49,11 +54,52 @@ pub trait Element: Copy + Send + Sync + 'static + sealed::Sealed {
     fn all_zero<const N: usize>(values: &[Self; N]) -> bool;
 }
 
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for u8 {}
-    impl Sealed for f32 {}
+/// The kernels in which the time goes: compiled here for each kind of input, once for all programs.
+pub trait Compiled: Sized {
+    /// The products of [`dense_forward`](super::dense_forward()), for some samples.
+    fn forward(x: Batch<'_, Self>, weights: &[f32], bias: &[f32], outputs: usize, y: &mut [f32]);
+
+    /// The rows of [`dense_update`](super::dense_update()) for some inputs.
+    fn update(rows: Rows<'_, Self>, inputs: Range<usize>, sink: &mut Sink<'_>, work: &mut [f32]);
 }
+
+macro_rules! compiled {
+    ($($element:ty)*) => {$(
+        impl Compiled for $element {
+            #[inline(never)]
+            fn forward(
+                x: Batch<'_, Self>,
+                weights: &[f32],
+                bias: &[f32],
+                outputs: usize,
+                y: &mut [f32],
+            ) {
+                if LEAN {
+                    return lean::forward(x, weights, bias, outputs, y);
+                }
+                with_best_vectors!(products(
+                    x: Batch<'_, $element>, weights: &[f32], outputs: usize, y: &mut [f32]
+                ));
+            }
+
+            #[inline(never)]
+            fn update(
+                rows: Rows<'_, Self>,
+                inputs: Range<usize>,
+                sink: &mut Sink<'_>,
+                work: &mut [f32],
+            ) {
+                if LEAN {
+                    return lean::update(rows.x, rows.d_y, rows.outputs, sink, work);
+                }
+                with_best_vectors!(sum_rows(
+                    rows: Rows<'_, $element>, inputs: Range<usize>, sink: &mut Sink<'_>, work: &mut [f32]
+                ));
+            }
+        }
+    )*};
+}
+compiled!(u8 f32);
 
 impl Element for u8 {
     const MAP: InputMap = InputMap::PIXELS;

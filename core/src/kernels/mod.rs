@@ -9,8 +9,8 @@
 //!
 //! On processors with vector registers, SIMD lanes hold independent outputs (`columns`). Zeros are found 64 inputs at a time, as bit masks
 //! (`element`), and the masks of 64 samples turn into those of 64 inputs by one bit transposition
-//! (`bits`), so that nothing is ever sorted or copied. Narrow registers take a list of a row's nonzeros (`factors`). Narrow
-//! rows of a gradient wait until they fill a vector (`pending`). Which vectors there are is settled when the program is built or when it
+//! (`bits`). Narrow registers take a list of a row's nonzeros. Forward pass and weight gradient are one product (`product`);
+//! a gradient is given away in blocks of a few KB (`sink`). Which vectors there are is settled when the program is built or when it
 //! runs (`simd`). Without vector registers, one short list of a sample's nonzero inputs
 //! takes the masks' place (`lean`).
 
@@ -30,19 +30,18 @@ pub(crate) mod dense_update;
 mod dropout;
 mod element;
 mod exp;
-mod factors;
-pub(crate) mod gradient_sink;
 mod int8;
 mod lanes;
 mod lean;
 pub(crate) mod momentum;
 mod norm;
-mod pending;
+mod product;
 pub(crate) mod relu;
 pub(crate) mod rms_prop;
 mod scale;
 pub(crate) mod sgd;
 mod simd;
+mod sink;
 pub(crate) mod softmax;
 mod squared_error;
 #[cfg(test)]
@@ -65,8 +64,6 @@ pub use dense_update::{dense_update, dense_update_scalar, update_work};
 pub use dropout::dropout;
 pub use element::{Element, InputMap, PIXEL_SCALE};
 pub use exp::{exp, exp_scalar};
-pub use gradient_sink::GradientSink;
-pub(crate) use gradient_sink::give_whole;
 pub use int8::{
     INT8_BLOCK, INT8_DSP, INT8_PAIRS, Int8Row, Int8Weights, Int8Work, int8_forward,
     int8_forward_portable, int8_forward_scalar, int8_rows, pack_int8, requantize, rescale,
@@ -86,9 +83,11 @@ pub use rms_prop::{RmsPropCoefficients, rms_prop, rms_prop_scalar};
 pub use scale::{
     add_scaled, add_scaled_scalar, scale, scale_scalar, sum_of_squares, sum_of_squares_scalar,
 };
-pub(crate) use scale::{add_scaled_by, scale_by};
 pub use sgd::{sgd, sgd_scalar};
-pub use simd::{Baseline, Simd, vectors};
+pub(crate) use simd::Baseline;
+pub use simd::vectors;
+pub(crate) use sink::PIECE;
+pub use sink::{Gradient, Sink, State, Update};
 pub use softmax::{
     smoothed_cross_entropy, smoothed_cross_entropy_scalar, softmax, softmax_cross_entropy,
     softmax_cross_entropy_scalar,

@@ -32,12 +32,23 @@ pub fn momentum(
     c: &MomentumCoefficients,
 ) {
     check(params, gradient, velocity);
-    with_best_vectors!(update(params: &mut [f32], gradient: &[f32], velocity: &mut [f32], c: &MomentumCoefficients));
+    update(params, gradient, velocity, c);
 }
 
 /// [`momentum`], as far as the shortest slice goes.
+pub(crate) fn update(
+    params: &mut [f32],
+    gradient: &[f32],
+    velocity: &mut [f32],
+    c: &MomentumCoefficients,
+) {
+    with_best_vectors!(update_with(
+        params: &mut [f32], gradient: &[f32], velocity: &mut [f32], c: &MomentumCoefficients
+    ));
+}
+
 #[inline(always)]
-pub(crate) fn update<S: Simd>(
+fn update_with<S: Simd>(
     simd: S,
     params: &mut [f32],
     gradient: &[f32],

@@ -29,12 +29,23 @@ pub struct RmsPropCoefficients {
 #[inline]
 pub fn rms_prop(params: &mut [f32], gradient: &[f32], square: &mut [f32], c: &RmsPropCoefficients) {
     check(params, gradient, square);
-    with_best_vectors!(update(params: &mut [f32], gradient: &[f32], square: &mut [f32], c: &RmsPropCoefficients));
+    update(params, gradient, square, c);
 }
 
 /// [`rms_prop`], as far as the shortest slice goes.
+pub(crate) fn update(
+    params: &mut [f32],
+    gradient: &[f32],
+    square: &mut [f32],
+    c: &RmsPropCoefficients,
+) {
+    with_best_vectors!(update_with(
+        params: &mut [f32], gradient: &[f32], square: &mut [f32], c: &RmsPropCoefficients
+    ));
+}
+
 #[inline(always)]
-pub(crate) fn update<S: Simd>(
+fn update_with<S: Simd>(
     simd: S,
     params: &mut [f32],
     gradient: &[f32],

@@ -13,15 +13,19 @@ use super::simd::{Lanes, Simd, with_best_vectors};
 #[inline]
 pub fn sgd(params: &mut [f32], gradient: &[f32], rate: f32) {
     assert!(params.len() == gradient.len(), "sgd: slices differ in length");
-    with_best_vectors!(update(params: &mut [f32], gradient: &[f32], rate: f32));
+    update(params, gradient, rate);
 }
 
 /// [`sgd`], as far as the shorter slice goes.
-#[inline(always)]
-pub(crate) fn update<S: Simd>(simd: S, params: &mut [f32], gradient: &[f32], rate: f32) {
+pub(crate) fn update(params: &mut [f32], gradient: &[f32], rate: f32) {
     if LEAN {
         return update_each(params, gradient, rate);
     }
+    with_best_vectors!(update_with(params: &mut [f32], gradient: &[f32], rate: f32));
+}
+
+#[inline(always)]
+fn update_with<S: Simd>(simd: S, params: &mut [f32], gradient: &[f32], rate: f32) {
     let rate = S::F32x16::splat(simd, rate);
     map_with(
         simd,

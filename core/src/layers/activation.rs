@@ -1,15 +1,15 @@
 //! Activations: ReLU, leaky ReLU, sigmoid and tanh, in place. Their ways back start from the output.
 
 use super::{
-    AnyLayer, Bits, Const, Dim, Ends, FixedLayer, Kept, Layer, LayerList, Memory, Mode, Number,
-    OutputUse, Real, Room, read_into, write_back,
+    AnyLayer, Bits, Const, Dim, Ends, FixedLayer, Layer, LayerList, Memory, Mode, Number,
+    OutputUse, Real, Shape, write_back,
 };
 use crate::Error;
 use crate::init::Init;
 use crate::kernels::relu::mask_gradient;
 use crate::kernels::{
-    Batch, Element, GradientSink, Threads, leaky_relu, leaky_relu_gradient, relu, sigmoid,
-    sigmoid_gradient, tanh, tanh_gradient,
+    Element, Sink, Threads, leaky_relu, leaky_relu_gradient, relu, sigmoid, sigmoid_gradient, tanh,
+    tanh_gradient,
 };
 
 /// A function of each value for itself.
@@ -197,28 +197,8 @@ impl<N: Dim> TanhLayer<N> {
 
 impl<F: Function, N: Dim> Layer for ActivationLayer<F, N> {
     #[inline]
-    fn inputs(&self) -> usize {
-        self.width.get()
-    }
-
-    #[inline]
-    fn outputs(&self) -> usize {
-        self.width.get()
-    }
-
-    #[inline]
-    fn params(&self) -> usize {
-        0
-    }
-
-    #[inline]
-    fn in_place(&self) -> bool {
-        true
-    }
-
-    #[inline]
-    fn reads(&self) -> OutputUse {
-        F::READS
+    fn shape(&self) -> Shape {
+        shape::<F>(self.width.get())
     }
 
     fn describe(&self, layers: &mut LayerList) -> Result<(), Error> {
@@ -226,20 +206,6 @@ impl<F: Function, N: Dim> Layer for ActivationLayer<F, N> {
     }
 
     fn init_pass(&self, _params: &mut [f32], _init: Init, _seed: u64, _index: &mut u64) {}
-
-    #[inline]
-    fn forward_pass<T: Element>(
-        &self,
-        threads: &impl Threads,
-        mode: Mode,
-        params: &[f32],
-        x: Batch<'_, T>,
-        y: &mut [f32],
-        room: Room<'_>,
-    ) -> Result<(), Error> {
-        read_into(x, y);
-        self.apply(threads, mode, params, y, room.kept)
-    }
 
     #[inline]
     fn apply(
@@ -259,8 +225,7 @@ impl<F: Function, N: Dim> Layer for ActivationLayer<F, N> {
         &self,
         _threads: &impl Threads,
         _mode: Mode,
-        _at: usize,
-        _sink: &mut impl GradientSink,
+        _sink: &mut Sink<'_>,
         io: Ends<'_, T>,
         _memory: Memory<'_>,
     ) -> Result<(), Error> {
@@ -271,15 +236,9 @@ impl<F: Function, N: Dim> Layer for ActivationLayer<F, N> {
 }
 
 impl<F: Function + Default, const N: usize> FixedLayer for ActivationLayer<F, Const<N>> {
-    const INPUTS: usize = N;
-    const OUTPUTS: usize = N;
-    const PARAMS: usize = 0;
-    const BETWEEN: usize = 0;
-    const KEPT: Kept = Kept::NOTHING;
-    const IN_PLACE: bool = true;
-    const READS: OutputUse = F::READS;
-    const KEEPS_SIGN: bool = false;
-    const WIDEST: usize = 0;
-    const GRADIENT_WIDTH: usize = 0;
-    const INNER_GRADIENT_WIDTH: usize = 0;
+    const SHAPE: Shape = shape::<F>(N);
+}
+
+const fn shape<F: Function>(width: usize) -> Shape {
+    Shape { reads: F::READS, ..Shape::in_place(width) }
 }

@@ -3,13 +3,13 @@
 use core::fmt;
 
 use super::{
-    BatchNormLayer, DenseLayer, DropoutLayer, Ends, Kept, Layer, LayerList, LayerNormLayer,
-    LeakyReluLayer, MAX_LAYERS, Memory, Mode, Number, OutputUse, ReluLayer, Room, SigmoidLayer,
+    BatchNormLayer, DenseLayer, DropoutLayer, Ends, Layer, LayerList, LayerNormLayer,
+    LeakyReluLayer, MAX_LAYERS, Memory, Mode, Number, ReluLayer, Room, Shape, SigmoidLayer,
     TanhLayer,
 };
 use crate::Error;
 use crate::init::Init;
-use crate::kernels::{Batch, Element, GradientSink, Threads};
+use crate::kernels::{Batch, Element, Sink, Threads};
 
 /// A layer as it stands in a blob's layer table, or in a network put together at run time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,44 +184,8 @@ macro_rules! each {
 }
 
 impl Layer for AnyLayer {
-    fn inputs(&self) -> usize {
-        each!(self, layer => layer.inputs())
-    }
-
-    fn outputs(&self) -> usize {
-        each!(self, layer => layer.outputs())
-    }
-
-    fn params(&self) -> usize {
-        each!(self, layer => layer.params())
-    }
-
-    fn kept(&self) -> Kept {
-        each!(self, layer => layer.kept())
-    }
-
-    fn least_batch(&self) -> usize {
-        each!(self, layer => layer.least_batch())
-    }
-
-    fn in_place(&self) -> bool {
-        each!(self, layer => layer.in_place())
-    }
-
-    fn reads(&self) -> OutputUse {
-        each!(self, layer => layer.reads())
-    }
-
-    fn keeps_sign(&self) -> bool {
-        each!(self, layer => layer.keeps_sign())
-    }
-
-    fn gradient_width(&self, at_inputs: bool) -> usize {
-        each!(self, layer => layer.gradient_width(at_inputs))
-    }
-
-    fn widest(&self) -> usize {
-        each!(self, layer => layer.widest())
+    fn shape(&self) -> Shape {
+        each!(self, layer => layer.shape())
     }
 
     fn describe(&self, layers: &mut LayerList) -> Result<(), Error> {
@@ -259,12 +223,11 @@ impl Layer for AnyLayer {
         &self,
         threads: &impl Threads,
         mode: Mode,
-        at: usize,
-        sink: &mut impl GradientSink,
+        sink: &mut Sink<'_>,
         io: Ends<'_, T>,
         memory: Memory<'_>,
     ) -> Result<(), Error> {
-        each!(self, layer => layer.backward_pass(threads, mode, at, sink, io, memory))
+        each!(self, layer => layer.backward_pass(threads, mode, sink, io, memory))
     }
 
     fn learn(&self, params: &mut [f32], kept: &mut [f32], batch: usize) -> Result<(), Error> {

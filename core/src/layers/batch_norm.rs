@@ -1,13 +1,13 @@
 //! Batch normalisation, in place.
 
 use super::{
-    AnyLayer, Bits, Const, DEFAULT_EPSILON, Dim, Ends, FixedLayer, Kept, Layer, LayerList, Memory,
-    Mode, Number, OutputUse, Real, Room, init_scale, keep, read_into, split, split_mut, write_back,
+    AnyLayer, Bits, Const, DEFAULT_EPSILON, Dim, Ends, FixedLayer, Layer, LayerList, Memory, Mode,
+    Number, Real, Saved, Shape, init_scale, keep, split, split_mut, write_back,
 };
 use crate::Error;
 use crate::init::Init;
 use crate::kernels::{
-    Baseline, Batch, Element, GradientSink, Threads, column_statistics, normalise_columns,
+    Element, Gradient, Sink, Threads, column_statistics, normalise_columns,
     normalise_columns_gradient, scale_columns, scale_gradient,
 };
 use crate::math;
@@ -95,8 +95,9 @@ impl<'a> OfBatch<'a> {
     }
 }
 
-const fn kept(width: usize) -> Kept {
-    Kept { per_sample: width, per_batch: 5 * width }
+const fn shape(width: usize) -> Shape {
+    let saved = Saved { per_sample: width, per_batch: width.saturating_mul(5) };
+    Shape { params: width.saturating_mul(4), saved, min_batch: 2, ..Shape::in_place(width) }
 }
 
 impl<N: Dim, E: Real, M: Real> BatchNormLayer<N, E, M> {
@@ -120,33 +121,8 @@ impl<N: Dim, E: Real, M: Real> BatchNormLayer<N, E, M> {
 
 impl<N: Dim, E: Real, M: Real> Layer for BatchNormLayer<N, E, M> {
     #[inline]
-    fn inputs(&self) -> usize {
-        self.width.get()
-    }
-
-    #[inline]
-    fn outputs(&self) -> usize {
-        self.width.get()
-    }
-
-    #[inline]
-    fn params(&self) -> usize {
-        4 * self.width.get()
-    }
-
-    #[inline]
-    fn in_place(&self) -> bool {
-        true
-    }
-
-    #[inline]
-    fn kept(&self) -> Kept {
-        kept(self.width.get())
-    }
-
-    #[inline]
-    fn least_batch(&self) -> usize {
-        2
+    fn shape(&self) -> Shape {
+        shape(self.width.get())
     }
 
     fn describe(&self, layers: &mut LayerList) -> Result<(), Error> {
@@ -161,20 +137,6 @@ impl<N: Dim, E: Real, M: Real> Layer for BatchNormLayer<N, E, M> {
             init_scale(statistics, width);
             statistics.rotate_right(width);
         }
-    }
-
-    #[inline]
-    fn forward_pass<T: Element>(
-        &self,
-        threads: &impl Threads,
-        mode: Mode,
-        params: &[f32],
-        x: Batch<'_, T>,
-        y: &mut [f32],
-        room: Room<'_>,
-    ) -> Result<(), Error> {
-        read_into(x, y);
-        self.apply(threads, mode, params, y, room.kept)
     }
 
     #[inline]
@@ -214,20 +176,18 @@ impl<N: Dim, E: Real, M: Real> Layer for BatchNormLayer<N, E, M> {
         &self,
         _threads: &impl Threads,
         _mode: Mode,
-        at: usize,
-        sink: &mut impl GradientSink,
+        sink: &mut Sink<'_>,
         io: Ends<'_, T>,
         memory: Memory<'_>,
     ) -> Result<(), Error> {
         let width = self.width.get();
         let of = OfBatch::of(memory.kept, io.x.len(), width)?;
         scale_gradient(of.normalised, io.d_y, of.d_gain, of.d_shift);
-        let (_, params) = split(sink.params(), at)?;
-        let (gain, _) = split(params, width)?;
+        let (gain, _) = split(sink.params(), width)?;
         normalise_columns_gradient(of.normalised, of.rstd, gain, of.d_gain, of.d_shift, io.d_y);
         // After the gain has been read.
-        sink.take_bias(Baseline, at, of.d_gain);
-        sink.take_bias(Baseline, at + width, of.d_shift);
+        sink.take(0..width, Gradient::Dense(of.d_gain), true);
+        sink.take(width..2 * width, Gradient::Dense(of.d_shift), true);
         write_back(io.d_y, io.d_x);
         Ok(())
     }
@@ -252,20 +212,10 @@ impl<N: Dim, E: Real, M: Real> Layer for BatchNormLayer<N, E, M> {
 impl<const N: usize, const EPSILON: u32, const MOMENTUM: u32> FixedLayer
     for BatchNorm<N, EPSILON, MOMENTUM>
 {
-    const INPUTS: usize = {
+    const SHAPE: Shape = {
         assert!(f32::from_bits(EPSILON) > 0.0, "an epsilon is above 0");
         let momentum = f32::from_bits(MOMENTUM);
         assert!(momentum >= 0.0 && momentum <= 1.0, "a momentum is from 0 to 1");
-        N
+        shape(N)
     };
-    const OUTPUTS: usize = N;
-    const PARAMS: usize = 4 * N;
-    const BETWEEN: usize = 0;
-    const KEPT: Kept = kept(N);
-    const IN_PLACE: bool = true;
-    const READS: OutputUse = OutputUse::Nothing;
-    const KEEPS_SIGN: bool = false;
-    const WIDEST: usize = 0;
-    const GRADIENT_WIDTH: usize = 0;
-    const INNER_GRADIENT_WIDTH: usize = 0;
 }

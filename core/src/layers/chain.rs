@@ -1,12 +1,12 @@
 //! Two layers, one after the other.
 
 use super::{
-    Ends, FixedLayer, Kept, Layer, LayerList, Memory, Mode, OutputUse, Room, fixed::inherent_sizes,
-    split, split_mut,
+    Ends, FixedLayer, Layer, LayerList, Memory, Mode, Room, Shape, fixed::inherent_sizes, split,
+    split_mut,
 };
 use crate::Error;
 use crate::init::Init;
-use crate::kernels::{Batch, Element, GradientSink, Threads};
+use crate::kernels::{Batch, Element, Sink, Threads};
 
 /// `B` after `A`; longer networks are chains of chains, `Chain<Chain<A, B>, C>`.
 ///
@@ -22,63 +22,8 @@ pub struct Chain<A, B>(pub A, pub B);
 
 impl<A: Layer, B: Layer> Layer for Chain<A, B> {
     #[inline]
-    fn inputs(&self) -> usize {
-        self.0.inputs()
-    }
-
-    #[inline]
-    fn outputs(&self) -> usize {
-        self.1.outputs()
-    }
-
-    #[inline]
-    fn params(&self) -> usize {
-        self.0.params() + self.1.params()
-    }
-
-    #[inline]
-    fn layers(&self) -> usize {
-        self.0.layers() + self.1.layers()
-    }
-
-    #[inline]
-    fn between(&self) -> usize {
-        between(&self.0, &self.1)
-    }
-
-    #[inline]
-    fn kept(&self) -> Kept {
-        self.0.kept().and(self.1.kept())
-    }
-
-    #[inline]
-    fn least_batch(&self) -> usize {
-        self.0.least_batch().max(self.1.least_batch())
-    }
-
-    #[inline]
-    fn in_place(&self) -> bool {
-        in_place(&self.0, &self.1)
-    }
-
-    #[inline]
-    fn reads(&self) -> OutputUse {
-        reads(&self.0, &self.1)
-    }
-
-    #[inline]
-    fn keeps_sign(&self) -> bool {
-        self.0.keeps_sign() && self.1.keeps_sign()
-    }
-
-    #[inline]
-    fn gradient_width(&self, at_inputs: bool) -> usize {
-        self.0.gradient_width(at_inputs).max(self.1.gradient_width(true))
-    }
-
-    #[inline]
-    fn widest(&self) -> usize {
-        self.0.widest().max(self.1.widest())
+    fn shape(&self) -> Shape {
+        self.0.shape().then(self.1.shape())
     }
 
     fn describe(&self, layers: &mut LayerList) -> Result<(), Error> {
@@ -120,12 +65,11 @@ impl<A: Layer, B: Layer> Layer for Chain<A, B> {
         &self,
         threads: &impl Threads,
         mode: Mode,
-        at: usize,
-        sink: &mut impl GradientSink,
+        sink: &mut Sink<'_>,
         io: Ends<'_, T>,
         memory: Memory<'_>,
     ) -> Result<(), Error> {
-        backward_pass((&self.0, &self.1), threads, mode, at, sink, io, memory)
+        backward_pass((&self.0, &self.1), threads, mode, sink, io, memory)
     }
 
     fn learn(&self, params: &mut [f32], kept: &mut [f32], batch: usize) -> Result<(), Error> {
@@ -134,30 +78,6 @@ impl<A: Layer, B: Layer> Layer for Chain<A, B> {
 }
 
 // The functions below are the whole of "first a, then b"; a network with run-time sizes calls them too.
-
-/// Whether `b` writes its output over that of `a`: it works in place, and the way back through `a` does not mind.
-#[inline]
-fn writes_over<A: Layer + ?Sized, B: Layer>(a: &A, b: &B) -> bool {
-    b.in_place() && a.reads().allows(b.keeps_sign())
-}
-
-/// [`Layer::in_place`] of `a`, then `b`.
-#[inline]
-pub(super) fn in_place<A: Layer + ?Sized, B: Layer>(a: &A, b: &B) -> bool {
-    a.in_place() && writes_over(a, b)
-}
-
-/// [`Layer::reads`] of `a`, then `b`.
-#[inline]
-pub(super) fn reads<A: Layer + ?Sized, B: Layer>(a: &A, b: &B) -> OutputUse {
-    if writes_over(a, b) { a.reads().and(b.reads()) } else { b.reads() }
-}
-
-/// [`Layer::between`] of `a`, then `b`: a layer that writes over its input needs no buffer before it.
-#[inline]
-pub(super) fn between<A: Layer + ?Sized, B: Layer>(a: &A, b: &B) -> usize {
-    a.between() + if writes_over(a, b) { 0 } else { a.outputs() } + b.between()
-}
 
 pub(super) fn init_pass<A: Layer + ?Sized, B: Layer>(
     a: &A,
@@ -185,13 +105,13 @@ pub(super) fn forward_pass<A: Layer + ?Sized, B: Layer, T: Element>(
 ) -> Result<(), Error> {
     let Room { between, kept } = room;
     let (a_params, b_params) = split(params, a.params())?;
-    let (a_kept, b_kept) = split_mut(kept, a.kept().len(mode, x.len()))?;
-    let b_mode = mode.after(a.layers());
-    if writes_over(a, b) {
+    let (a_kept, b_kept) = split_mut(kept, a.shape().saved.len(mode, x.len()))?;
+    let b_mode = mode.after(a.shape().layers);
+    if a.shape().is_overwritten_by(b.shape()) {
         a.forward_pass(threads, mode, a_params, x, y, Room { between, kept: a_kept })?;
         return b.apply(threads, b_mode, b_params, y, b_kept);
     }
-    let (a_between, rest) = split_mut(between, x.len() * a.between())?;
+    let (a_between, rest) = split_mut(between, x.len() * a.shape().activations)?;
     let (middle, b_between) = split_mut(rest, x.len() * a.outputs())?;
     let a_room = Room { between: a_between, kept: a_kept };
     a.forward_pass(threads, mode, a_params, x, middle, a_room)?;
@@ -210,9 +130,9 @@ pub(super) fn apply<A: Layer + ?Sized, B: Layer>(
 ) -> Result<(), Error> {
     let batch = y.len() / b.outputs().max(1);
     let (a_params, b_params) = split(params, a.params())?;
-    let (a_kept, b_kept) = split_mut(kept, a.kept().len(mode, batch))?;
+    let (a_kept, b_kept) = split_mut(kept, a.shape().saved.len(mode, batch))?;
     a.apply(threads, mode, a_params, y, a_kept)?;
-    b.apply(threads, mode.after(a.layers()), b_params, y, b_kept)
+    b.apply(threads, mode.after(a.shape().layers), b_params, y, b_kept)
 }
 
 #[inline]
@@ -220,33 +140,32 @@ pub(super) fn backward_pass<A: Layer + ?Sized, B: Layer, T: Element>(
     (a, b): (&A, &B),
     threads: &impl Threads,
     mode: Mode,
-    at: usize,
-    sink: &mut impl GradientSink,
+    sink: &mut Sink<'_>,
     io: Ends<'_, T>,
     memory: Memory<'_>,
 ) -> Result<(), Error> {
-    let b_at = at + a.params();
-    let b_mode = mode.after(a.layers());
+    let (mut a_sink, mut b_sink) = sink.split_at(a.params());
+    let b_mode = mode.after(a.shape().layers);
     let Ends { x, y, d_y, d_x } = io;
     let Memory { between, d_between, kept, work } = memory;
-    let (a_kept, b_kept) = split_mut(kept, a.kept().len(mode, x.len()))?;
-    if writes_over(a, b) {
+    let (a_kept, b_kept) = split_mut(kept, a.shape().saved.len(mode, x.len()))?;
+    if a.shape().is_overwritten_by(b.shape()) {
         // The input of `b` is gone, and an in-place layer does not ask for it: it goes back from its output.
         let none = Memory { between: &[], d_between: &mut [], kept: b_kept, work };
         let b_io = Ends { x: Batch::rows(y, b.inputs())?, y, d_y, d_x: None };
-        b.backward_pass(threads, b_mode, b_at, sink, b_io, none)?;
+        b.backward_pass(threads, b_mode, &mut b_sink, b_io, none)?;
         let a_memory = Memory { between, d_between, kept: a_kept, work };
-        return a.backward_pass(threads, mode, at, sink, Ends { x, y, d_y, d_x }, a_memory);
+        return a.backward_pass(threads, mode, &mut a_sink, Ends { x, y, d_y, d_x }, a_memory);
     }
-    let (a_between, rest) = split(between, x.len() * a.between())?;
+    let (a_between, rest) = split(between, x.len() * a.shape().activations)?;
     let (middle, b_between) = split(rest, x.len() * a.outputs())?;
-    let (a_d_between, rest) = split_mut(d_between, x.len() * a.between())?;
+    let (a_d_between, rest) = split_mut(d_between, x.len() * a.shape().activations)?;
     let (d_middle, b_d_between) = split_mut(rest, x.len() * a.outputs())?;
     let b_memory = Memory { between: b_between, d_between: b_d_between, kept: b_kept, work };
     let b_io = Ends { x: Batch::rows(middle, a.outputs())?, y, d_y, d_x: Some(d_middle) };
-    b.backward_pass(threads, b_mode, b_at, sink, b_io, b_memory)?;
+    b.backward_pass(threads, b_mode, &mut b_sink, b_io, b_memory)?;
     let a_memory = Memory { between: a_between, d_between: a_d_between, kept: a_kept, work };
-    a.backward_pass(threads, mode, at, sink, Ends { x, y: middle, d_y: d_middle, d_x }, a_memory)
+    a.backward_pass(threads, mode, &mut a_sink, Ends { x, y: middle, d_y: d_middle, d_x }, a_memory)
 }
 
 /// [`Layer::learn`] of `a`, then `b`.
@@ -258,38 +177,20 @@ pub(super) fn learn<A: Layer + ?Sized, B: Layer>(
     batch: usize,
 ) -> Result<(), Error> {
     let (a_params, b_params) = split_mut(params, a.params())?;
-    let (a_kept, b_kept) = split_mut(kept, a.kept().len(Mode::training(0, 0), batch))?;
+    let (a_kept, b_kept) = split_mut(kept, a.shape().saved.len(Mode::training(0, 0), batch))?;
     a.learn(a_params, a_kept, batch)?;
     b.learn(b_params, b_kept, batch)
 }
 
 impl<A: FixedLayer, B: FixedLayer> FixedLayer for Chain<A, B> {
-    const INPUTS: usize = {
-        assert!(A::OUTPUTS == B::INPUTS, "a layer's inputs must be the outputs of the one before");
-        A::INPUTS
+    const SHAPE: Shape = {
+        let (a, b) = (A::SHAPE, B::SHAPE);
+        assert!(a.outputs == b.inputs, "a layer's inputs must be the outputs of the one before");
+        a.then(b)
     };
-    const OUTPUTS: usize = B::OUTPUTS;
-    const PARAMS: usize = {
-        let _ = Self::INPUTS;
-        A::PARAMS + B::PARAMS
-    };
-    const BETWEEN: usize = A::BETWEEN + if Self::WRITES_OVER { 0 } else { A::OUTPUTS } + B::BETWEEN;
-    const KEPT: Kept = A::KEPT.and(B::KEPT);
-    const IN_PLACE: bool = A::IN_PLACE && Self::WRITES_OVER;
-    const READS: OutputUse = if Self::WRITES_OVER { A::READS.and(B::READS) } else { B::READS };
-    const KEEPS_SIGN: bool = A::KEEPS_SIGN && B::KEEPS_SIGN;
-    const WIDEST: usize = larger(A::WIDEST, B::WIDEST);
-    const GRADIENT_WIDTH: usize = larger(A::GRADIENT_WIDTH, B::GRADIENT_WIDTH);
-    const LAYERS: usize = A::LAYERS + B::LAYERS;
-    const INNER_GRADIENT_WIDTH: usize = larger(A::INNER_GRADIENT_WIDTH, B::GRADIENT_WIDTH);
     const INT8_BYTES: usize = A::INT8_BYTES + B::INT8_BYTES;
 }
 
 impl<A: FixedLayer, B: FixedLayer> Chain<A, B> {
-    const WRITES_OVER: bool = B::IN_PLACE && A::READS.allows(B::KEEPS_SIGN);
     inherent_sizes!();
-}
-
-const fn larger(a: usize, b: usize) -> usize {
-    if a > b { a } else { b }
 }

@@ -1,9 +1,7 @@
 //! The fully connected layer, `y = b + x·W`.
 
-use core::ops::Range;
-
 use super::{
-    AnyLayer, Const, Dim, Ends, FixedLayer, Kept, Layer, LayerList, Memory, Mode, OutputUse, Room,
+    AnyLayer, Const, Dim, Ends, FixedLayer, Layer, LayerList, Memory, Mode, Room, Shape,
     fixed::inherent_sizes, split,
 };
 use crate::Error;
@@ -12,7 +10,7 @@ use crate::int8;
 use crate::kernels::dense_forward::forward;
 use crate::kernels::dense_input_gradient::input_gradient;
 use crate::kernels::dense_update::update;
-use crate::kernels::{Batch, Element, GradientSink, Nonzeros, Simd, Threads};
+use crate::kernels::{Batch, Element, Sink, Threads};
 
 /// A fully connected layer whose sizes are part of its type.
 ///
@@ -46,9 +44,6 @@ pub type DenseNoBias<const IN: usize, const OUT: usize> = DenseLayer<Const<IN>, 
 
 /// Whether a layer has a bias: part of its type, or a value known only at run time.
 pub trait Bias: Copy {
-    /// Whether it is part of the type that there is one.
-    const ALWAYS: bool;
-
     /// Whether it has one.
     fn get(self) -> bool;
 }
@@ -62,8 +57,6 @@ pub struct WithBias;
 pub struct NoBias;
 
 impl Bias for WithBias {
-    const ALWAYS: bool = true;
-
     #[inline(always)]
     fn get(self) -> bool {
         true
@@ -71,8 +64,6 @@ impl Bias for WithBias {
 }
 
 impl Bias for NoBias {
-    const ALWAYS: bool = false;
-
     #[inline(always)]
     fn get(self) -> bool {
         false
@@ -80,8 +71,6 @@ impl Bias for NoBias {
 }
 
 impl Bias for bool {
-    const ALWAYS: bool = false;
-
     #[inline(always)]
     fn get(self) -> bool {
         self
@@ -116,33 +105,8 @@ impl<I: Dim, O: Dim, B: Bias> DenseLayer<I, O, B> {
 
 impl<I: Dim, O: Dim, B: Bias> Layer for DenseLayer<I, O, B> {
     #[inline]
-    fn inputs(&self) -> usize {
-        self.inputs.get()
-    }
-
-    #[inline]
-    fn outputs(&self) -> usize {
-        self.outputs.get()
-    }
-
-    #[inline]
-    fn params(&self) -> usize {
-        self.weights() + if self.has_bias() { self.outputs() } else { 0 }
-    }
-
-    #[inline]
-    fn in_place(&self) -> bool {
-        false
-    }
-
-    #[inline]
-    fn gradient_width(&self, at_inputs: bool) -> usize {
-        if at_inputs { self.outputs() } else { 0 }
-    }
-
-    #[inline]
-    fn widest(&self) -> usize {
-        self.outputs()
+    fn shape(&self) -> Shape {
+        Shape::dense(self.inputs.get(), self.outputs.get(), self.has_bias())
     }
 
     fn describe(&self, layers: &mut LayerList) -> Result<(), Error> {
@@ -175,88 +139,17 @@ impl<I: Dim, O: Dim, B: Bias> Layer for DenseLayer<I, O, B> {
         &self,
         threads: &impl Threads,
         _mode: Mode,
-        at: usize,
-        sink: &mut impl GradientSink,
+        sink: &mut Sink<'_>,
         io: Ends<'_, T>,
         memory: Memory<'_>,
     ) -> Result<(), Error> {
         if let Some(d_x) = io.d_x {
-            let (_, params) = split(sink.params(), at)?;
-            let (weights, _) = split(params, self.weights())?;
+            let (weights, _) = split(sink.params(), self.weights())?;
             let sizes = [self.inputs(), self.outputs()];
             input_gradient(threads, io.x.len(), sizes, io.d_y, weights, d_x, memory.work);
         }
-        if B::ALWAYS {
-            update(threads, io.x, io.d_y, at, sink, memory.work);
-        } else {
-            let (_, sink) = sink.split_at(at);
-            let sink = &mut Those { sink, len: self.params() };
-            update(threads, io.x, io.d_y, 0, sink, memory.work);
-        }
+        update(threads, io.x, io.d_y, sink, memory.work);
         Ok(())
-    }
-}
-
-/// Passes on the gradients of those parameters that there are: not that of a bias that is not there.
-struct Those<S> {
-    sink: S,
-    len: usize,
-}
-
-impl<S: GradientSink> GradientSink for Those<S> {
-    type Part<'p>
-        = Those<S::Part<'p>>
-    where
-        Self: 'p;
-
-    #[inline]
-    fn params(&self) -> &[f32] {
-        self.sink.params()
-    }
-
-    #[inline(always)]
-    fn take<D: Simd>(&mut self, simd: D, at: usize, gradient: &[f32]) {
-        if at < self.len {
-            self.sink.take(simd, at, gradient);
-        }
-    }
-
-    #[inline(always)]
-    fn take_bias<D: Simd>(&mut self, simd: D, at: usize, gradient: &[f32]) {
-        if at < self.len {
-            self.sink.take_bias(simd, at, gradient);
-        }
-    }
-
-    #[inline]
-    fn summed(&self, at: usize, len: usize) -> Option<&[f32]> {
-        if at < self.len { self.sink.summed(at, len) } else { None }
-    }
-
-    #[inline]
-    fn more_follows(&self) -> bool {
-        self.sink.more_follows()
-    }
-
-    #[inline(always)]
-    fn take_zeros<D: Simd>(&mut self, simd: D, at: usize, len: usize) {
-        if at < self.len {
-            self.sink.take_zeros(simd, at, len);
-        }
-    }
-
-    #[inline]
-    fn take_rows(&mut self, at: usize, rows: &mut Nonzeros, inputs: Range<usize>, d_y: &[f32]) {
-        if at < self.len {
-            self.sink.take_rows(at, rows, inputs, d_y);
-        }
-    }
-
-    #[inline]
-    fn split_at(&mut self, at: usize) -> (Self::Part<'_>, Self::Part<'_>) {
-        let (a, b) = self.sink.split_at(at);
-        let (len_a, len_b) = (self.len.min(at), self.len.saturating_sub(at));
-        (Those { sink: a, len: len_a }, Those { sink: b, len: len_b })
     }
 }
 
@@ -264,20 +157,10 @@ impl<S: GradientSink> GradientSink for Those<S> {
 macro_rules! fixed_dense {
     ($layer:ident, $bias:expr, $int8:expr) => {
         impl<const IN: usize, const OUT: usize> FixedLayer for $layer<IN, OUT> {
-            const INPUTS: usize = {
+            const SHAPE: Shape = {
                 assert!(IN > 0 && OUT > 0, "a dense layer needs at least one input and one output");
-                IN
+                Shape::dense(IN, OUT, $bias)
             };
-            const OUTPUTS: usize = OUT;
-            const PARAMS: usize = Self::INPUTS * OUT + $bias * OUT;
-            const BETWEEN: usize = 0;
-            const KEPT: Kept = Kept::NOTHING;
-            const IN_PLACE: bool = false;
-            const READS: OutputUse = OutputUse::Nothing;
-            const KEEPS_SIGN: bool = false;
-            const WIDEST: usize = OUT;
-            const GRADIENT_WIDTH: usize = OUT;
-            const INNER_GRADIENT_WIDTH: usize = 0;
             const INT8_BYTES: usize = $int8;
         }
 
@@ -288,10 +171,10 @@ macro_rules! fixed_dense {
 }
 fixed_dense!(
     Dense,
-    1,
+    true,
     match int8::dense_len(IN, OUT) {
         Some(bytes) => bytes,
         None => panic!("the parameters are more than this machine can address"),
     }
 );
-fixed_dense!(DenseNoBias, 0, 0);
+fixed_dense!(DenseNoBias, false, 0);

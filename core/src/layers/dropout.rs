@@ -1,12 +1,12 @@
 //! Dropout, in place.
 
 use super::{
-    AnyLayer, Bits, Const, Dim, Draws, Ends, FixedLayer, Kept, Layer, LayerList, Memory, Mode,
-    Number, OutputUse, Real, Room, read_into, write_back,
+    AnyLayer, Bits, Const, Dim, Draws, Ends, FixedLayer, Layer, LayerList, Memory, Mode, Number,
+    Real, Shape, write_back,
 };
 use crate::Error;
 use crate::init::Init;
-use crate::kernels::{Batch, Element, GradientSink, Threads, dropout};
+use crate::kernels::{Element, Sink, Threads, dropout};
 use crate::rng::{Purpose, Stream};
 
 /// Dropout whose width and drop probability are part of its type; the probability as bits, 0.5 if left out.
@@ -70,29 +70,8 @@ impl<N: Dim, P: Real> DropoutLayer<N, P> {
 
 impl<N: Dim, P: Real> Layer for DropoutLayer<N, P> {
     #[inline]
-    fn inputs(&self) -> usize {
-        self.width.get()
-    }
-
-    #[inline]
-    fn outputs(&self) -> usize {
-        self.width.get()
-    }
-
-    #[inline]
-    fn params(&self) -> usize {
-        0
-    }
-
-    #[inline]
-    fn in_place(&self) -> bool {
-        true
-    }
-
-    /// What is dropped has no gradient, and what is not keeps its sign.
-    #[inline]
-    fn keeps_sign(&self) -> bool {
-        true
+    fn shape(&self) -> Shape {
+        shape(self.width.get())
     }
 
     fn describe(&self, layers: &mut LayerList) -> Result<(), Error> {
@@ -100,20 +79,6 @@ impl<N: Dim, P: Real> Layer for DropoutLayer<N, P> {
     }
 
     fn init_pass(&self, _params: &mut [f32], _init: Init, _seed: u64, _index: &mut u64) {}
-
-    #[inline]
-    fn forward_pass<T: Element>(
-        &self,
-        threads: &impl Threads,
-        mode: Mode,
-        params: &[f32],
-        x: Batch<'_, T>,
-        y: &mut [f32],
-        room: Room<'_>,
-    ) -> Result<(), Error> {
-        read_into(x, y);
-        self.apply(threads, mode, params, y, room.kept)
-    }
 
     #[inline]
     fn apply(
@@ -135,8 +100,7 @@ impl<N: Dim, P: Real> Layer for DropoutLayer<N, P> {
         &self,
         _threads: &impl Threads,
         mode: Mode,
-        _at: usize,
-        _sink: &mut impl GradientSink,
+        _sink: &mut Sink<'_>,
         io: Ends<'_, T>,
         _memory: Memory<'_>,
     ) -> Result<(), Error> {
@@ -149,20 +113,14 @@ impl<N: Dim, P: Real> Layer for DropoutLayer<N, P> {
 }
 
 impl<const N: usize, const P: u32> FixedLayer for Dropout<N, P> {
-    const INPUTS: usize = {
+    const SHAPE: Shape = {
         let p = f32::from_bits(P);
         assert!(p >= 0.0 && p < 1.0, "a drop probability is at least 0 and below 1");
-        N
+        shape(N)
     };
-    const OUTPUTS: usize = N;
-    const PARAMS: usize = 0;
-    const BETWEEN: usize = 0;
-    const KEPT: Kept = Kept::NOTHING;
-    const IN_PLACE: bool = true;
-    const READS: OutputUse = OutputUse::Nothing;
-    const KEEPS_SIGN: bool = true;
-    const WIDEST: usize = 0;
-    const GRADIENT_WIDTH: usize = 0;
-    const INNER_GRADIENT_WIDTH: usize = 0;
-    const LAYERS: usize = 0;
+}
+
+/// What is dropped has no gradient, and what is not keeps its sign.
+const fn shape(width: usize) -> Shape {
+    Shape { keeps_sign: true, inference_layers: 0, ..Shape::in_place(width) }
 }

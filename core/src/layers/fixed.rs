@@ -1,33 +1,17 @@
 //! Sizes that the compiler knows.
 
-use super::{Kept, Layer, Mode, OutputUse, work_len};
+use super::{Layer, Shape};
 
 /// A layer or chain whose sizes are part of its type.
 pub trait FixedLayer: Layer + Copy + Default {
+    /// [`Layer::shape`], known to the compiler.
+    const SHAPE: Shape;
     /// Values in one input.
-    const INPUTS: usize;
+    const INPUTS: usize = Self::SHAPE.inputs;
     /// Values in one output.
-    const OUTPUTS: usize;
+    const OUTPUTS: usize = Self::SHAPE.outputs;
     /// Parameters, weights and biases together.
-    const PARAMS: usize;
-    /// [`Layer::between`].
-    const BETWEEN: usize;
-    /// [`Layer::kept`].
-    const KEPT: Kept;
-    /// [`Layer::in_place`].
-    const IN_PLACE: bool;
-    /// [`Layer::reads`].
-    const READS: OutputUse;
-    /// [`Layer::keeps_sign`].
-    const KEEPS_SIGN: bool;
-    /// [`Layer::widest`].
-    const WIDEST: usize;
-    /// [`Layer::gradient_width`] with the gradient at the inputs.
-    const GRADIENT_WIDTH: usize;
-    /// [`Layer::gradient_width`] without it.
-    const INNER_GRADIENT_WIDTH: usize;
-    /// Single layers of the network in use: all but dropout.
-    const LAYERS: usize = 1;
+    const PARAMS: usize = Self::SHAPE.params;
     /// Bytes of the int8 parameters; 0 for what has none.
     const INT8_BYTES: usize = 0;
 }
@@ -48,44 +32,25 @@ pub const fn train_ram<N: FixedLayer>(state: usize, batch: usize) -> usize {
 /// parameters, filled up to a multiple of 16. With batch normalisation, which a blob holds folded, it is that or less.
 #[must_use]
 pub const fn flash<N: FixedLayer>() -> usize {
-    64 + 16 * (N::LAYERS + 1) + (4 * N::PARAMS).next_multiple_of(16)
+    64 + 16 * (N::SHAPE.inference_layers + 1) + (4 * N::PARAMS).next_multiple_of(16)
 }
 
 /// As [`flash`], with the int8 parameters alone.
 #[must_use]
 pub const fn int8_flash<N: FixedLayer>() -> usize {
-    64 + 16 * (N::LAYERS + 1) + N::INT8_BYTES
+    64 + 16 * (N::SHAPE.inference_layers + 1) + N::INT8_BYTES
 }
 
 /// `f32`s of scratch for the inference of `batch` samples at once.
 #[must_use]
 pub const fn infer_scratch<N: FixedLayer>(batch: usize) -> usize {
-    infer_len(N::BETWEEN, N::OUTPUTS, batch)
+    N::SHAPE.infer_scratch(batch)
 }
 
 /// `f32`s of scratch for a training step on `batch` samples.
 #[must_use]
 pub const fn train_scratch<N: FixedLayer>(batch: usize) -> usize {
-    let widths = [N::WIDEST, N::INNER_GRADIENT_WIDTH];
-    train_len(N::BETWEEN, N::OUTPUTS, N::KEPT, widths, batch, 1)
-}
-
-/// What lies between the layers, and the logits.
-pub(super) const fn infer_len(between: usize, outputs: usize, batch: usize) -> usize {
-    batch * (between + outputs)
-}
-
-/// The same, the gradients there, what is kept for the way back, and working memory.
-pub(super) const fn train_len(
-    between: usize,
-    outputs: usize,
-    kept: Kept,
-    widths: [usize; 2],
-    batch: usize,
-    threads: usize,
-) -> usize {
-    let kept = kept.len(Mode::training(0, 0), batch);
-    2 * infer_len(between, outputs, batch) + kept + work_len(widths, batch, threads)
+    N::SHAPE.train_scratch(1, batch)
 }
 
 /// The sizes that user code names, as constants of the network's type.
@@ -111,8 +76,10 @@ macro_rules! inherent_sizes {
         /// Bytes of the parameters in int8, with their biases and multipliers.
         pub const INT8_BYTES: usize = <Self as FixedLayer>::INT8_BYTES;
         /// `i32`s of scratch for the int8 inference of one sample.
-        pub const INT8_SCRATCH: usize =
-            $crate::int8::scratch_len(<Self as FixedLayer>::WIDEST, <Self as FixedLayer>::BETWEEN);
+        pub const INT8_SCRATCH: usize = {
+            let shape = <Self as FixedLayer>::SHAPE;
+            $crate::int8::scratch_len(shape.max_outputs, shape.activations)
+        };
         /// As [`INFER_RAM`](Self::INFER_RAM), in int8.
         pub const INT8_INFER_RAM: usize = 4 * Self::INT8_SCRATCH + $crate::layers::INFER_STACK;
         /// As [`FLASH`](Self::FLASH), in int8.

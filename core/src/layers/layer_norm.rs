@@ -1,14 +1,14 @@
 //! Layer normalisation, in place.
 
 use super::{
-    AnyLayer, Bits, Const, DEFAULT_EPSILON, Dim, Ends, FixedLayer, Kept, Layer, LayerList, Memory,
-    Mode, Number, OutputUse, Real, Room, init_scale, keep, read_into, split, split_mut, write_back,
+    AnyLayer, Bits, Const, DEFAULT_EPSILON, Dim, Ends, FixedLayer, Layer, LayerList, Memory, Mode,
+    Number, Real, Saved, Shape, init_scale, keep, split, split_mut, write_back,
 };
 use crate::Error;
 use crate::init::Init;
 use crate::kernels::{
-    Baseline, Batch, Element, GradientSink, Threads, add_scale_gradient, normalise_rows,
-    normalise_rows_gradient, scale_columns,
+    Element, Gradient, Sink, Threads, add_scale_gradient, normalise_rows, normalise_rows_gradient,
+    scale_columns,
 };
 
 /// Layer normalisation whose width and ε are part of its type; ε as bits, 1e-5 if left out.
@@ -54,28 +54,8 @@ impl<N: Dim, E: Real> LayerNormLayer<N, E> {
 
 impl<N: Dim, E: Real> Layer for LayerNormLayer<N, E> {
     #[inline]
-    fn inputs(&self) -> usize {
-        self.width.get()
-    }
-
-    #[inline]
-    fn outputs(&self) -> usize {
-        self.width.get()
-    }
-
-    #[inline]
-    fn params(&self) -> usize {
-        2 * self.width.get()
-    }
-
-    #[inline]
-    fn in_place(&self) -> bool {
-        true
-    }
-
-    #[inline]
-    fn kept(&self) -> Kept {
-        kept(self.width.get())
+    fn shape(&self) -> Shape {
+        shape(self.width.get())
     }
 
     fn describe(&self, layers: &mut LayerList) -> Result<(), Error> {
@@ -84,20 +64,6 @@ impl<N: Dim, E: Real> Layer for LayerNormLayer<N, E> {
 
     fn init_pass(&self, params: &mut [f32], _init: Init, _seed: u64, _index: &mut u64) {
         init_scale(params, self.width.get());
-    }
-
-    #[inline]
-    fn forward_pass<T: Element>(
-        &self,
-        threads: &impl Threads,
-        mode: Mode,
-        params: &[f32],
-        x: Batch<'_, T>,
-        y: &mut [f32],
-        room: Room<'_>,
-    ) -> Result<(), Error> {
-        read_into(x, y);
-        self.apply(threads, mode, params, y, room.kept)
     }
 
     #[inline]
@@ -133,8 +99,7 @@ impl<N: Dim, E: Real> Layer for LayerNormLayer<N, E> {
         &self,
         _threads: &impl Threads,
         _mode: Mode,
-        at: usize,
-        sink: &mut impl GradientSink,
+        sink: &mut Sink<'_>,
         io: Ends<'_, T>,
         memory: Memory<'_>,
     ) -> Result<(), Error> {
@@ -144,41 +109,31 @@ impl<N: Dim, E: Real> Layer for LayerNormLayer<N, E> {
         let (d_gain, d_shift) = split_mut(rest, width)?;
         // First of all, since the gradient at the output is about to be overwritten; given away last, since the
         // parameters are about to be read.
-        for (sum, at) in [(&mut *d_gain, at), (&mut *d_shift, at + width)] {
-            match sink.summed(at, width) {
+        for (sum, at) in [(&mut *d_gain, 0), (&mut *d_shift, width)] {
+            match sink.summed(at..at + width) {
                 Some(before) => sum.copy_from_slice(before),
                 None => sum.fill(0.0),
             }
         }
         add_scale_gradient(normalised, io.d_y, d_gain, d_shift);
-        let (_, params) = split(sink.params(), at)?;
-        let (gain, _) = split(params, width)?;
+        let (gain, _) = split(sink.params(), width)?;
         normalise_rows_gradient(normalised, rstd, gain, io.d_y);
-        sink.take_bias(Baseline, at, d_gain);
-        sink.take_bias(Baseline, at + width, d_shift);
+        sink.take(0..width, Gradient::Dense(d_gain), true);
+        sink.take(width..2 * width, Gradient::Dense(d_shift), true);
         write_back(io.d_y, io.d_x);
         Ok(())
     }
 }
 
-/// The normalised values and each sample's `1/√(variance + ε)`; the gradients of gain and shift.
-const fn kept(width: usize) -> Kept {
-    Kept { per_sample: width + 1, per_batch: 2 * width }
+/// Saved are the normalised values, each sample's `1/√(variance + ε)`, and the gradients of gain and shift.
+const fn shape(width: usize) -> Shape {
+    let saved = Saved { per_sample: width + 1, per_batch: 2 * width };
+    Shape { params: width.saturating_mul(2), saved, ..Shape::in_place(width) }
 }
 
 impl<const N: usize, const EPSILON: u32> FixedLayer for LayerNorm<N, EPSILON> {
-    const INPUTS: usize = {
+    const SHAPE: Shape = {
         assert!(f32::from_bits(EPSILON) > 0.0, "an epsilon is above 0");
-        N
+        shape(N)
     };
-    const OUTPUTS: usize = N;
-    const PARAMS: usize = 2 * N;
-    const BETWEEN: usize = 0;
-    const KEPT: Kept = kept(N);
-    const IN_PLACE: bool = true;
-    const READS: OutputUse = OutputUse::Nothing;
-    const KEEPS_SIGN: bool = false;
-    const WIDEST: usize = 0;
-    const GRADIENT_WIDTH: usize = 0;
-    const INNER_GRADIENT_WIDTH: usize = 0;
 }

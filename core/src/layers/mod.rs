@@ -18,6 +18,7 @@ mod layer_norm;
 mod mode;
 mod number;
 mod sequential;
+mod shape;
 mod trace;
 
 pub use activation::{
@@ -37,15 +38,16 @@ pub use fixed::{
 pub(crate) use fold::fold;
 pub use group::{Group, for_each_group};
 pub use layer_norm::{LayerNorm, LayerNormLayer};
-pub use mode::{Draws, Kept, Mode, OutputUse};
+pub use mode::{Draws, Mode};
 pub use number::{Bits, Number, Real};
 pub use sequential::{LayerList, MAX_LAYERS, Sequential};
+pub use shape::{OutputUse, Saved, Shape};
 pub(crate) use trace::hidden_outputs;
 pub use trace::trace;
 
 use crate::Error;
 use crate::init::Init;
-use crate::kernels::{Batch, Element, GradientSink, Threads, input_gradient_work, update_work};
+use crate::kernels::{Batch, Element, Sink, Threads, input_gradient_work, update_work};
 
 /// The everyday network with one hidden layer: dense, ReLU, dense.
 ///
@@ -68,57 +70,25 @@ const DEFAULT_EPSILON: u32 = 1e-5f32.to_bits();
 /// The passes do not check the lengths of what they are given; [`Network`](crate::Network) does, once, and is
 /// what user code calls.
 pub trait Layer {
+    /// Sizes, and what the passes need.
+    fn shape(&self) -> Shape;
+
     /// Values in one input.
-    fn inputs(&self) -> usize;
+    #[inline]
+    fn inputs(&self) -> usize {
+        self.shape().inputs
+    }
 
     /// Values in one output.
-    fn outputs(&self) -> usize;
+    #[inline]
+    fn outputs(&self) -> usize {
+        self.shape().outputs
+    }
 
     /// Parameters, weights and biases together.
-    fn params(&self) -> usize;
-
-    /// Single layers in it.
-    fn layers(&self) -> usize {
-        1
-    }
-
-    /// Values between the layers of a chain, for one sample.
-    fn between(&self) -> usize {
-        0
-    }
-
-    /// What a training pass keeps for the way back.
-    fn kept(&self) -> Kept {
-        Kept::NOTHING
-    }
-
-    /// The least number of samples that it can be trained on at once.
-    fn least_batch(&self) -> usize {
-        1
-    }
-
-    /// Whether the layer writes its output over its input.
-    fn in_place(&self) -> bool;
-
-    /// What the way back reads of the output.
-    fn reads(&self) -> OutputUse {
-        OutputUse::Nothing
-    }
-
-    /// Whether a layer that works in place leaves the sign of each value through which a gradient goes back.
-    fn keeps_sign(&self) -> bool {
-        false
-    }
-
-    /// The most outputs of a dense layer that has to find the gradient at its inputs; `at_inputs` says
-    /// whether the first layer has to.
-    fn gradient_width(&self, _at_inputs: bool) -> usize {
-        0
-    }
-
-    /// The most outputs of a dense layer.
-    fn widest(&self) -> usize {
-        0
+    #[inline]
+    fn params(&self) -> usize {
+        self.shape().params
     }
 
     /// Appends the single layers, first to last.
@@ -131,11 +101,12 @@ pub trait Layer {
     /// Sets the parameters; `index` counts the dense layers, each of which has a random stream of its own.
     fn init_pass(&self, params: &mut [f32], init: Init, seed: u64, index: &mut u64);
 
-    /// Computes `y: [batch][outputs]` from `x`.
+    /// Computes `y: [batch][outputs]` from `x`; a layer that works in place has nothing to add to [`apply`](Self::apply).
     ///
     /// # Errors
     ///
     /// [`Error::BufferTooShort`] if a slice is.
+    #[inline]
     fn forward_pass<T: Element>(
         &self,
         threads: &impl Threads,
@@ -144,9 +115,12 @@ pub trait Layer {
         x: Batch<'_, T>,
         y: &mut [f32],
         room: Room<'_>,
-    ) -> Result<(), Error>;
+    ) -> Result<(), Error> {
+        read_into(x, y);
+        self.apply(threads, mode, params, y, room.kept)
+    }
 
-    /// Turns the input in `y` into the output. Only for layers that are [`in_place`](Self::in_place); the others leave
+    /// Turns the input in `y` into the output. Only for layers that are [`in_place`](Shape::in_place); the others leave
     /// it as it is.
     ///
     /// # Errors
@@ -163,7 +137,7 @@ pub trait Layer {
         Ok(())
     }
 
-    /// Gives `sink` the gradient of the parameters, which start at `at`, and writes that of the inputs to
+    /// Gives `sink` the gradient of the parameters, which are all that it has, and writes that of the inputs to
     /// `d_x` if it is wanted. `d_y` may be overwritten. `mode` is that of the forward pass, a training one.
     ///
     /// # Errors
@@ -173,8 +147,7 @@ pub trait Layer {
         &self,
         threads: &impl Threads,
         mode: Mode,
-        at: usize,
-        sink: &mut impl GradientSink,
+        sink: &mut Sink<'_>,
         io: Ends<'_, T>,
         memory: Memory<'_>,
     ) -> Result<(), Error>;
@@ -191,7 +164,7 @@ pub trait Layer {
 
     /// `f32`s of scratch for the inference of `batch` samples at once.
     fn infer_scratch(&self, batch: usize) -> usize {
-        fixed::infer_len(self.between(), self.outputs(), batch)
+        self.shape().infer_scratch(batch)
     }
 
     /// `f32`s of scratch for a training step on `batch` samples, on one thread.
@@ -201,8 +174,7 @@ pub trait Layer {
 
     /// `f32`s of scratch for a training step on `batch` samples, on so many threads.
     fn train_scratch_on(&self, threads: usize, batch: usize) -> usize {
-        let widths = [self.widest(), self.gradient_width(false)];
-        fixed::train_len(self.between(), self.outputs(), self.kept(), widths, batch, threads)
+        self.shape().train_scratch(threads, batch)
     }
 }
 
@@ -241,8 +213,8 @@ pub struct Memory<'a> {
     pub work: &'a mut [f32],
 }
 
-/// `f32`s of working memory that any layer's backward pass needs; `widths` are [`Layer::widest`] and
-/// [`Layer::gradient_width`].
+/// `f32`s of working memory that any layer's backward pass needs; `widths` are [`Shape::max_outputs`] and
+/// [`Shape::inner_gradient_width`].
 const fn work_len(widths: [usize; 2], batch: usize, threads: usize) -> usize {
     let update = update_work(widths[0], batch, threads);
     let input_gradient = input_gradient_work(widths[1], batch, threads);

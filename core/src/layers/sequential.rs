@@ -2,10 +2,10 @@
 
 use heapless::Vec;
 
-use super::{AnyLayer, Ends, Kept, Layer, Memory, Mode, OutputUse, Room, chain};
+use super::{AnyLayer, Ends, Layer, Memory, Mode, Room, Shape, chain};
 use crate::Error;
 use crate::init::Init;
-use crate::kernels::{Batch, Element, GradientSink, Threads};
+use crate::kernels::{Batch, Element, Sink, Threads};
 
 /// The most layers that a run-time network, or a blob, may have.
 pub const MAX_LAYERS: usize = 64;
@@ -96,52 +96,8 @@ impl Sequential {
 }
 
 impl Layer for Sequential {
-    fn inputs(&self) -> usize {
-        self.layers().inputs()
-    }
-
-    fn outputs(&self) -> usize {
-        self.layers().outputs()
-    }
-
-    fn params(&self) -> usize {
-        self.layers().params()
-    }
-
-    fn layers(&self) -> usize {
-        self.layers.len()
-    }
-
-    fn between(&self) -> usize {
-        self.layers().between()
-    }
-
-    fn kept(&self) -> Kept {
-        self.layers().kept()
-    }
-
-    fn least_batch(&self) -> usize {
-        self.layers().least_batch()
-    }
-
-    fn in_place(&self) -> bool {
-        self.layers().in_place()
-    }
-
-    fn reads(&self) -> OutputUse {
-        self.layers().reads()
-    }
-
-    fn keeps_sign(&self) -> bool {
-        self.layers().keeps_sign()
-    }
-
-    fn gradient_width(&self, at_inputs: bool) -> usize {
-        self.layers().gradient_width(at_inputs)
-    }
-
-    fn widest(&self) -> usize {
-        self.layers().widest()
+    fn shape(&self) -> Shape {
+        self.layers().shape()
     }
 
     fn describe(&self, layers: &mut LayerList) -> Result<(), Error> {
@@ -179,12 +135,11 @@ impl Layer for Sequential {
         &self,
         threads: &impl Threads,
         mode: Mode,
-        at: usize,
-        sink: &mut impl GradientSink,
+        sink: &mut Sink<'_>,
         io: Ends<'_, T>,
         memory: Memory<'_>,
     ) -> Result<(), Error> {
-        self.layers().backward_pass(threads, mode, at, sink, io, memory)
+        self.layers().backward_pass(threads, mode, sink, io, memory)
     }
 
     fn learn(&self, params: &mut [f32], kept: &mut [f32], batch: usize) -> Result<(), Error> {
@@ -195,65 +150,13 @@ impl Layer for Sequential {
 /// The layers of a run-time network: all but the last, then the last, as [`Chain`](super::Chain) does it.
 /// No layers at all would be the identity; [`Sequential::new`] refuses them.
 impl Layer for [AnyLayer] {
-    fn inputs(&self) -> usize {
-        self.first().map_or(0, Layer::inputs)
-    }
-
-    fn outputs(&self) -> usize {
-        self.last().map_or(0, Layer::outputs)
-    }
-
-    fn params(&self) -> usize {
-        self.iter().map(Layer::params).sum()
-    }
-
-    fn layers(&self) -> usize {
-        self.len()
-    }
-
-    fn between(&self) -> usize {
-        match self.split_last() {
-            Some((last, [])) => last.between(),
-            Some((last, before)) => chain::between(before, last),
-            None => 0,
-        }
-    }
-
-    fn kept(&self) -> Kept {
-        self.iter().fold(Kept::NOTHING, |kept, layer| kept.and(layer.kept()))
-    }
-
-    fn least_batch(&self) -> usize {
-        self.iter().map(Layer::least_batch).max().unwrap_or(1)
-    }
-
-    fn in_place(&self) -> bool {
-        match self.split_last() {
-            Some((last, [])) => last.in_place(),
-            Some((last, before)) => chain::in_place(before, last),
-            None => true,
-        }
-    }
-
-    fn reads(&self) -> OutputUse {
-        match self.split_last() {
-            Some((last, [])) => last.reads(),
-            Some((last, before)) => chain::reads(before, last),
-            None => OutputUse::Nothing,
-        }
-    }
-
-    fn keeps_sign(&self) -> bool {
-        self.iter().all(Layer::keeps_sign)
-    }
-
-    fn gradient_width(&self, at_inputs: bool) -> usize {
-        let widths = self.iter().enumerate();
-        widths.map(|(i, layer)| layer.gradient_width(at_inputs || i > 0)).max().unwrap_or(0)
-    }
-
-    fn widest(&self) -> usize {
-        self.iter().map(Layer::widest).max().unwrap_or(0)
+    fn shape(&self) -> Shape {
+        let shapes = self.iter().map(Layer::shape);
+        shapes.reduce(Shape::then).unwrap_or(Shape {
+            layers: 0,
+            inference_layers: 0,
+            ..Shape::in_place(0)
+        })
     }
 
     fn describe(&self, layers: &mut LayerList) -> Result<(), Error> {
@@ -305,15 +208,14 @@ impl Layer for [AnyLayer] {
         &self,
         threads: &impl Threads,
         mode: Mode,
-        at: usize,
-        sink: &mut impl GradientSink,
+        sink: &mut Sink<'_>,
         io: Ends<'_, T>,
         memory: Memory<'_>,
     ) -> Result<(), Error> {
         match self.split_last() {
-            Some((last, [])) => last.backward_pass(threads, mode, at, sink, io, memory),
+            Some((last, [])) => last.backward_pass(threads, mode, sink, io, memory),
             Some((last, before)) => {
-                chain::backward_pass((before, last), threads, mode, at, sink, io, memory)
+                chain::backward_pass((before, last), threads, mode, sink, io, memory)
             }
             None => Ok(()),
         }

@@ -30,13 +30,13 @@ pub fn trace<N: Layer + ?Sized, T: Element>(
         let (own, rest) = split(params, layer.params())?;
         params = rest;
         let after = match values {
-            Some(values) if layer.in_place() => {
+            Some(values) if layer.shape().in_place => {
                 layer.apply(&Serial, Mode::Infer, own, values, &mut [])?;
                 values
             }
             before => {
                 let (y, rest) = split_mut(free, layer.outputs())?;
-                let (between, rest) = split_mut(rest, layer.between())?;
+                let (between, rest) = split_mut(rest, layer.shape().activations)?;
                 free = rest;
                 let room = Room { between, kept: &mut [] };
                 match before {

@@ -1,8 +1,10 @@
 //! Adam.
 
-use super::{Optimizer, Rule, Settings, State, check_positive, check_share, learning_rate_field};
+use super::{
+    Gradient, Optimizer, Settings, State, check_positive, check_share, learning_rate_field,
+};
 use crate::Error;
-use crate::kernels::{AdamCoefficients, Simd, adam};
+use crate::kernels::{AdamCoefficients, Update, adam};
 use crate::math;
 
 /// Adam with bias correction, ε outside the root: PyTorch's definition and default settings.
@@ -64,10 +66,10 @@ impl Settings for Adam {
 impl Optimizer for Adam {
     const STATE_PER_PARAM: usize = Self::STATE_PER_PARAM;
 
-    type Rule = AdamRule;
+    type Update = AdamUpdate;
 
     #[inline]
-    fn begin(&mut self) -> AdamRule {
+    fn begin(&mut self) -> AdamUpdate {
         self.steps += 1;
         let [power1, power2] = &mut self.powers;
         *power1 *= self.beta1;
@@ -81,22 +83,22 @@ impl Optimizer for Adam {
             root_correction: (1.0 / math::sqrt_f64(1.0 - *power2)) as f32,
             epsilon: self.epsilon,
         };
-        AdamRule(coefficients)
+        AdamUpdate(coefficients)
     }
 }
 
 /// One step of [`Adam`].
 #[derive(Clone, Copy, Debug)]
-pub struct AdamRule(AdamCoefficients);
+pub struct AdamUpdate(AdamCoefficients);
 
-impl Rule for AdamRule {
-    #[inline(always)]
-    fn update<S: Simd>(&self, simd: S, params: &mut [f32], gradient: &[f32], [m, v]: State<'_>) {
-        adam::update(simd, params, gradient, m, v, &self.0);
-    }
-
-    #[inline(always)]
-    fn update_zeros<S: Simd>(&self, simd: S, params: &mut [f32], [m, v]: State<'_>) {
-        adam::update_zeros(simd, params, m, v, &self.0);
+impl Update for AdamUpdate {
+    fn apply(&self, params: &mut [f32], [m, v]: State<'_>, gradient: Gradient<'_>, _: bool) {
+        match gradient {
+            Gradient::Dense(gradient) => adam::update(params, gradient, m, v, &self.0),
+            Gradient::Zero => adam::update_zeros(params, m, v, &self.0),
+            rows => rows.for_each_dense(params, [m, v], |params, [m, v], gradient| {
+                adam::update(params, gradient, m, v, &self.0);
+            }),
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! An optimizer of any kind, chosen at run time.
 
-use super::{
-    Adam, AdamRule, Momentum, MomentumRule, Optimizer, RmsProp, RmsPropRule, Rule, Settings, Sgd,
-    SgdRule, State,
-};
+use super::adam::AdamUpdate;
+use super::momentum::MomentumUpdate;
+use super::rms_prop::RmsPropUpdate;
+use super::sgd::SgdUpdate;
+use super::{Adam, Gradient, Momentum, Optimizer, RmsProp, Settings, Sgd, State};
 use crate::Error;
-use crate::kernels::Simd;
+use crate::kernels::Update;
 
 /// One of the optimizers, for programs that learn which one when they run. The bits are those of the one that it is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,14 +51,14 @@ impl Settings for AnyOptimizer {
 impl Optimizer for AnyOptimizer {
     const STATE_PER_PARAM: usize = 2;
 
-    type Rule = AnyRule;
+    type Update = AnyUpdate;
 
-    fn begin(&mut self) -> AnyRule {
+    fn begin(&mut self) -> AnyUpdate {
         match self {
-            Self::Sgd(optimizer) => AnyRule::Sgd(optimizer.begin()),
-            Self::Momentum(optimizer) => AnyRule::Momentum(optimizer.begin()),
-            Self::RmsProp(optimizer) => AnyRule::RmsProp(optimizer.begin()),
-            Self::Adam(optimizer) => AnyRule::Adam(optimizer.begin()),
+            Self::Sgd(optimizer) => AnyUpdate::Sgd(optimizer.begin()),
+            Self::Momentum(optimizer) => AnyUpdate::Momentum(optimizer.begin()),
+            Self::RmsProp(optimizer) => AnyUpdate::RmsProp(optimizer.begin()),
+            Self::Adam(optimizer) => AnyUpdate::Adam(optimizer.begin()),
         }
     }
 
@@ -69,31 +70,19 @@ impl Optimizer for AnyOptimizer {
 /// One step of [`AnyOptimizer`].
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub enum AnyRule {
+pub enum AnyUpdate {
     /// Of [`Sgd`].
-    Sgd(SgdRule),
+    Sgd(SgdUpdate),
     /// Of [`Momentum`].
-    Momentum(MomentumRule),
+    Momentum(MomentumUpdate),
     /// Of [`RmsProp`].
-    RmsProp(RmsPropRule),
+    RmsProp(RmsPropUpdate),
     /// Of [`Adam`].
-    Adam(AdamRule),
+    Adam(AdamUpdate),
 }
 
-impl Rule for AnyRule {
-    #[inline(always)]
-    fn update<S: Simd>(&self, simd: S, params: &mut [f32], gradient: &[f32], state: State<'_>) {
-        simd.outlined(
-            #[inline(always)]
-            || each!(AnyRule, self, rule => rule.update(simd, params, gradient, state)),
-        );
-    }
-
-    #[inline(always)]
-    fn update_zeros<S: Simd>(&self, simd: S, params: &mut [f32], state: State<'_>) {
-        simd.outlined(
-            #[inline(always)]
-            || each!(AnyRule, self, rule => rule.update_zeros(simd, params, state)),
-        );
+impl Update for AnyUpdate {
+    fn apply(&self, params: &mut [f32], state: State<'_>, gradient: Gradient<'_>, bias: bool) {
+        each!(AnyUpdate, self, update => update.apply(params, state, gradient, bias));
     }
 }

@@ -1,9 +1,10 @@
 //! Steps from a gradient that is whole.
 
-use super::{Optimizer, Rule, Settings, Step};
+use super::{Gradient, Optimizer, Settings};
 use crate::Error;
-use crate::kernels::{GradientSink, Threads, give_whole, parts, share};
+use crate::kernels::{Sink, Threads, parts, share};
 use crate::layers::{Layer, for_each_group};
+use crate::network::check_len;
 
 /// Turns a whole gradient into a change of the parameters: every [`Optimizer`], and those that must see all of it.
 pub trait BufferedOptimizer: Settings {
@@ -43,7 +44,9 @@ impl<O: Optimizer> BufferedOptimizer for O {
         state: &mut [f32],
     ) -> Result<(), Error> {
         for_each_group(net, |_| {})?;
-        let mut step = self.step(params, state)?;
+        check_len("state", state, self.state_per_param() * params.len())?;
+        let update = self.begin();
+        let mut step = Sink::new(params, state, &update);
         for_each_group(net, |group| {
             let (_, mut step) = step.split_at(group.range.start);
             let gradient = gradient.get(group.range).unwrap_or_default();
@@ -53,16 +56,10 @@ impl<O: Optimizer> BufferedOptimizer for O {
 }
 
 /// Gives `step` the gradient of its first parameters, in so many parts.
-fn take<R: Rule>(
-    threads: &impl Threads,
-    parts: usize,
-    step: &mut Step<'_, R>,
-    gradient: &[f32],
-    bias: bool,
-) {
+fn take(threads: &impl Threads, parts: usize, step: &mut Sink<'_>, gradient: &[f32], bias: bool) {
     let cut = share(gradient.len(), parts);
     if cut == 0 {
-        return give_whole(step, gradient, bias);
+        return step.take(0..gradient.len(), Gradient::Dense(gradient), bias);
     }
     let (mut step_a, mut step_b) = step.split_at(cut);
     let (gradient_a, gradient_b) = gradient.split_at(cut);

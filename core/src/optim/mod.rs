@@ -11,24 +11,23 @@ mod buffered;
 mod group_rms;
 mod momentum;
 mod rms_prop;
-mod rule;
 mod schedule;
 mod sgd;
 mod weight_decay;
 
-pub use adam::{Adam, AdamRule};
-pub use any::{AnyOptimizer, AnyRule};
+pub use adam::Adam;
+pub use any::AnyOptimizer;
 pub use buffered::BufferedOptimizer;
 pub use group_rms::GroupRms;
-pub use momentum::{Momentum, MomentumRule};
-pub use rms_prop::{RmsProp, RmsPropRule};
-pub use rule::{Rule, State, Step};
+pub use momentum::Momentum;
+pub use rms_prop::RmsProp;
 pub use schedule::{Plateau, Schedule, Warmup};
-pub use sgd::{Sgd, SgdRule};
-pub use weight_decay::{AdamW, WeightDecay, WeightDecayRule};
+pub use sgd::Sgd;
+pub use weight_decay::{AdamW, WeightDecay};
 
 use crate::Error;
-use crate::network::check_len;
+use crate::kernels::Update;
+pub use crate::kernels::{Gradient, State};
 
 /// What all optimizers have.
 pub trait Settings {
@@ -51,31 +50,15 @@ pub trait Optimizer: Settings {
     /// The most `f32`s of state for each parameter: 0, 1 or 2.
     const STATE_PER_PARAM: usize;
 
-    /// What a step does to each parameter.
-    type Rule: Rule;
+    /// What a step does to the parameters.
+    type Update: Update;
 
     /// Begins a step: counts it, and says what it does.
-    fn begin(&mut self) -> Self::Rule;
+    fn begin(&mut self) -> Self::Update;
 
     /// `f32`s of state for each parameter with these settings.
     fn state_per_param(&self) -> usize {
         Self::STATE_PER_PARAM
-    }
-
-    /// Begins a step on `params`, with `state: [state_per_param][params]`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::BufferLength`] naming `state`.
-    #[inline]
-    fn step<'a>(
-        &mut self,
-        params: &'a mut [f32],
-        state: &'a mut [f32],
-    ) -> Result<Step<'a, Self::Rule>, Error> {
-        check_len("state", state, self.state_per_param() * params.len())?;
-        let (first, second) = state.split_at_mut(params.len().min(state.len()));
-        Ok(Step { params, state: [first, second], rule: self.begin() })
     }
 }
 

@@ -1,8 +1,10 @@
 //! Gradient descent with momentum.
 
-use super::{Optimizer, Rule, Settings, State, check_positive, check_share, learning_rate_field};
+use super::{
+    Gradient, Optimizer, Settings, State, check_positive, check_share, learning_rate_field,
+};
 use crate::Error;
-use crate::kernels::{MomentumCoefficients, Simd, momentum};
+use crate::kernels::{MomentumCoefficients, Update, momentum};
 
 /// Gradient descent with momentum, `v = μ·v + g`, `w = w - rate·v`: PyTorch's definition, without dampening.
 ///
@@ -56,11 +58,11 @@ impl Settings for Momentum {
 impl Optimizer for Momentum {
     const STATE_PER_PARAM: usize = Self::STATE_PER_PARAM;
 
-    type Rule = MomentumRule;
+    type Update = MomentumUpdate;
 
     #[inline]
-    fn begin(&mut self) -> MomentumRule {
-        MomentumRule(MomentumCoefficients {
+    fn begin(&mut self) -> MomentumUpdate {
+        MomentumUpdate(MomentumCoefficients {
             rate: self.learning_rate,
             momentum: self.momentum,
             nesterov: self.nesterov,
@@ -70,11 +72,12 @@ impl Optimizer for Momentum {
 
 /// One step of [`Momentum`].
 #[derive(Clone, Copy, Debug)]
-pub struct MomentumRule(MomentumCoefficients);
+pub struct MomentumUpdate(MomentumCoefficients);
 
-impl Rule for MomentumRule {
-    #[inline(always)]
-    fn update<S: Simd>(&self, simd: S, params: &mut [f32], gradient: &[f32], [v, _]: State<'_>) {
-        momentum::update(simd, params, gradient, v, &self.0);
+impl Update for MomentumUpdate {
+    fn apply(&self, params: &mut [f32], state: State<'_>, gradient: Gradient<'_>, _: bool) {
+        gradient.for_each_dense(params, state, |params, [v, _], gradient| {
+            momentum::update(params, gradient, v, &self.0);
+        });
     }
 }

@@ -1,8 +1,10 @@
 //! RMSprop.
 
-use super::{Optimizer, Rule, Settings, State, check_positive, check_share, learning_rate_field};
+use super::{
+    Gradient, Optimizer, Settings, State, check_positive, check_share, learning_rate_field,
+};
 use crate::Error;
-use crate::kernels::{RmsPropCoefficients, Simd, rms_prop};
+use crate::kernels::{RmsPropCoefficients, Update, rms_prop};
 
 /// RMSprop, ε outside the root, without momentum and not centred: PyTorch's definition and default settings.
 ///
@@ -51,11 +53,11 @@ impl Settings for RmsProp {
 impl Optimizer for RmsProp {
     const STATE_PER_PARAM: usize = Self::STATE_PER_PARAM;
 
-    type Rule = RmsPropRule;
+    type Update = RmsPropUpdate;
 
     #[inline]
-    fn begin(&mut self) -> RmsPropRule {
-        RmsPropRule(RmsPropCoefficients {
+    fn begin(&mut self) -> RmsPropUpdate {
+        RmsPropUpdate(RmsPropCoefficients {
             rate: self.learning_rate,
             alpha: self.alpha as f32,
             alpha_rest: (1.0 - self.alpha) as f32,
@@ -66,11 +68,12 @@ impl Optimizer for RmsProp {
 
 /// One step of [`RmsProp`].
 #[derive(Clone, Copy, Debug)]
-pub struct RmsPropRule(RmsPropCoefficients);
+pub struct RmsPropUpdate(RmsPropCoefficients);
 
-impl Rule for RmsPropRule {
-    #[inline(always)]
-    fn update<S: Simd>(&self, simd: S, params: &mut [f32], gradient: &[f32], [v, _]: State<'_>) {
-        rms_prop::update(simd, params, gradient, v, &self.0);
+impl Update for RmsPropUpdate {
+    fn apply(&self, params: &mut [f32], state: State<'_>, gradient: Gradient<'_>, _: bool) {
+        gradient.for_each_dense(params, state, |params, [v, _], gradient| {
+            rms_prop::update(params, gradient, v, &self.0);
+        });
     }
 }

@@ -1,8 +1,8 @@
 //! Stochastic gradient descent.
 
-use super::{Optimizer, Rule, Settings, State, check_positive, learning_rate_field};
+use super::{Gradient, Optimizer, Settings, State, check_positive, learning_rate_field};
 use crate::Error;
-use crate::kernels::{Nonzeros, Simd, sgd};
+use crate::kernels::{Update, sgd};
 
 /// Plain gradient descent, `w = w - rate·∂loss/∂w`. Needs no state.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,33 +39,33 @@ impl Settings for Sgd {
 impl Optimizer for Sgd {
     const STATE_PER_PARAM: usize = Self::STATE_PER_PARAM;
 
-    type Rule = SgdRule;
+    type Update = SgdUpdate;
 
     #[inline]
-    fn begin(&mut self) -> SgdRule {
-        SgdRule { rate: self.learning_rate }
+    fn begin(&mut self) -> SgdUpdate {
+        SgdUpdate { rate: self.learning_rate }
     }
 }
 
 /// One step of [`Sgd`].
 #[derive(Clone, Copy, Debug)]
-pub struct SgdRule {
+pub struct SgdUpdate {
     rate: f32,
 }
 
-impl Rule for SgdRule {
-    #[inline(always)]
-    fn update<S: Simd>(&self, simd: S, params: &mut [f32], gradient: &[f32], _state: State<'_>) {
-        sgd::update(simd, params, gradient, self.rate);
+impl Update for SgdUpdate {
+    fn apply(&self, params: &mut [f32], _: State<'_>, gradient: Gradient<'_>, _: bool) {
+        match gradient {
+            Gradient::Dense(gradient) => sgd::update(params, gradient, self.rate),
+            // `w - rate·0` is `w`, bit for bit.
+            Gradient::Zero => {}
+            Gradient::OuterProduct { rows, d_y, .. } => {
+                sgd::update_rows(params, rows, d_y, self.rate);
+            }
+        }
     }
 
-    /// `w - rate·0` is `w`, bit for bit.
-    #[inline(always)]
-    fn update_zeros<S: Simd>(&self, _: S, _params: &mut [f32], _state: State<'_>) {}
-
-    #[inline]
-    fn update_rows(&self, params: &mut [f32], rows: &mut Nonzeros, d_y: &[f32]) -> bool {
-        sgd::update_rows(params, rows, d_y, self.rate);
-        true
+    fn rate(&self) -> Option<f32> {
+        Some(self.rate)
     }
 }

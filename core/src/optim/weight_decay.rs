@@ -1,9 +1,8 @@
 //! Weight decay, for any optimizer.
 
-use super::rule::{PIECE, for_pieces};
-use super::{Adam, Optimizer, Rule, Settings, State, check_not_negative};
+use super::{Adam, Gradient, Optimizer, Settings, State, check_not_negative};
 use crate::Error;
-use crate::kernels::{Simd, add_scaled_by, scale_by};
+use crate::kernels::{PIECE, Update, add_scaled, scale};
 
 /// An optimizer whose steps also draw the parameters towards zero.
 ///
@@ -85,13 +84,13 @@ impl<O: Settings> Settings for WeightDecay<O> {
 impl<O: Optimizer> Optimizer for WeightDecay<O> {
     const STATE_PER_PARAM: usize = O::STATE_PER_PARAM;
 
-    type Rule = WeightDecayRule<O::Rule>;
+    type Update = WeightDecayUpdate<O::Update>;
 
     #[inline]
-    fn begin(&mut self) -> WeightDecayRule<O::Rule> {
+    fn begin(&mut self) -> WeightDecayUpdate<O::Update> {
         let kept = (1.0 - f64::from(self.learning_rate()) * f64::from(self.decay)) as f32;
         let (added, kept) = if self.decoupled { (0.0, kept) } else { (self.decay, 1.0) };
-        WeightDecayRule { rule: self.optimizer.begin(), added, kept, biases: self.biases }
+        WeightDecayUpdate { update: self.optimizer.begin(), added, kept, biases: self.biases }
     }
 
     fn state_per_param(&self) -> usize {
@@ -101,8 +100,8 @@ impl<O: Optimizer> Optimizer for WeightDecay<O> {
 
 /// One step of [`WeightDecay`].
 #[derive(Clone, Copy, Debug)]
-pub struct WeightDecayRule<R> {
-    rule: R,
+pub struct WeightDecayUpdate<U> {
+    update: U,
     /// What of a parameter is added to its gradient.
     added: f32,
     /// What of a parameter stays before the step.
@@ -110,43 +109,27 @@ pub struct WeightDecayRule<R> {
     biases: bool,
 }
 
-impl<R: Rule> Rule for WeightDecayRule<R> {
-    #[inline(always)]
-    fn update<S: Simd>(&self, simd: S, params: &mut [f32], gradient: &[f32], state: State<'_>) {
-        if self.added != 0.0 {
-            return for_pieces(
-                params,
-                state,
-                #[inline(always)]
-                |at, params, state| {
-                    let mut sum = [0.0; PIECE];
-                    let piece = gradient.get(at..at + params.len()).unwrap_or_default();
-                    if let Some(sum) = sum.get_mut(..piece.len()) {
-                        sum.copy_from_slice(piece);
-                        add_scaled_by(simd, sum, params, self.added);
-                        self.rule.update(simd, params, sum, state);
-                    }
-                },
-            );
+impl<U: Update> Update for WeightDecayUpdate<U> {
+    fn apply(&self, params: &mut [f32], state: State<'_>, gradient: Gradient<'_>, bias: bool) {
+        let Self { update, added, kept, biases } = self;
+        if (bias && !biases) || (*added == 0.0 && *kept == 1.0) {
+            return update.apply(params, state, gradient, bias);
         }
-        if self.kept != 1.0 {
-            scale_by(simd, params, self.kept);
-        }
-        self.rule.update(simd, params, gradient, state);
-    }
-
-    #[inline(always)]
-    fn update_bias<S: Simd>(
-        &self,
-        simd: S,
-        params: &mut [f32],
-        gradient: &[f32],
-        state: State<'_>,
-    ) {
-        if self.biases {
-            self.update(simd, params, gradient, state);
-        } else {
-            self.rule.update_bias(simd, params, gradient, state);
-        }
+        gradient.for_each_dense(params, state, |params, [a, b], gradient| {
+            let (mut a, mut b) = (a.chunks_mut(PIECE), b.chunks_mut(PIECE));
+            for (params, gradient) in params.chunks_mut(PIECE).zip(gradient.chunks(PIECE)) {
+                let mut sum = [0.0; PIECE];
+                let sum = sum.get_mut(..gradient.len()).unwrap_or_default();
+                sum.copy_from_slice(gradient);
+                if *added != 0.0 {
+                    add_scaled(sum, params, *added);
+                }
+                if *kept != 1.0 {
+                    scale(params, *kept);
+                }
+                let state = [&mut a, &mut b].map(|s| s.next().unwrap_or_default());
+                update.apply(params, state, Gradient::Dense(sum), bias);
+            }
+        });
     }
 }

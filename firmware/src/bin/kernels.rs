@@ -4,7 +4,7 @@
 
 use cortex_m_rt::entry;
 use picomlp::kernels::{
-    AdamCoefficients, Batch, Element, GradientSink, InputMap, Serial, Simd, adam, adam_scalar,
+    AdamCoefficients, Batch, Element, InputMap, Serial, Sink, adam, adam_scalar,
     dense_forward, dense_forward_scalar, dense_input_gradient, dense_input_gradient_scalar,
     dense_update, dense_update_scalar, exp, exp_scalar, relu, relu_gradient, relu_gradient_scalar,
     relu_scalar, sgd, sgd_scalar, update_work,
@@ -61,33 +61,6 @@ fn same(what: &str, got: &[f32], expected: &[f32]) {
     }
 }
 
-/// Keeps a gradient.
-struct Keep<'a>(&'a mut [f32]);
-
-impl GradientSink for Keep<'_> {
-    type Part<'p>
-        = Keep<'p>
-    where
-        Self: 'p;
-
-    fn params(&self) -> &[f32] {
-        self.0
-    }
-
-    fn take<S: Simd>(&mut self, _: S, at: usize, gradient: &[f32]) {
-        self.0[at..at + gradient.len()].copy_from_slice(gradient);
-    }
-
-    fn take_zeros<S: Simd>(&mut self, _: S, at: usize, len: usize) {
-        self.0[at..at + len].fill(0.0);
-    }
-
-    fn split_at(&mut self, at: usize) -> (Keep<'_>, Keep<'_>) {
-        let (a, b) = self.0.split_at_mut(at);
-        (Keep(a), Keep(b))
-    }
-}
-
 fn dense<T: Element>(x: &[T], batch: usize, outputs: usize, numbers: &mut Numbers) {
     let mut weights = [0.0; PARAMS];
     let (weights, _) = weights.split_at_mut((INPUTS + 1) * outputs);
@@ -102,10 +75,10 @@ fn dense<T: Element>(x: &[T], batch: usize, outputs: usize, numbers: &mut Number
         dense_forward_scalar(x, w, bias, expected);
         same("dense_forward", y, expected);
 
-        let (mut gradient, mut wanted) = ([9.0; PARAMS], [9.0; PARAMS]);
+        let (mut gradient, mut wanted) = ([0.0; PARAMS], [0.0; PARAMS]);
         let mut work = [9.0; update_work(WIDEST, LARGEST, 1)];
-        dense_update(&Serial, x, y, 0, &mut Keep(&mut gradient), &mut work);
-        dense_update_scalar(x, y, 0, &mut Keep(&mut wanted));
+        dense_update(&Serial, x, y, 0, &mut Sink::keep(&[], &mut gradient, false), &mut work);
+        dense_update_scalar(x, y, 0, &mut Sink::keep(&[], &mut wanted, false));
         let used = weights_len(outputs);
         same("dense_update", &gradient[..used], &wanted[..used]);
 
@@ -113,9 +86,8 @@ fn dense<T: Element>(x: &[T], batch: usize, outputs: usize, numbers: &mut Number
         numbers.fill(&mut params);
         moved.copy_from_slice(&params);
         sgd_scalar(&mut moved[..used], &wanted[..used], 0.3);
-        if let Ok(mut step) = Sgd::new(0.3).step(&mut params, &mut []) {
-            dense_update(&Serial, x, y, 0, &mut step, &mut work);
-        }
+        let update = Sgd::new(0.3).begin();
+        dense_update(&Serial, x, y, 0, &mut Sink::new(&mut params, &mut [], &update), &mut work);
         same("dense_update with SGD", &params[..used], &moved[..used]);
         one_adam_step(x, y, &wanted[..used], &mut work, numbers);
 
@@ -151,9 +123,8 @@ fn one_adam_step<T: Element>(
     let mut optimizer = Adam::new(0.01);
     let rest = |beta: f64| (1.0 - beta) as f32;
     for step in 1..=2 {
-        if let Ok(mut step) = optimizer.step(params, state) {
-            dense_update(&Serial, x, d_y, 0, &mut step, work);
-        }
+        let update = optimizer.begin();
+        dense_update(&Serial, x, d_y, 0, &mut Sink::new(params, state, &update), work);
         let power = |beta: f64| if step == 1 { beta } else { beta * beta };
         let c = AdamCoefficients {
             beta1: 0.9,

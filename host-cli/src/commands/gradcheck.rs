@@ -76,9 +76,9 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let net = args.network.network(data.pixels(), data.classes)?;
     let batch = (args.batch_size as usize).min(data.len());
     ensure!(
-        batch >= net.least_batch(),
+        batch >= net.shape().min_batch,
         "--batch-size {batch}: this network is trained on {} samples at least",
-        net.least_batch()
+        net.shape().min_batch
     );
     let objective = Objective { loss: args.network.loss(), seed: args.seed, step: 0 };
     let mut params = vec![0.0; net.params()];

@@ -20,14 +20,12 @@ pub use nonzeros::Nonzeros;
 pub(super) use nonzeros::fill;
 use nonzeros::for_each_list;
 
-use super::simd::Vectors;
-use super::{Baseline, Batch, Element, GradientSink};
+use super::simd::Simd;
+use super::sink::PIECE;
+use super::{Baseline, Batch, Element, Gradient, Sink};
 
 /// Whether the kernels of this folder are the ones to use: wherever the build has no vectors that `wide` knows.
 pub(super) const LEAN: bool = matches!(Baseline::NAME.as_bytes(), b"none");
-
-/// Gradients that are handed over at once: 512 bytes of stack.
-pub(super) const PIECE: usize = 128;
 
 /// `y[s] = b + Σᵢ x[s][i]·W[i]`, as [`super::dense_forward`] says.
 #[inline]
@@ -81,14 +79,13 @@ pub(super) fn update<T: Element>(
     x: Batch<'_, T>,
     d_y: &[f32],
     outputs: usize,
-    at: usize,
-    sink: &mut impl GradientSink,
+    sink: &mut Sink<'_>,
     work: &mut [f32],
 ) {
     let map = x.map();
     let weights = x.width() * outputs;
     let (shifted, _) = work.split_at_mut(outputs.min(work.len()));
-    match sink.summed(at + weights, outputs) {
+    match sink.summed(weights..weights + outputs) {
         Some(before) => shifted.iter_mut().zip(before).for_each(|(sum, before)| *sum = *before),
         None => shifted.fill(0.0),
     }
@@ -97,10 +94,10 @@ pub(super) fn update<T: Element>(
         shifted.iter_mut().zip(d_y).for_each(|(sum, d)| *sum += d);
         rest = after;
     }
-    sink.take_bias(Baseline, at + weights, shifted);
-    if x.len() == 1 && map.shift == 0.0 && sink.summed(at, weights).is_none() {
-        for_each_list(x.sample(0), map.scale, |list, inputs| {
-            sink.take_rows(at, list, inputs, d_y);
+    sink.take(weights..weights + outputs, Gradient::Dense(shifted), true);
+    if x.len() == 1 && map.shift == 0.0 && sink.summed(0..weights).is_none() {
+        for_each_list(x.sample(0), map.scale, |rows, inputs| {
+            sink.take(0..weights, Gradient::OuterProduct { rows, inputs, d_y }, false);
         });
         return;
     }
@@ -113,16 +110,16 @@ pub(super) fn update<T: Element>(
             sample.get(i..).and_then(<[T]>::first_chunk::<4>).is_some_and(T::all_zero)
         };
         if shifted.is_none() && x.iter().all(four) {
-            sink.take_zeros(Baseline, at + i * outputs, 4 * outputs);
+            sink.take(i * outputs..(i + 4) * outputs, Gradient::Zero, false);
             i += 4;
         } else {
-            sum_row(x, d_y, outputs, i, shifted, at + i * outputs, sink);
+            sum_row(x, d_y, outputs, i, shifted, sink);
             i += 1;
         }
     }
 }
 
-/// The gradient of the weights of input `i`, `Σₛ x[s][i]·d_y[s]`, which begin at `at`.
+/// The gradient of the weights of input `i`, `Σₛ x[s][i]·d_y[s]`.
 #[inline]
 fn sum_row<T: Element>(
     x: Batch<'_, T>,
@@ -130,20 +127,21 @@ fn sum_row<T: Element>(
     outputs: usize,
     i: usize,
     shifted: Option<&[f32]>,
-    at: usize,
-    sink: &mut impl GradientSink,
+    sink: &mut Sink<'_>,
 ) {
+    let at = i * outputs;
     let mut list = Nonzeros::new(x.len());
     let mut column = 0;
     while column < outputs {
         let mut gradient = [0.0; PIECE];
         let gradient = gradient.get_mut(..PIECE.min(outputs - column)).unwrap_or_default();
-        if let Some(before) = sink.summed(at + column, gradient.len()) {
+        let place = at + column..at + column + gradient.len();
+        if let Some(before) = sink.summed(place.clone()) {
             gradient.iter_mut().zip(before).for_each(|(g, before)| *g = *before);
         }
         let mut listed = list_samples(x, i, 0, &mut list);
         if listed == x.len() && list.is_empty() && shifted.is_none() {
-            return sink.take_zeros(Baseline, at, outputs);
+            return sink.take(at..at + outputs, Gradient::Zero, false);
         }
         rows::add_rows(&mut list, d_y, outputs, column, gradient);
         while listed < x.len() {
@@ -154,8 +152,8 @@ fn sum_row<T: Element>(
             let shifted = shifted.get(column..).unwrap_or_default();
             gradient.iter_mut().zip(shifted).for_each(|(g, s)| *g += s);
         }
-        sink.take(Baseline, at + column, gradient);
         column += gradient.len();
+        sink.take(place, Gradient::Dense(gradient), false);
     }
 }
 

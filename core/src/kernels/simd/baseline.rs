@@ -2,12 +2,12 @@
 
 use wide::{f32x8, f32x16};
 
-use super::{Lanes, Simd, Vectors};
+use super::{Lanes, Simd};
 use crate::kernels::columns::Wide;
 
 /// The vectors that the build's flags name; `wide` makes others of them where they have another width.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Baseline;
+pub(crate) struct Baseline;
 
 /// `f32x16`s in the widest block: 8 of 32 `zmm`, 8 of 16 `ymm` (two a vector), 8 of 16 `xmm` or `v` registers (four a
 /// vector).
@@ -22,9 +22,7 @@ const WIDEST: usize = if cfg!(target_feature = "avx512f") {
 /// The same, where four blocks are summed side by side.
 const WIDEST_OF_FOUR: usize = if cfg!(target_feature = "avx512f") { 4 } else { 1 };
 
-impl Simd for Baseline {}
-
-impl Vectors for Baseline {
+impl Simd for Baseline {
     type F32x8 = f32x8;
     type F32x16 = f32x16;
     type Widest = Wide<Self, WIDEST>;
@@ -44,10 +42,6 @@ impl Vectors for Baseline {
     } else {
         "none"
     };
-    #[inline]
-    fn outlined<R>(self, f: impl FnOnce() -> R) -> R {
-        f()
-    }
 }
 
 macro_rules! lanes {

@@ -2,12 +2,12 @@
 
 use fearless_simd::{Level, Select, Simd as _, SimdBase, SimdFloat, SimdFrom, f32x8, f32x16, x86};
 
-use super::{Lanes, Simd, Vectors};
+use super::{Lanes, Simd};
 use crate::kernels::columns::Wide;
 
 /// AVX2, and proof that the processor has it. There is FMA beside it, which the contract forbids.
 #[derive(Clone, Copy, Debug)]
-pub struct Avx2(x86::Avx2);
+pub(crate) struct Avx2(x86::Avx2);
 
 impl Avx2 {
     /// If the processor has it. Asked once; after that a look at a variable.
@@ -19,21 +19,20 @@ impl Avx2 {
         }
         Level::new().as_avx2().map(Self)
     }
+
+    /// Calls `f`, which must be `inline(always)`, compiled for these vectors.
+    #[inline(always)]
+    pub(super) fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {
+        self.0.vectorize(f)
+    }
 }
 
-impl Simd for Avx2 {}
-
-impl Vectors for Avx2 {
+impl Simd for Avx2 {
     type F32x8 = f32x8<x86::Avx2>;
     type F32x16 = f32x16<x86::Avx2>;
     type Widest = Wide<Self, 4>; // 8 of 16 registers
     type WidestOfFour = Wide<Self, 1>;
     const NAME: &'static str = "avx2";
-
-    #[inline(always)]
-    fn outlined<R>(self, f: impl FnOnce() -> R) -> R {
-        self.0.vectorize(f)
-    }
 }
 
 macro_rules! lanes {

@@ -7,7 +7,7 @@
 //!
 //! What lies between [`dispatch`] and the lanes must be inlined, or it would be compiled without the instructions;
 //! hence so many `inline(always)`, on closures too, and loops instead of `array::map`. `cargo xtask ci --only inlined` finds what
-//! was forgotten. [`Vectors::outlined`] is where the compiler may begin a function anew, so that code does not grow with each level.
+//! was forgotten.
 
 mod baseline;
 #[cfg(all(feature = "std", target_arch = "x86_64", not(target_feature = "avx2")))]
@@ -15,22 +15,13 @@ mod found;
 
 use core::ops::{Add, Div, Mul, Sub};
 
-pub use baseline::Baseline;
+pub(crate) use baseline::Baseline;
 
 use super::columns::Columns;
 
-/// `f32`s in the vectors that whole slices are worked on with.
-pub(super) const LANES: usize = 16;
-
 /// The vectors of one instruction set, and proof that the processor has it: [`Baseline`], or others that were found at
 /// run time.
-///
-/// Sealed, and its operations are the crate's own. A [`GradientSink`](super::GradientSink) is handed one with each piece of a
-/// gradient; one of your own passes it on, or leaves it alone.
-pub trait Simd: Vectors {}
-
-/// What kernels know of a [`Simd`].
-pub trait Vectors: Copy + Send + Sync + 'static {
+pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// Eight `f32`s.
     type F32x8: Lanes<Self, 8>;
     /// Sixteen `f32`s.
@@ -41,13 +32,10 @@ pub trait Vectors: Copy + Send + Sync + 'static {
     type WidestOfFour: Columns<Self>;
     /// The instruction set, as Rust's `target_feature` names it.
     const NAME: &'static str;
-
-    /// Calls `f`, which must be `inline(always)`, compiled for these vectors whatever the caller is compiled for.
-    fn outlined<R>(self, f: impl FnOnce() -> R) -> R;
 }
 
 /// `N` values that are worked on as one.
-pub trait Lanes<S, const N: usize>:
+pub(crate) trait Lanes<S, const N: usize>:
     Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
 {
     /// The same value in each lane.
@@ -83,7 +71,7 @@ pub(crate) trait Work {
 pub(crate) fn dispatch<W: Work>(work: W) -> W::Output {
     #[cfg(all(feature = "std", target_arch = "x86_64", not(target_feature = "avx2")))]
     if let Some(avx2) = found::Avx2::find() {
-        return avx2.outlined(
+        return avx2.vectorize(
             #[inline(always)]
             || work.run(avx2),
         );

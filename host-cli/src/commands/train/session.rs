@@ -80,7 +80,7 @@ impl Plan {
             seed,
             shuffles,
         };
-        plan.check_batches(net.least_batch())?;
+        plan.check_batches(net.shape().min_batch)?;
         Ok(plan)
     }
 

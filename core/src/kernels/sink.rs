@@ -1,0 +1,170 @@
+//! Where a gradient goes, block by block.
+
+use core::ops::Range;
+
+use super::Nonzeros;
+
+/// The optimizer's state of some of the parameters; what it does not have is empty.
+pub type State<'a> = [&'a mut [f32]; 2];
+
+/// The gradient of some parameters.
+#[derive(Debug)]
+pub enum Gradient<'a> {
+    /// A value for each of them.
+    Dense(&'a [f32]),
+    /// `+0.0` for each of them.
+    Zero,
+    /// Of a weight matrix `[IN][OUT]`, from one sample: `x·d_y` for the inputs on the list, zeros for the others in the
+    /// range; the inputs outside it are not meant. Only processors without vector registers make these.
+    OuterProduct {
+        /// The inputs that are not zero.
+        rows: &'a mut Nonzeros,
+        /// The inputs that the list tells of.
+        inputs: Range<usize>,
+        /// The gradient at the outputs.
+        d_y: &'a [f32],
+    },
+}
+
+/// Values that are made at once where a gradient has to be written out: 512 bytes of stack.
+pub(crate) const PIECE: usize = 128;
+
+impl Gradient<'_> {
+    /// Calls `f` with pieces of the parameters, their state and their gradient, value by value: for an update that knows
+    /// no better way.
+    pub fn for_each_dense(
+        self,
+        params: &mut [f32],
+        [a, b]: State<'_>,
+        mut f: impl FnMut(&mut [f32], State<'_>, &[f32]),
+    ) {
+        let mut piece = [0.0; PIECE];
+        let (rows, inputs, d_y) = match self {
+            Gradient::Dense(gradient) => return f(params, [a, b], gradient),
+            Gradient::Zero => {
+                let (mut a, mut b) = (a.chunks_mut(PIECE), b.chunks_mut(PIECE));
+                for params in params.chunks_mut(PIECE) {
+                    let zeros = piece.get(..params.len()).unwrap_or_default();
+                    f(params, [&mut a, &mut b].map(|s| s.next().unwrap_or_default()), zeros);
+                }
+                return;
+            }
+            Gradient::OuterProduct { rows, inputs, d_y } => (rows, inputs, d_y),
+        };
+        let mut rows = rows.iter().peekable();
+        for input in inputs {
+            let x = rows.next_if(|(row, _)| *row == input).map(|(_, x)| x);
+            for (p, d_y) in d_y.chunks(PIECE).enumerate() {
+                let at = input * d_y.len() + p * PIECE;
+                let gradient = piece.get_mut(..d_y.len()).unwrap_or_default();
+                gradient.iter_mut().zip(d_y).for_each(|(g, d)| *g = x.map_or(0.0, |x| 0.0 + x * d));
+                let range = at..at + d_y.len();
+                let state =
+                    [&mut *a, &mut *b].map(|s| s.get_mut(range.clone()).unwrap_or_default());
+                f(params.get_mut(range.clone()).unwrap_or_default(), state, gradient);
+            }
+        }
+    }
+}
+
+/// What a step does to some of the parameters, given their gradient: one step of an optimizer.
+///
+/// Parameter by parameter, so that they may come in any pieces, in any order and on any thread. Called once for a block
+/// of a few thousand parameters.
+pub trait Update: Sync {
+    /// Updates parameters and their state; `bias` says that they are a bias, or the gain or shift of a normalisation.
+    fn apply(&self, params: &mut [f32], state: State<'_>, gradient: Gradient<'_>, bias: bool);
+
+    /// The rate, if all that this does is `w - rate·g`.
+    fn rate(&self) -> Option<f32> {
+        None
+    }
+}
+
+/// Takes a gradient in blocks: updates the parameters at once, or keeps it.
+pub struct Sink<'a> {
+    /// The parameters, or a gradient laid out as they are.
+    pub(super) to: &'a mut [f32],
+    pub(super) state: State<'a>,
+    pub(super) update: &'a dyn Update,
+    /// For a gradient that is kept: the parameters, and whether more samples follow.
+    pub(super) kept: Option<(&'a [f32], bool)>,
+}
+
+/// Keeps a gradient.
+struct Keep;
+
+impl Update for Keep {
+    fn apply(&self, to: &mut [f32], state: State<'_>, gradient: Gradient<'_>, _: bool) {
+        if !matches!(gradient, Gradient::Zero) {
+            gradient.for_each_dense(to, state, |to, _, gradient| to.copy_from_slice(gradient));
+        }
+    }
+}
+
+impl<'a> Sink<'a> {
+    /// Updates `params`, with `state: [any][params]`.
+    #[inline]
+    #[must_use]
+    pub fn new(params: &'a mut [f32], state: &'a mut [f32], update: &'a dyn Update) -> Self {
+        let (a, b) = state.split_at_mut(params.len().min(state.len()));
+        Self { to: params, state: [a, b], update, kept: None }
+    }
+
+    /// Adds the gradient at `params` to `gradient`, sample by sample; `more` says whether more samples follow.
+    #[inline]
+    #[must_use]
+    pub fn keep(params: &'a [f32], gradient: &'a mut [f32], more: bool) -> Self {
+        Self { to: gradient, state: [&mut [], &mut []], update: &Keep, kept: Some((params, more)) }
+    }
+
+    /// The parameters as they are now.
+    #[inline]
+    #[must_use]
+    pub fn params(&self) -> &[f32] {
+        self.kept.map_or(&*self.to, |(params, _)| params)
+    }
+
+    /// Takes the gradient of the parameters in this range; `bias` says that they are a bias, or the gain or shift of a
+    /// normalisation.
+    pub fn take(&mut self, at: Range<usize>, gradient: Gradient<'_>, bias: bool) {
+        let state = self.state.each_mut().map(|s| s.get_mut(at.clone()).unwrap_or_default());
+        // A layer without a bias has no place for the gradient of one.
+        if let Some(params) = self.to.get_mut(at) {
+            self.update.apply(params, state, gradient, bias);
+        }
+    }
+
+    /// The rate and the parameters in this range, if all that is done with them is `w - rate·g`.
+    pub(super) fn moved(&mut self, at: Range<usize>) -> Option<(f32, &mut [f32])> {
+        Some((self.update.rate()?, self.to.get_mut(at)?))
+    }
+
+    /// A sink for the parameters before `at`, and one for the rest: they may be used at once.
+    #[must_use]
+    pub fn split_at(&mut self, at: usize) -> (Sink<'_>, Sink<'_>) {
+        let update = self.update;
+        let (to_a, to_b) = self.to.split_at_mut(at.min(self.to.len()));
+        let [(a, c), (b, d)] = self.state.each_mut().map(|s| s.split_at_mut(at.min(s.len())));
+        let kept = self.kept.map(|(params, more)| (params.split_at(at.min(params.len())), more));
+        (
+            Sink { to: to_a, state: [a, b], update, kept: kept.map(|(p, more)| (p.0, more)) },
+            Sink { to: to_b, state: [c, d], update, kept: kept.map(|(p, more)| (p.1, more)) },
+        )
+    }
+
+    /// What the samples before these have summed to: the sums over samples go on from there. Nothing, if these are all
+    /// the samples; the sums then start from `+0.0`.
+    #[inline]
+    #[must_use]
+    pub fn summed(&self, at: Range<usize>) -> Option<&[f32]> {
+        self.kept.and_then(|_| self.to.get(at))
+    }
+
+    /// Whether more samples follow, whose gradient will be added. What is added once, after all samples, then waits.
+    #[inline]
+    #[must_use]
+    pub fn more_follows(&self) -> bool {
+        self.kept.is_some_and(|(_, more)| more)
+    }
+}

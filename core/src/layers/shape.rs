@@ -1,0 +1,188 @@
+//! Sizes of a layer or a network, and how those of two layers add up.
+
+use super::{Mode, work_len};
+
+/// Sizes of a layer or chain, and what its passes need. One struct for sizes known to the compiler and for those known
+/// only at run time: both are added up by [`then`](Self::then). Sums that overflow saturate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Values in one input.
+    pub inputs: usize,
+    /// Values in one output.
+    pub outputs: usize,
+    /// Parameters, weights and biases together.
+    pub params: usize,
+    /// Single layers.
+    pub layers: usize,
+    /// Single layers at inference: all but dropout.
+    pub inference_layers: usize,
+    /// Activations between the layers of a chain, for one sample.
+    pub activations: usize,
+    /// What a training pass saves for the backward pass.
+    pub saved: Saved,
+    /// The smallest batch that the layer can be trained on.
+    pub min_batch: usize,
+    /// Whether the layer overwrites its input with its output.
+    pub in_place: bool,
+    /// What the backward pass reads of the output.
+    pub reads: OutputUse,
+    /// Whether a layer that works in place keeps the sign of each value that has a gradient.
+    pub keeps_sign: bool,
+    /// The most outputs of a dense layer.
+    pub max_outputs: usize,
+    /// The most outputs of a dense layer that computes the gradient at its inputs, the first layer included.
+    pub gradient_width: usize,
+    /// As [`gradient_width`](Self::gradient_width), if the gradient at the inputs of the first layer is not wanted.
+    pub inner_gradient_width: usize,
+}
+
+impl Shape {
+    /// A layer without parameters that works in place.
+    #[must_use]
+    pub const fn in_place(width: usize) -> Self {
+        Self {
+            inputs: width,
+            outputs: width,
+            params: 0,
+            layers: 1,
+            inference_layers: 1,
+            activations: 0,
+            saved: Saved::NOTHING,
+            min_batch: 1,
+            in_place: true,
+            reads: OutputUse::Nothing,
+            keeps_sign: false,
+            max_outputs: 0,
+            gradient_width: 0,
+            inner_gradient_width: 0,
+        }
+    }
+
+    /// A fully connected layer.
+    #[must_use]
+    pub const fn dense(inputs: usize, outputs: usize, bias: bool) -> Self {
+        let weights = inputs.saturating_mul(outputs);
+        Self {
+            inputs,
+            params: weights.saturating_add(if bias { outputs } else { 0 }),
+            in_place: false,
+            max_outputs: outputs,
+            gradient_width: outputs,
+            ..Self::in_place(outputs)
+        }
+    }
+
+    /// This layer, then `next`.
+    ///
+    /// A layer that overwrites its input needs no buffer before it; any other reads the activations between the two.
+    #[must_use]
+    pub const fn then(self, next: Self) -> Self {
+        let overwritten = self.is_overwritten_by(next);
+        let middle = if overwritten { 0 } else { self.outputs };
+        Self {
+            inputs: self.inputs,
+            outputs: next.outputs,
+            params: self.params.saturating_add(next.params),
+            layers: self.layers + next.layers,
+            inference_layers: self.inference_layers + next.inference_layers,
+            activations: self.activations.saturating_add(middle).saturating_add(next.activations),
+            saved: self.saved.and(next.saved),
+            min_batch: larger(self.min_batch, next.min_batch),
+            in_place: self.in_place && overwritten,
+            reads: if overwritten { self.reads.and(next.reads) } else { next.reads },
+            keeps_sign: self.keeps_sign && next.keeps_sign,
+            max_outputs: larger(self.max_outputs, next.max_outputs),
+            gradient_width: larger(self.gradient_width, next.gradient_width),
+            inner_gradient_width: larger(self.inner_gradient_width, next.gradient_width),
+        }
+    }
+
+    /// Whether `next` overwrites this layer's output: it works in place, and this layer's backward pass can do without.
+    #[inline]
+    pub(super) const fn is_overwritten_by(self, next: Self) -> bool {
+        next.in_place && self.reads.allows(next.keeps_sign)
+    }
+
+    /// `f32`s of scratch for the inference of `batch` samples at once: activations and logits.
+    #[must_use]
+    pub const fn infer_scratch(self, batch: usize) -> usize {
+        batch.saturating_mul(self.activations.saturating_add(self.outputs))
+    }
+
+    /// `f32`s of scratch for a training step: activations, their gradients, what is saved, and working memory.
+    #[must_use]
+    pub const fn train_scratch(self, threads: usize, batch: usize) -> usize {
+        let widths = [self.max_outputs, self.inner_gradient_width];
+        self.infer_scratch(batch)
+            .saturating_mul(2)
+            .saturating_add(self.saved.len(Mode::training(0, 0), batch))
+            .saturating_add(work_len(widths, batch, threads))
+    }
+}
+
+const fn larger(a: usize, b: usize) -> usize {
+    if a > b { a } else { b }
+}
+
+/// What a layer's backward pass reads of its output, which the next layer would overwrite if it works in place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputUse {
+    /// Nothing.
+    Nothing,
+    /// Where the output is above zero; not where the gradient is zero.
+    Sign,
+    /// The values.
+    Values,
+}
+
+impl OutputUse {
+    /// Whether a layer may overwrite an output that is used so; `keeps_sign` says whether it keeps the sign wherever it
+    /// lets a gradient through.
+    const fn allows(self, keeps_sign: bool) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::Sign => keeps_sign,
+            Self::Values => false,
+        }
+    }
+
+    /// What is read if two layers read the same output.
+    const fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Values, _) | (_, Self::Values) => Self::Values,
+            (Self::Sign, _) | (_, Self::Sign) => Self::Sign,
+            (Self::Nothing, Self::Nothing) => Self::Nothing,
+        }
+    }
+}
+
+/// `f32`s that a training pass saves for the backward pass, besides the activations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Saved {
+    /// For each sample.
+    pub per_sample: usize,
+    /// For the batch as a whole.
+    pub per_batch: usize,
+}
+
+impl Saved {
+    /// Nothing.
+    pub const NOTHING: Self = Self { per_sample: 0, per_batch: 0 };
+
+    /// Both layers'.
+    const fn and(self, other: Self) -> Self {
+        Self {
+            per_sample: self.per_sample.saturating_add(other.per_sample),
+            per_batch: self.per_batch.saturating_add(other.per_batch),
+        }
+    }
+
+    /// For a batch of N samples; inference saves nothing.
+    #[inline]
+    pub(crate) const fn len(self, mode: Mode, batch: usize) -> usize {
+        match mode {
+            Mode::Infer => 0,
+            Mode::Train(_) => batch.saturating_mul(self.per_sample).saturating_add(self.per_batch),
+        }
+    }
+}
