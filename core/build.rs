@@ -20,13 +20,13 @@ fn main() {
 
 /// Whether the target is a Cortex-M with an FPU. Other Arm processors have the same instructions in another encoding, and
 /// the kernels were never tried there.
-pub fn has_fpu(target: &str) -> bool {
+pub(crate) fn has_fpu(target: &str) -> bool {
     target.starts_with("thumb") && target.ends_with("-none-eabihf")
 }
 
 /// Whether the target has the DSP extension: every Armv7E-M core does, and on Armv8-M it is an option that comes with the
 /// processor named by `-C target-cpu`. `-C target-feature` has the last word. `flags` are rustc's, separated by 0x1f.
-pub fn has_dsp(target: &str, flags: &str) -> bool {
+pub(crate) fn has_dsp(target: &str, flags: &str) -> bool {
     let option = target.starts_with("thumbv8m.main");
     if !(option || target.starts_with("thumbv7em")) {
         return false;
@@ -36,11 +36,11 @@ pub fn has_dsp(target: &str, flags: &str) -> bool {
         words.filter_map(move |word| word.trim_start().strip_prefix(name))
     };
     let with_dsp = ["cortex-m33", "cortex-m35p", "cortex-m55", "cortex-m85"];
-    let processor = values("target-cpu=").last().and_then(|cpu| {
+    let processor = values("target-cpu=").next_back().and_then(|cpu| {
         let (cpu, modifiers) = cpu.split_once('+').unwrap_or((cpu, ""));
         with_dsp.contains(&cpu).then(|| !modifiers.split('+').any(|modifier| modifier == "nodsp"))
     });
-    let features = values("target-feature=").flat_map(|features| features.split(','));
-    let named = features.filter(|feature| matches!(*feature, "+dsp" | "-dsp")).last();
+    let mut features = values("target-feature=").flat_map(|features| features.split(','));
+    let named = features.rfind(|feature| matches!(*feature, "+dsp" | "-dsp"));
     named.map_or_else(|| processor.unwrap_or(!option), |feature| feature == "+dsp")
 }

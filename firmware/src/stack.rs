@@ -22,8 +22,14 @@ pub fn high_water_mark() -> usize {
 #[inline(never)]
 pub fn used_by<R>(work: impl FnOnce() -> R) -> (usize, R) {
     let here = paint();
-    let result = work();
+    let result = call(work);
     (here.saturating_sub(deepest()), result)
+}
+
+/// Calls `work`, whose frame would else be part of [`used_by`]'s, above what is painted.
+#[inline(never)]
+fn call<R>(work: impl FnOnce() -> R) -> R {
+    work()
 }
 
 /// Paints what lies below the stack pointer, but for the frame of this function; returns the first painted address.

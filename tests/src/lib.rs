@@ -4,6 +4,7 @@
 
 pub mod golden_run;
 pub mod int8_run;
+pub mod stack_run;
 
 /// The README's examples, compiled and run.
 #[cfg(doctest)]

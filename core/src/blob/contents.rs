@@ -7,7 +7,7 @@ use super::{BlobError, Input, Provenance};
 use crate::fingerprint::{FNV_OFFSET, fingerprint, fnv1a};
 use crate::int8;
 use crate::kernels::InputMap;
-use crate::layers::{AnyLayer, Layer, LayerList, hidden_outputs, in_use};
+use crate::layers::{AnyLayer, Layer, LayerList, Sizes, in_use};
 
 /// What goes into a blob.
 #[derive(Clone, Copy, Debug)]
@@ -254,7 +254,11 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
                 "it has a batch normalisation, which Network::fold works into another layer",
             );
         }
-        let traced = hidden_outputs(&layers).and_then(|hidden| hidden.checked_mul(vectors));
+        let mut sizes = Sizes::default();
+        if layers.iter().try_for_each(|layer| sizes.push(layer)).is_err() {
+            return malformed("its layers do not fit together");
+        }
+        let traced = sizes.hidden.and_then(|hidden| hidden.checked_mul(vectors));
         if !self.self_test_layers.is_empty() && Some(self.self_test_layers.len()) != traced {
             return malformed("its self-test's layers do not fit its layers");
         }
@@ -270,7 +274,11 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
             (section::PARAMS, if with_f32 { self.params.len().checked_mul(4) } else { Some(0) }),
             (
                 section::INT8_PARAMS,
-                if self.int8.is_some() { int8::section_len(&layers) } else { Some(0) },
+                if self.int8.is_some() {
+                    int8::section_len(layers.iter().copied())
+                } else {
+                    Some(0)
+                },
             ),
             (section::INPUT, Some(if self.input.is_some() { ROW } else { 0 })),
             (section::CLASSES, Some(names_len.saturating_sub(1))),
@@ -305,7 +313,8 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
         logits: usize,
     ) -> Result<(), BlobError> {
         let malformed = |what| Err(BlobError::Malformed { what });
-        let hidden = int8::hidden_layers(layers).map_err(|layer| match layers.get(layer) {
+        let hidden = int8::hidden_layers(layers.len(), layers.iter().copied());
+        let hidden = hidden.map_err(|layer| match layers.get(layer) {
             Some(got) => BlobError::NotInInt8 { layer, got: *got },
             None => BlobError::TooLarge,
         })?;

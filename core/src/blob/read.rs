@@ -11,7 +11,7 @@ use super::format::{
 use super::{BlobError, Provenance, SelfTest};
 use crate::int8::{dense_len, hidden_layers, section_len};
 use crate::kernels::{InputMap, Int8Row};
-use crate::layers::{AnyLayer, Layer, LayerList, Sequential};
+use crate::layers::{AnyLayer, Layer, LayerList, MAX_LAYERS, Sequential, Sizes};
 use crate::loss::LossKind;
 
 /// A blob whose header, checksums and tables have been found sound. Borrows the bytes; copies nothing.
@@ -100,21 +100,21 @@ impl<'a> Blob<'a> {
                 return malformed("a section does not begin at a multiple of 16");
             }
         }
-        let net = self.network()?;
+        let net = self.sizes()?;
         if let Some(params) = self.section(section::PARAMS)
-            && Some(params.len()) != net.params().checked_mul(4)
+            && Some(params.len()) != net.params.checked_mul(4)
         {
             return malformed("its parameters are not those of its layers");
         }
         if let Some(int8) = self.section(section::INT8_PARAMS) {
-            if hidden_layers(net.layers()).is_err() {
+            if hidden_layers(self.layers, self.known_layers()).is_err() {
                 return malformed("it has int8 parameters, but layers that have no int8 form");
             }
-            if section_len(net.layers()) != Some(int8.len()) {
+            if section_len(self.known_layers()) != Some(int8.len()) {
                 return malformed("its int8 parameters are not those of its layers");
             }
             let mut at = 0;
-            for layer in net.layers().iter().step_by(2) {
+            for layer in self.known_layers().step_by(2) {
                 let step = f32::from_bits(u32_at(int8, at));
                 if !(step > 0.0 && step.is_finite()) {
                     return malformed("the step of an int8 layer is not a positive number");
@@ -124,7 +124,7 @@ impl<'a> Blob<'a> {
         }
         if let Some(input) = self.section(section::INPUT) {
             let shape = [u32_at(input, 0), u32_at(input, 4)].map(|n| n as usize);
-            if input.len() != ROW || shape[0].checked_mul(shape[1]) != Some(net.inputs()) {
+            if input.len() != ROW || shape[0].checked_mul(shape[1]) != Some(net.inputs) {
                 return malformed("its picture's shape is not that of its inputs");
             }
             if !input_map(input).scale.is_finite() || !input_map(input).shift.is_finite() {
@@ -133,7 +133,7 @@ impl<'a> Blob<'a> {
         }
         if let Some(classes) = self.section(section::CLASSES) {
             let names = core::str::from_utf8(classes).map(|names| names.split('\0').count());
-            if names != Ok(net.outputs()) {
+            if names != Ok(net.outputs) {
                 return malformed("its class names are not as many as its outputs");
             }
         }
@@ -143,21 +143,42 @@ impl<'a> Blob<'a> {
             return malformed("its provenance cannot be read");
         }
         if let Some(test) = self.section(section::SELF_TEST) {
-            let Some(test) = SelfTest::new(test, net.inputs(), net.outputs()) else {
+            let Some(test) = SelfTest::new(test, net.inputs, net.outputs) else {
                 return malformed("its self-test does not fit its layers");
             };
             if let Some(layers) = self.section(section::SELF_TEST_LAYERS)
-                && test.with_layers(layers, net.layers()).is_none()
+                && test.with_layers(layers, net.hidden).is_none()
             {
                 return malformed("its self-test's layers do not fit its layers");
             }
         }
         if let Some(test) = self.section(section::INT8_SELF_TEST)
-            && SelfTest::new(test, net.inputs(), net.outputs()).is_none()
+            && SelfTest::new(test, net.inputs, net.outputs).is_none()
         {
             return malformed("its int8 self-test does not fit its layers");
         }
         Ok(())
+    }
+
+    /// What the layers come to, found one row at a time.
+    fn sizes(&self) -> Result<Sizes, BlobError> {
+        let malformed = |what| BlobError::Malformed { what };
+        if self.layers > MAX_LAYERS {
+            return Err(malformed("it has too many layers"));
+        }
+        let mut sizes = Sizes::default();
+        for i in 0..self.layers {
+            sizes.push(&self.layer(i)?).map_err(|_| malformed("its layers do not fit together"))?;
+        }
+        if sizes.layers == 0 {
+            return Err(malformed("its layers do not fit together"));
+        }
+        Ok(sizes)
+    }
+
+    /// The rows of the layer table, up to one that makes no sense.
+    fn known_layers(&self) -> impl Iterator<Item = AnyLayer> {
+        (0..self.layers).map_while(|i| self.layer(i).ok())
     }
 
     /// The network that the layer table describes.
@@ -168,9 +189,8 @@ impl<'a> Blob<'a> {
     pub fn network(&self) -> Result<Sequential, BlobError> {
         let mut layers = LayerList::new();
         for i in 0..self.layers {
-            let layer = self.layer(i)?;
-            layer
-                .describe(&mut layers)
+            layers
+                .push(self.layer(i)?)
                 .map_err(|_| BlobError::Malformed { what: "it has too many layers" })?;
         }
         Sequential::joined(layers)
@@ -314,10 +334,10 @@ impl<'a> Blob<'a> {
     /// The self-test vectors, if it has some.
     #[must_use]
     pub fn self_test(&self) -> Option<SelfTest<'a>> {
-        let net = self.network().ok()?;
-        let test = SelfTest::new(self.section(section::SELF_TEST)?, net.inputs(), net.outputs())?;
+        let net = self.sizes().ok()?;
+        let test = SelfTest::new(self.section(section::SELF_TEST)?, net.inputs, net.outputs)?;
         match self.section(section::SELF_TEST_LAYERS) {
-            Some(layers) => test.with_layers(layers, net.layers()),
+            Some(layers) => test.with_layers(layers, net.hidden),
             None => Some(test),
         }
     }
@@ -325,8 +345,8 @@ impl<'a> Blob<'a> {
     /// The int8 self-test vectors, if it has some; their expected words are i32 logits.
     #[must_use]
     pub fn int8_self_test(&self) -> Option<SelfTest<'a>> {
-        let net = self.network().ok()?;
-        SelfTest::new(self.section(section::INT8_SELF_TEST)?, net.inputs(), net.outputs())
+        let net = self.sizes().ok()?;
+        SelfTest::new(self.section(section::INT8_SELF_TEST)?, net.inputs, net.outputs)
     }
 
     fn tables_end(&self) -> usize {

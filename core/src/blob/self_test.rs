@@ -5,7 +5,7 @@ use core::fmt;
 use super::format::u32_at;
 use crate::Error;
 use crate::kernels::{Batch, InputMap};
-use crate::layers::{AnyLayer, Layer, hidden_outputs, trace};
+use crate::layers::{Layer, trace};
 use crate::network::{Network, check_room};
 
 /// Bytes before the first vector.
@@ -45,8 +45,9 @@ impl<'a> SelfTest<'a> {
     }
 
     /// With what the layers before the last give, if that section's length fits the network.
-    pub(super) fn with_layers(self, bytes: &'a [u8], layers: &[AnyLayer]) -> Option<Self> {
-        let hidden = hidden_outputs(layers)?;
+    /// `hidden` counts their outputs.
+    pub(super) fn with_layers(self, bytes: &'a [u8], hidden: Option<usize>) -> Option<Self> {
+        let hidden = hidden?;
         let len = hidden.checked_mul(4)?.checked_mul(self.vectors().count())?;
         (len == bytes.len()).then_some(Self { layers: bytes, hidden, ..self })
     }

@@ -53,25 +53,29 @@ pub(crate) const fn dense_len(inputs: usize, outputs: usize) -> Option<usize> {
     weights.checked_add(more)
 }
 
-/// The number of hidden layers, or the first layer that stands where int8 inference has none of its kind: it has dense
-/// layers with a bias and at most 65,536 inputs, one ReLU between each two.
-pub(crate) fn hidden_layers(layers: &[AnyLayer]) -> Result<usize, usize> {
-    let fits = |i: usize, layer: &AnyLayer| match layer {
-        AnyLayer::Dense(dense) => {
-            i.is_multiple_of(2) && dense.has_bias() && dense.inputs() <= MOST_INPUTS
+/// The number of hidden layers among so many layers, or the first that stands where int8 inference has none of its kind: it
+/// has dense layers with a bias and at most 65,536 inputs, one ReLU between each two.
+pub(crate) fn hidden_layers(
+    count: usize,
+    mut layers: impl Iterator<Item = AnyLayer>,
+) -> Result<usize, usize> {
+    let mut i = 0usize;
+    let misplaced = layers.position(|layer| {
+        i += 1;
+        !match layer {
+            AnyLayer::Dense(dense) => {
+                !i.is_multiple_of(2) && dense.has_bias() && dense.inputs() <= MOST_INPUTS
+            }
+            AnyLayer::Relu(_) => i.is_multiple_of(2) && i < count,
+            _ => false,
         }
-        AnyLayer::Relu(_) if !i.is_multiple_of(2) => i + 1 < layers.len(),
-        _ => false,
-    };
-    match layers.iter().enumerate().position(|(i, layer)| !fits(i, layer)) {
-        Some(layer) => Err(layer),
-        None => Ok(layers.len() / 2),
-    }
+    });
+    misplaced.map_or(Ok(count / 2), Err)
 }
 
 /// Bytes of all dense layers, if this machine can count them.
-pub(crate) fn section_len(layers: &[AnyLayer]) -> Option<usize> {
-    layers.iter().try_fold(0usize, |sum, layer| match layer {
+pub(crate) fn section_len(mut layers: impl Iterator<Item = AnyLayer>) -> Option<usize> {
+    layers.try_fold(0usize, |sum, layer| match layer {
         AnyLayer::Dense(dense) => sum.checked_add(dense_len(dense.inputs(), dense.outputs())?),
         _ => Some(sum),
     })

@@ -19,6 +19,9 @@ pub trait FixedLayer: Layer + Copy + Default {
 /// Bytes of stack that inference takes at most on a Cortex-M, in a release build: measured by `firmware/src/bin/bench.rs`.
 pub const INFER_STACK: usize = 1024;
 
+/// Bytes of stack that reading a blob takes at most, as [`INFER_STACK`].
+pub const LOAD_STACK: usize = 1536;
+
 /// Bytes of stack that a training step takes at most, as [`INFER_STACK`].
 pub const TRAIN_STACK: usize = 3072;
 

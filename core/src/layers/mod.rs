@@ -32,7 +32,7 @@ pub use dense::{Bias, Dense, DenseLayer, DenseNoBias, NoBias, WithBias};
 pub use dim::{Const, Dim};
 pub use dropout::{Dropout, DropoutLayer};
 pub use fixed::{
-    FixedLayer, INFER_STACK, TRAIN_STACK, flash, infer_scratch, int8_flash, train_ram,
+    FixedLayer, INFER_STACK, LOAD_STACK, TRAIN_STACK, flash, infer_scratch, int8_flash, train_ram,
     train_scratch,
 };
 pub(crate) use fold::fold;
@@ -40,9 +40,9 @@ pub use group::{Group, for_each_group};
 pub use layer_norm::{LayerNorm, LayerNormLayer};
 pub use mode::{Draws, Mode};
 pub use number::{Bits, Number, Real};
+pub(crate) use sequential::Sizes;
 pub use sequential::{LayerList, MAX_LAYERS, Sequential};
 pub use shape::{OutputUse, Saved, Shape};
-pub(crate) use trace::hidden_outputs;
 pub use trace::trace;
 
 use crate::Error;

@@ -43,29 +43,11 @@ impl Sequential {
 
     /// [`new`](Self::new) for layers whose settings are known to make sense.
     pub(crate) fn joined(layers: LayerList) -> Result<Self, Error> {
+        let mut sizes = Sizes::default();
+        layers.iter().try_for_each(|layer| sizes.push(layer))?;
         if layers.is_empty() {
             return Err(Error::ZeroSize { what: "layers" });
         }
-        let mut before = None;
-        let mut params = 0usize;
-        for (i, layer) in layers.iter().enumerate() {
-            let inputs = layer.inputs();
-            if inputs == 0 || layer.outputs() == 0 {
-                return Err(Error::ZeroSize { what: "layer width" });
-            }
-            if let Some(before) = before
-                && before != inputs
-            {
-                return Err(Error::LayersDoNotMeet { layer: i, before, inputs });
-            }
-            before = Some(layer.outputs());
-            params = layer
-                .checked_params()
-                .and_then(|count| params.checked_add(count))
-                .ok_or(Error::NetworkTooLarge)?;
-        }
-        // Bytes are counted in usize as well.
-        params.checked_mul(4).ok_or(Error::NetworkTooLarge)?;
         Ok(Self { layers })
     }
 
@@ -92,6 +74,46 @@ impl Sequential {
     #[must_use]
     pub fn layers(&self) -> &[AnyLayer] {
         &self.layers
+    }
+}
+
+/// The sizes of layers that stand one behind the other, added up one layer at a time: a blob is checked without a
+/// [`LayerList`], which takes more stack than all the rest of reading it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sizes {
+    /// Layers so far.
+    pub(crate) layers: usize,
+    /// Inputs of the first layer.
+    pub(crate) inputs: usize,
+    /// Outputs of the last layer.
+    pub(crate) outputs: usize,
+    /// Parameters of all layers.
+    pub(crate) params: usize,
+    /// Outputs of all layers but the last; nothing if the number is too large for this machine.
+    pub(crate) hidden: Option<usize>,
+}
+
+impl Sizes {
+    /// Adds the layer that follows, if it does.
+    pub(crate) fn push(&mut self, layer: &AnyLayer) -> Result<(), Error> {
+        let (inputs, outputs) = (layer.inputs(), layer.outputs());
+        if inputs == 0 || outputs == 0 {
+            return Err(Error::ZeroSize { what: "layer width" });
+        }
+        let (at, before) = (self.layers, self.outputs);
+        if at == 0 {
+            (self.inputs, self.hidden) = (inputs, Some(0));
+        } else if before != inputs {
+            return Err(Error::LayersDoNotMeet { layer: at, before, inputs });
+        } else {
+            self.hidden = self.hidden.and_then(|sum| sum.checked_add(before));
+        }
+        let params = layer.checked_params().and_then(|count| self.params.checked_add(count));
+        // Bytes are counted in usize as well.
+        let params = params.filter(|params| params.checked_mul(4).is_some());
+        self.params = params.ok_or(Error::NetworkTooLarge)?;
+        (self.layers, self.outputs) = (at + 1, outputs);
+        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! One sample through the layers, one at a time.
 
-use super::{AnyLayer, Layer, Mode, Room, in_use, split, split_mut};
+use super::{Layer, Mode, Room, in_use, split, split_mut};
 use crate::Error;
 use crate::kernels::{Batch, Element, Serial};
 
@@ -55,12 +55,6 @@ pub fn trace<N: Layer + ?Sized, T: Element>(
     Ok(())
 }
 
-/// Outputs of all layers but the last, or nothing if the number is too large for this machine.
-pub(crate) fn hidden_outputs(layers: &[AnyLayer]) -> Option<usize> {
-    let (_, hidden) = layers.split_last()?;
-    hidden.iter().try_fold(0usize, |sum, layer| sum.checked_add(layer.outputs()))
-}
-
 #[cfg(test)]
 mod tests {
     use std::vec::Vec;
@@ -101,7 +95,6 @@ mod tests {
         let (seen, logits) = both(&deep, &params, &x);
         assert_eq!(seen.iter().map(Vec::len).collect::<Vec<_>>(), [4, 4, 6, 6, 3]);
         assert_eq!(seen[4], logits);
-        assert_eq!(hidden_outputs(deep.layers()), Some(20));
         // The first layer works in place, on pixels.
         let (seen, logits) = both(&Relu::<5>::default(), &[], &x);
         assert_eq!(seen, [logits]);
