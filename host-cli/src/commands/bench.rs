@@ -9,9 +9,9 @@ use picomlp::blob::Contents;
 use picomlp::fingerprint::fingerprint;
 use picomlp::kernels::vectors;
 use picomlp::{Adam, Init, Layer, Model, Network, Optimizer, Sequential, Sgd, Trainer, argmax};
+use picomlp_train::config::Hidden;
 use serde_json::json;
 
-use super::train::Hidden;
 use crate::data::{Dataset, Format, Source, Split};
 use crate::flops::{forward_flops, step_flops};
 use crate::machine::{Peak, cpu_model, has_wider_vectors, target_features};

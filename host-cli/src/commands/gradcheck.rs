@@ -6,9 +6,10 @@ use std::io::Write;
 use anyhow::{Result, bail, ensure};
 use picomlp::rng::{Purpose, Stream, permute};
 use picomlp::{AnyLayer, Batch, Layer, Network, Objective, Sequential};
+use picomlp_train::config::InitSpec;
 use serde_json::json;
 
-use super::train::{InitName, NetworkArgs};
+use super::train::NetworkArgs;
 use crate::data::{Format, Inputs, Source};
 use crate::reference;
 use crate::text::grouped;
@@ -33,7 +34,7 @@ pub struct Args {
     network: NetworkArgs,
     /// How the weights begin, as `train` takes it.
     #[arg(long, default_value_t, value_name = "INIT")]
-    init: InitName,
+    init: InitSpec,
     /// What pixels are read as, as `train` takes it.
     #[arg(long, value_enum, default_value_t, value_name = "RANGE")]
     inputs: Inputs,
@@ -73,14 +74,14 @@ struct Found {
 /// If the data cannot be read, the flags make no network, or an error is larger than `--tolerance`.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let data = args.data.load(&args.format)?.train;
-    let net = args.network.network(data.pixels(), data.classes)?;
+    let net = args.network.model().build(data.pixels(), data.classes)?;
     let batch = (args.batch_size as usize).min(data.len());
     ensure!(
         batch >= net.shape().min_batch,
         "--batch-size {batch}: this network is trained on {} samples at least",
         net.shape().min_batch
     );
-    let objective = Objective { loss: args.network.loss(), seed: args.seed, step: 0 };
+    let objective = Objective { loss: args.network.loss().build(), seed: args.seed, step: 0 };
     let mut params = vec![0.0; net.params()];
     net.init(&mut params, args.init.0, args.seed)?;
     let (pixels, labels) = (&data.images[..batch * data.pixels()], &data.labels[..batch]);

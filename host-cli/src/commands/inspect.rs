@@ -4,9 +4,10 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail, ensure};
-use picomlp::blob::{OptimizerKind, SelfTest, SelfTestFailure};
+use picomlp::blob::{SelfTest, SelfTestFailure};
 use picomlp::fingerprint::fingerprint;
 use picomlp::{Adam, AnyLayer, Layer, Sgd};
+use picomlp_train::config::OptimizerKind;
 use serde_json::json;
 
 use super::train::loss_name;
@@ -182,17 +183,8 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
 }
 
 /// What users call an optimizer.
-pub(super) fn optimizer_name(kind: OptimizerKind) -> &'static str {
-    match kind {
-        OptimizerKind::Sgd => "SGD",
-        OptimizerKind::Momentum => "SGD with momentum",
-        OptimizerKind::Nesterov => "SGD with Nesterov momentum",
-        OptimizerKind::RmsProp => "RMSprop",
-        OptimizerKind::GroupRms => "RMSprop with one rate a group",
-        OptimizerKind::Adam => "Adam",
-        OptimizerKind::AdamW => "AdamW",
-        _ => "another optimizer",
-    }
+pub(super) fn optimizer_name(kind: picomlp::blob::OptimizerKind) -> &'static str {
+    OptimizerKind::from_blob(kind).map_or("another optimizer", OptimizerKind::title)
 }
 
 /// What came of a form's test vectors, if it has some.

@@ -1,14 +1,13 @@
 //! The flags of `train`, and the command that repeats a run.
 
 use core::fmt;
-use core::str::FromStr;
 use std::path::PathBuf;
 
-use clap::ValueEnum;
-use picomlp::Init;
+use picomlp_train::config::{InitSpec, OptimizerKind, OptimizerSpec, above_zero};
 
 use super::network::NetworkArgs;
-use super::optimization::{OptimizationArgs, above_zero};
+use super::optimization::OptimizationArgs;
+use crate::commands::named;
 use crate::data::{DataArgs, Inputs};
 use crate::plot::{FileFormat, parse_picture_format};
 use crate::pool::parse_threads;
@@ -35,12 +34,12 @@ pub struct Args {
     /// Samples in one step; a last, smaller batch is trained on as well.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(super) batch_size: u32,
-    /// What turns gradients into steps.
-    #[arg(long, value_enum, default_value_t)]
-    pub(super) optimizer: OptimizerName,
+    /// Optimizer; rms-group is RMSprop with one adaptive rate for all weights of a layer, and one for its bias.
+    #[arg(long, value_parser = named::<OptimizerKind>(), default_value_t)]
+    optimizer: OptimizerKind,
     /// Learning rate [default: 0.1 for sgd, 0.01 for momentum and nesterov, 0.5 for rms-group, 0.001 for the others].
     #[arg(long, value_parser = above_zero, value_name = "RATE")]
-    pub(super) lr: Option<f32>,
+    lr: Option<f32>,
     #[command(flatten)]
     pub(super) optimization: OptimizationArgs,
     /// Print every Nth epoch only, and the last one.
@@ -55,9 +54,9 @@ pub struct Args {
     /// Stop after so many steps.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..), value_name = "N")]
     pub(super) max_steps: Option<u64>,
-    /// How the weights begin: `he`, `he-normal`, `xavier`, `xavier-normal`, `normal:DEVIATION` or `zeros`.
+    /// Initial weights: `he`, `he-normal`, `xavier`, `xavier-normal`, `normal:STDDEV` or `zeros`.
     #[arg(long, default_value_t, value_name = "INIT")]
-    pub(super) init: InitName,
+    pub(super) init: InitSpec,
     /// What pixels are read as: 0 to 1 (unit), -1 to 1 (signed), with mean 0 and deviation 1 over the training samples
     /// (standardised), or as they stand in the file (raw).
     #[arg(long, value_enum, default_value_t, value_name = "RANGE")]
@@ -90,13 +89,9 @@ pub struct Args {
 }
 
 impl Args {
-    pub(super) fn learning_rate(&self) -> f32 {
-        self.lr.unwrap_or(match self.optimizer {
-            OptimizerName::Sgd => 0.1,
-            OptimizerName::Momentum | OptimizerName::Nesterov => 0.01,
-            OptimizerName::RmsGroup => 0.5,
-            OptimizerName::RmsProp | OptimizerName::Adam | OptimizerName::AdamW => 1e-3,
-        })
+    /// Returns the optimizer and its settings.
+    pub(super) fn optimizer(&self) -> OptimizerSpec {
+        self.optimization.optimizer(self.optimizer, self.lr)
     }
 
     /// Whether the flags go together; if not, why.
@@ -105,11 +100,7 @@ impl Args {
     ///
     /// What to tell the user.
     pub fn check(&self) -> Result<(), String> {
-        self.optimization.check(
-            self.optimizer,
-            self.learning_rate(),
-            !self.data.val_split.is_zero(),
-        )
+        self.optimization.check(&self.optimizer(), !self.data.val_split.is_zero())
     }
 
     /// The flag that says how large a batch is.
@@ -133,7 +124,7 @@ impl Args {
             self.epochs,
             self.batch(),
             self.optimizer,
-            self.learning_rate(),
+            self.optimizer().learning_rate(),
             self.seed,
             self.data.val_split,
             self.init,
@@ -154,114 +145,6 @@ impl Args {
             command.push_str(&format!(" --out {}", name(&self.out.display())));
         }
         command
-    }
-}
-
-/// Widths of the hidden layers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Hidden(pub(crate) Vec<usize>);
-
-impl Default for Hidden {
-    fn default() -> Self {
-        Self(vec![128])
-    }
-}
-
-impl FromStr for Hidden {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text.trim().is_empty() {
-            return Ok(Self(Vec::new()));
-        }
-        let width = |word: &str| match word.trim().parse() {
-            Ok(0) => {
-                Err("a layer of width 0 has no outputs; leave it out, or give '' for none"
-                    .to_owned())
-            }
-            Ok(width) => Ok(width),
-            Err(_) => Err(format!(
-                "'{word}' is no width: expected whole numbers with commas, as in 200,100"
-            )),
-        };
-        text.split(',').map(width).collect::<Result<_, _>>().map(Self)
-    }
-}
-
-impl fmt::Display for Hidden {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words: Vec<String> = self.0.iter().map(usize::to_string).collect();
-        f.write_str(&words.join(","))
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum OptimizerName {
-    Sgd,
-    Momentum,
-    Nesterov,
-    #[value(name = "rmsprop")]
-    RmsProp,
-    /// One adaptive rate for all weights of a layer, and one for its bias.
-    RmsGroup,
-    #[default]
-    Adam,
-    #[value(name = "adamw")]
-    AdamW,
-}
-
-impl fmt::Display for OptimizerName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Sgd => "sgd",
-            Self::Momentum => "momentum",
-            Self::Nesterov => "nesterov",
-            Self::RmsProp => "rmsprop",
-            Self::RmsGroup => "rms-group",
-            Self::Adam => "adam",
-            Self::AdamW => "adamw",
-        })
-    }
-}
-
-/// The value of `--init`.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct InitName(pub(crate) Init);
-
-impl FromStr for InitName {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Ok(Self(match text.split_once(':') {
-            None if text == "he" => Init::He,
-            None if text == "he-normal" => Init::HeNormal,
-            None if text == "xavier" => Init::Xavier,
-            None if text == "xavier-normal" => Init::XavierNormal,
-            None if text == "zeros" => Init::Zeros,
-            Some(("normal", deviation)) => {
-                let number = above_zero(deviation);
-                Init::Normal(number.map_err(|why| format!("'{deviation}' is no deviation: {why}"))?)
-            }
-            _ => {
-                return Err(
-                    "expected he, he-normal, xavier, xavier-normal, normal:DEVIATION or zeros"
-                        .to_owned(),
-                );
-            }
-        }))
-    }
-}
-
-impl fmt::Display for InitName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Init::HeNormal => f.write_str("he-normal"),
-            Init::Xavier => f.write_str("xavier"),
-            Init::XavierNormal => f.write_str("xavier-normal"),
-            Init::Normal(deviation) => write!(f, "normal:{deviation}"),
-            Init::Zeros => f.write_str("zeros"),
-            _ => f.write_str("he"),
-        }
     }
 }
 
@@ -286,6 +169,7 @@ mod tests {
 
     #[test]
     fn hidden_takes_any_widths_and_none() {
+        use picomlp_train::config::Hidden;
         assert_eq!(parse("--hidden 200,100").unwrap().network.hidden, Hidden(vec![200, 100]));
         assert_eq!(parse("--hidden ''").unwrap().network.hidden, Hidden(vec![]));
         assert_eq!(parse("").unwrap().network.hidden, Hidden(vec![128]));
@@ -293,9 +177,9 @@ mod tests {
 
     #[test]
     fn the_learning_rate_depends_on_the_optimizer_unless_given() {
-        assert_eq!(parse("").unwrap().learning_rate(), 1e-3);
-        assert_eq!(parse("--optimizer sgd").unwrap().learning_rate(), 0.1);
-        assert_eq!(parse("--optimizer sgd --lr 0.5").unwrap().learning_rate(), 0.5);
+        assert_eq!(parse("").unwrap().optimizer().learning_rate(), 1e-3);
+        assert_eq!(parse("--optimizer sgd").unwrap().optimizer().learning_rate(), 0.1);
+        assert_eq!(parse("--optimizer sgd --lr 0.5").unwrap().optimizer().learning_rate(), 0.5);
     }
 
     #[test]

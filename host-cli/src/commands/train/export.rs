@@ -1,12 +1,12 @@
 //! The trained model as a file.
 
 use anyhow::{Context, Result};
-use picomlp::blob::{Contents, Input, OptimizerKind, Provenance};
+use picomlp::blob::{Contents, Input, Provenance};
 use picomlp::fingerprint::fingerprint;
 use picomlp::layers::trace;
 use picomlp::{Batch, Layer, Network, Sequential};
 
-use super::args::{Args, OptimizerName};
+use super::args::Args;
 use super::session::{Place, Plan};
 use crate::data::Split;
 use crate::{Evaluation, output};
@@ -48,15 +48,7 @@ pub(super) fn write(
             seed: args.seed,
             steps: kept.step,
             data_fingerprint: data.train.fingerprint(),
-            optimizer: match args.optimizer {
-                OptimizerName::Sgd => OptimizerKind::Sgd,
-                OptimizerName::Momentum => OptimizerKind::Momentum,
-                OptimizerName::Nesterov => OptimizerKind::Nesterov,
-                OptimizerName::RmsProp => OptimizerKind::RmsProp,
-                OptimizerName::RmsGroup => OptimizerKind::GroupRms,
-                OptimizerName::Adam => OptimizerKind::Adam,
-                OptimizerName::AdamW => OptimizerKind::AdamW,
-            },
+            optimizer: args.optimizer().kind.in_blob(),
             learning_rate: kept.rate,
             batch_size: if args.optimization.full_batch {
                 count(plan.batch_size)

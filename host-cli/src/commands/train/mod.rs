@@ -16,15 +16,15 @@ use std::io::Write;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
-use picomlp::optim::BufferedOptimizer;
+use picomlp::optim::{AnyOptimizer, BufferedOptimizer};
 use picomlp::{
-    BufferedTrainer, Layer, Network, Optimizer, Sequential, Threads, Trainer, must_be_whole,
+    BufferedTrainer, Layer, Network, Optimizer, Sequential, Threads, Trainer, WeightDecay,
+    must_be_whole,
 };
+use picomlp_train::config::Built;
 
 pub use args::Args;
-pub(crate) use args::{Hidden, InitName};
 pub(crate) use network::{NetworkArgs, loss_name};
-use optimization::Chosen;
 use report::Report;
 use session::{Plan, Stopped, train};
 
@@ -52,7 +52,7 @@ pub fn run(args: &Args, out: &mut (dyn Write + Send)) -> Result<()> {
     let mut args = args.clone();
     let Prepared { split: data, notes } = args.data.load(args.seed)?;
     let args = &args;
-    let net = args.network.network(data.train.pixels(), data.train.classes)?;
+    let net = args.network.model().build(data.train.pixels(), data.train.classes)?;
     let mut params = buffer(net.params(), "parameters")?;
     let pool = Pool::new(args.threads)?;
     let mut report = Report::new(args, &notes, out);
@@ -105,13 +105,22 @@ fn learn(
     report: &mut Report<'_>,
 ) -> Result<Stopped> {
     net.init(params, args.init.0, args.seed)?;
-    let (optimizer, buffered) = args.optimization.optimizer(args.optimizer, args.learning_rate());
-    match optimizer {
-        Chosen::Sgd(sgd) => fit(pool, net, sgd, params, data, plan, report),
-        Chosen::Adam(adam) => fit(pool, net, adam, params, data, plan, report),
-        Chosen::Any(any) if !buffered => fit(pool, net, any, params, data, plan, report),
-        Chosen::Any(any) => fit_buffered(pool, net, any, params, data, plan, report),
-        Chosen::Group(group) => fit_buffered(pool, net, group, params, data, plan, report),
+    let buffered = args.optimization.needs_whole_gradient();
+    match args.optimizer().build() {
+        // These two are compiled on their own, so that their epochs take no decision for each row of weights.
+        Built::Fused(WeightDecay { optimizer: AnyOptimizer::Sgd(sgd), decay: 0.0, .. })
+            if !buffered =>
+        {
+            fit(pool, net, sgd, params, data, plan, report)
+        }
+        Built::Fused(WeightDecay { optimizer: AnyOptimizer::Adam(adam), decay: 0.0, .. })
+            if !buffered =>
+        {
+            fit(pool, net, adam, params, data, plan, report)
+        }
+        Built::Fused(any) if !buffered => fit(pool, net, any, params, data, plan, report),
+        Built::Fused(any) => fit_buffered(pool, net, any, params, data, plan, report),
+        Built::Grouped(group) => fit_buffered(pool, net, group, params, data, plan, report),
     }
 }
 

@@ -113,10 +113,10 @@ impl<'a> Report<'a> {
                 "event": "start",
                 "network": widths(net),
                 "layers": net.layers().iter().map(ToString::to_string).collect::<Vec<_>>(),
-                "loss": args.network.loss_name(),
+                "loss": args.network.loss().to_string(),
                 "parameters": net.params(),
-                "optimizer": args.optimizer.to_string(),
-                "lr": args.learning_rate(),
+                "optimizer": args.optimizer().kind.to_string(),
+                "lr": args.optimizer().learning_rate(),
                 "batch_size": plan.batch_size,
                 "epochs": args.epochs,
                 "seed": args.seed,
@@ -141,8 +141,8 @@ impl<'a> Report<'a> {
             writeln!(
                 self.out,
                 "settings       {}, learning rate {}, batch {}, {} epochs, {} weights, seed {}",
-                args.optimizer,
-                args.learning_rate(),
+                args.optimizer().kind,
+                args.optimizer().learning_rate(),
                 if args.optimization.full_batch {
                     plan.batch_size
                 } else {
@@ -159,7 +159,7 @@ impl<'a> Report<'a> {
             if !args.network.flags().is_empty() {
                 let layers: Vec<_> = net.layers().iter().map(ToString::to_string).collect();
                 writeln!(self.out, "layers         {}", layers.join(" | "))?;
-                writeln!(self.out, "loss           {}", args.network.loss_name())?;
+                writeln!(self.out, "loss           {}", args.network.loss())?;
             }
             writeln!(
                 self.out,

@@ -62,9 +62,9 @@ impl Plan {
         let max_steps = args.max_steps.unwrap_or(u64::MAX);
         let (epochs, seed, shuffles) =
             (args.epochs, args.seed, !args.no_shuffle && !optimization.full_batch);
-        let (rate, clip_norm) = (args.learning_rate(), optimization.clip_norm());
+        let (rate, clip_norm) = (args.optimizer().learning_rate(), optimization.clip_norm());
         let map = args.inputs.map(data, &train)?;
-        let loss = args.network.loss();
+        let loss = args.network.loss().build();
         let plan = Self {
             train,
             validation,

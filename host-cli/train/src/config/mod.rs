@@ -1,0 +1,20 @@
+//! Settings of a training run, as plain values: what is trained, by which loss and optimizer.
+//!
+//! Every setting has a text form ([`Display`](core::fmt::Display) and [`FromStr`](core::str::FromStr)), the one that recipes
+//! and the command line use.
+
+mod init;
+mod model;
+mod named;
+mod number;
+mod optimizer;
+mod schedule;
+
+pub use init::InitSpec;
+pub use model::{
+    Activation, BiasSpec, Dropout, Hidden, LossFunction, LossSpec, ModelSpec, Norm, PerLayer,
+};
+pub use named::Named;
+pub use number::{above_zero, below_one, not_negative};
+pub use optimizer::{Built, OptimizerKind, OptimizerSpec};
+pub use schedule::{LearningRate, ScheduleSpec};

@@ -1,0 +1,305 @@
+//! The network and its loss.
+
+use core::fmt;
+use core::str::FromStr;
+
+use anyhow::{Context, Result, ensure};
+use picomlp::layers::LayerList;
+use picomlp::{AnyLayer, Layer, Loss, Sequential};
+
+use super::named::named;
+
+/// The weight of a batch in the running statistics of batch normalization, and what is added to each variance: PyTorch's
+/// defaults.
+const MOMENTUM: f32 = 0.1;
+const EPSILON: f32 = 1e-5;
+
+/// A multi-layer perceptron. A hidden layer is dense → norm → activation → dropout.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelSpec {
+    /// Widths of the hidden layers.
+    pub hidden: Hidden,
+    /// Activations of the hidden layers.
+    pub activation: PerLayer<Activation>,
+    /// Activation of the outputs, before the loss.
+    pub output_activation: Activation,
+    /// Slope of leaky ReLU below zero.
+    pub leaky_slope: f32,
+    /// Normalization in front of the activations.
+    pub norm: PerLayer<Norm>,
+    /// Dropout behind the activations.
+    pub dropout: PerLayer<Dropout>,
+    /// Which dense layers have a bias.
+    pub bias: BiasSpec,
+}
+
+impl Default for ModelSpec {
+    /// One hidden layer of 128 ReLUs.
+    fn default() -> Self {
+        Self {
+            hidden: Hidden::default(),
+            activation: PerLayer::default(),
+            output_activation: Activation::None,
+            leaky_slope: 0.01,
+            norm: PerLayer::default(),
+            dropout: PerLayer::default(),
+            bias: BiasSpec::default(),
+        }
+    }
+}
+
+impl ModelSpec {
+    /// Builds the network between `inputs` and `outputs`.
+    ///
+    /// # Errors
+    ///
+    /// If a list has neither one value nor one for each hidden layer, or there are too many layers.
+    pub fn build(&self, inputs: usize, outputs: usize) -> Result<Sequential> {
+        let hidden = &self.hidden.0;
+        self.activation.check("--activation", hidden.len())?;
+        self.norm.check("--norm", hidden.len())?;
+        self.dropout.check("--dropout", hidden.len())?;
+        let mut layers = LayerList::new();
+        let mut before = inputs;
+        for (i, &width) in hidden.iter().enumerate() {
+            let group = [
+                Some(dense(before, width, self.bias != BiasSpec::None)),
+                match self.norm.of(i) {
+                    Norm::None => None,
+                    Norm::Layer => Some(AnyLayer::layer_norm(width, EPSILON)),
+                    Norm::Batch => Some(AnyLayer::batch_norm(width, EPSILON, MOMENTUM)),
+                },
+                self.activation_layer(self.activation.of(i), width),
+                match self.dropout.of(i) {
+                    Dropout(0.0) => None,
+                    Dropout(probability) => Some(AnyLayer::dropout(width, probability)),
+                },
+            ];
+            for layer in group.into_iter().flatten() {
+                layer.describe(&mut layers).context("--hidden")?;
+            }
+            before = width;
+        }
+        dense(before, outputs, self.bias == BiasSpec::All)
+            .describe(&mut layers)
+            .context("--hidden")?;
+        if let Some(layer) = self.activation_layer(self.output_activation, outputs) {
+            layer.describe(&mut layers).context("--output-activation")?;
+        }
+        Sequential::new(layers).context("--hidden")
+    }
+
+    fn activation_layer(&self, activation: Activation, width: usize) -> Option<AnyLayer> {
+        match activation {
+            Activation::Relu => Some(AnyLayer::relu(width)),
+            Activation::LeakyRelu => Some(AnyLayer::leaky_relu(width, self.leaky_slope)),
+            Activation::Sigmoid => Some(AnyLayer::sigmoid(width)),
+            Activation::Tanh => Some(AnyLayer::tanh(width)),
+            Activation::None => None,
+        }
+    }
+}
+
+fn dense(inputs: usize, outputs: usize, bias: bool) -> AnyLayer {
+    if bias { AnyLayer::dense(inputs, outputs) } else { AnyLayer::dense_no_bias(inputs, outputs) }
+}
+
+/// The loss that training minimizes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LossSpec {
+    /// Which loss.
+    pub kind: LossFunction,
+    /// The fraction of the target that is spread over all classes.
+    pub label_smoothing: f32,
+}
+
+impl LossSpec {
+    /// Returns the core's form of it.
+    #[must_use]
+    pub fn build(self) -> Loss {
+        let loss = match self.kind {
+            LossFunction::CrossEntropy => Loss::CROSS_ENTROPY,
+            LossFunction::CrossEntropySum => Loss::CROSS_ENTROPY.summed(),
+            LossFunction::Mse => Loss::SQUARED_ERROR,
+        };
+        loss.with_smoothing(self.label_smoothing)
+    }
+}
+
+/// `mse, label smoothing 0.1`.
+impl fmt::Display for LossSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.label_smoothing {
+            0.0 => self.kind.fmt(f),
+            smoothing => write!(f, "{}, label smoothing {smoothing}", self.kind),
+        }
+    }
+}
+
+/// Widths of the hidden layers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hidden(pub Vec<usize>);
+
+impl Default for Hidden {
+    fn default() -> Self {
+        Self(vec![128])
+    }
+}
+
+impl FromStr for Hidden {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.trim().is_empty() {
+            return Ok(Self(Vec::new()));
+        }
+        let width = |word: &str| match word.trim().parse() {
+            Ok(0) => Err("invalid width '0': leave the layer out, or give '' for none".to_owned()),
+            Ok(width) => Ok(width),
+            Err(_) => Err(format!(
+                "invalid width '{word}': expected whole numbers separated by commas, as in 200,100"
+            )),
+        };
+        text.split(',').map(width).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl fmt::Display for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        list(&self.0, f)
+    }
+}
+
+/// A setting for all hidden layers, or one for each.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PerLayer<T>(pub Vec<T>);
+
+impl<T: Copy> PerLayer<T> {
+    fn check(&self, flag: &str, hidden: usize) -> Result<()> {
+        let count = self.0.len();
+        ensure!(
+            count == 1 || count == hidden,
+            "{flag} has {count} values: expected one for all hidden layers or one for each of {hidden}"
+        );
+        Ok(())
+    }
+
+    /// The setting of hidden layer `i`, after [`check`](Self::check).
+    fn of(&self, i: usize) -> T {
+        if self.0.len() == 1 { self.0[0] } else { self.0[i] }
+    }
+}
+
+impl<T: Default> Default for PerLayer<T> {
+    fn default() -> Self {
+        Self(vec![T::default()])
+    }
+}
+
+impl<T: FromStr<Err = String>> FromStr for PerLayer<T> {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.split(',').map(|word| word.trim().parse()).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl<T: fmt::Display> fmt::Display for PerLayer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        list(&self.0, f)
+    }
+}
+
+/// Writes values with commas between them.
+fn list<T: fmt::Display>(values: &[T], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let words: Vec<String> = values.iter().map(T::to_string).collect();
+    f.write_str(&words.join(","))
+}
+
+/// A probability to drop a value: at least 0 and below 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Dropout(f32);
+
+impl FromStr for Dropout {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        super::below_one(text).map(|probability| Self(probability as f32))
+    }
+}
+
+impl fmt::Display for Dropout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// An activation function.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Activation {
+    /// `max(x, 0)`.
+    #[default]
+    Relu,
+    /// ReLU with [`ModelSpec::leaky_slope`] below zero.
+    LeakyRelu,
+    /// `1 / (1 + exp(-x))`.
+    Sigmoid,
+    /// Hyperbolic tangent.
+    Tanh,
+    /// Identity.
+    None,
+}
+named!(Activation {
+    Relu = "relu",
+    LeakyRelu = "leaky-relu",
+    Sigmoid = "sigmoid",
+    Tanh = "tanh",
+    None = "none",
+});
+
+/// Normalization of a hidden layer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Norm {
+    /// No normalization.
+    #[default]
+    None,
+    /// Over the values of a sample.
+    Layer,
+    /// Over the samples of a batch.
+    Batch,
+}
+named!(Norm { None = "none", Layer = "layer", Batch = "batch" });
+
+/// Which dense layers have a bias.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BiasSpec {
+    /// All.
+    #[default]
+    All,
+    /// All but the last.
+    Hidden,
+    /// None.
+    None,
+}
+named!(BiasSpec { All = "all", Hidden = "hidden", None = "none" });
+
+/// A loss function.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LossFunction {
+    /// Softmax cross-entropy, mean over the batch.
+    #[default]
+    CrossEntropy,
+    /// Softmax cross-entropy, sum over the batch.
+    CrossEntropySum,
+    /// Squared error against one-hot targets, summed over the outputs, mean over the batch.
+    Mse,
+}
+named!(LossFunction {
+    CrossEntropy = "cross-entropy",
+    CrossEntropySum = "cross-entropy-sum",
+    Mse = "mse",
+});

@@ -1,0 +1,5 @@
+//! Trains picomlp networks on a PC.
+//!
+//! The command line `picomlp` is arguments and rendering around this library.
+
+pub mod config;
