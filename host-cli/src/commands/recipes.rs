@@ -36,7 +36,8 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
 
 fn describe(recipe: &Recipe, out: &mut dyn Write) -> Result<()> {
     writeln!(out, "{}", recipe.name)?;
-    let fields = [("about", &recipe.about), ("source", &recipe.source), ("data", &recipe.data)];
+    let about = &recipe.about;
+    let fields = [("about", &about.about), ("source", &about.source), ("data", &about.data)];
     for (field, text) in fields {
         if let Some(text) = text {
             writeln!(out, "  {field:<10} {text}")?;

@@ -51,7 +51,7 @@ pub fn matches(command: Command, words: impl Iterator<Item = OsString>) -> Resul
     }
     let has_data = find_flag(used, "data").is_some_and(|arg| is_given(beside, arg))
         || recipe.settings.iter().any(|setting| setting.flag == "data");
-    if let Some(data) = recipe.data.as_ref().filter(|_| name == "train" && !has_data) {
+    if let Some(data) = recipe.about.data.as_ref().filter(|_| name == "train" && !has_data) {
         let why = format!("recipe {} is for {data}: name it by '--data'", recipe.name);
         used.clone().error(ErrorKind::MissingRequiredArgument, why).exit();
     }

@@ -65,7 +65,8 @@ mod tests {
     fn a_recipe_that_comes_with_the_program_says_where_it_is_from_and_what_it_reached() {
         for name in names() {
             let recipe = open(name).unwrap();
-            assert!(recipe.about.is_some() && recipe.source.is_some() && recipe.data.is_some());
+            let about = &recipe.about;
+            assert!(about.about.is_some() && about.source.is_some() && about.data.is_some());
             assert!(!recipe.published.is_empty(), "{name}");
             assert!(!recipe.settings.is_empty(), "{name}");
         }

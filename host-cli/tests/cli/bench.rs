@@ -87,8 +87,8 @@ fn bench_measures_a_network_without_hidden_layers() {
 fn bench_names_the_flag_and_the_value_that_it_refuses() {
     let place = Place::with_data();
     for (flag, value, expected) in [
-        ("--hidden", "12,0", "a layer of width 0 has no outputs"),
-        ("--hidden", "x", "'x' is no width"),
+        ("--hidden", "12,0", "invalid width '0'"),
+        ("--hidden", "x", "invalid width 'x'"),
         ("--batch-size", "0", "0 is not in 1..=1000000"),
         ("--batch-size", "-2", "-2 is not in 1..=1000000"),
         ("--epochs", "0", "0 is not in 1.."),

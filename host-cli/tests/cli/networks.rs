@@ -82,14 +82,14 @@ fn lists_that_fit_no_layers_and_values_out_of_range_are_refused_by_their_flag() 
     let place = Place::with_data();
     place.fails(
         "train --data data --hidden 6,5,4 --norm layer,none",
-        &["--norm names 2 values", "one for each of 3"],
+        &["--norm has 2 values", "one for each of 3"],
     );
     for (flag, value, expected) in [
-        ("--activation", "gelu", "'gelu' is none of: relu, leaky-relu, sigmoid, tanh, none"),
+        ("--activation", "gelu", "'gelu': expected one of relu, leaky-relu, sigmoid, tanh, none"),
         ("--dropout", "1", "at least 0 and below 1"),
-        ("--dropout", "0.1,x", "'x' is no probability"),
+        ("--dropout", "0.1,x", "invalid probability 'x'"),
         ("--label-smoothing", "1", "at least 0 and below 1"),
-        ("--leaky-slope", "-0.1", "a finite number, 0 or more"),
+        ("--leaky-slope", "-0.1", "a finite number of at least 0"),
         ("--loss", "hinge", "cross-entropy, cross-entropy-sum, mse"),
     ] {
         let line = format!("train --data data {flag} {value}");

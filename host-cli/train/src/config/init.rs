@@ -27,7 +27,11 @@ impl FromStr for InitSpec {
             return Ok(Self(*init));
         }
         match text.split_once(':') {
-            Some(("normal", deviation)) => Ok(Self(Init::Normal(above_zero(deviation)?))),
+            Some(("normal", deviation)) => {
+                let deviation =
+                    above_zero(deviation).map_err(|why| format!("'{deviation}': {why}"))?;
+                Ok(Self(Init::Normal(deviation)))
+            }
             _ => {
                 Err("expected he, he-normal, xavier, xavier-normal, normal:STDDEV or zeros"
                     .to_owned())

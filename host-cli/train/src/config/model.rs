@@ -224,7 +224,10 @@ impl FromStr for Dropout {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        super::below_one(text).map(|probability| Self(probability as f32))
+        match super::below_one(text) {
+            Ok(probability) => Ok(Self(probability as f32)),
+            Err(why) => Err(format!("invalid probability '{text}': {why}")),
+        }
     }
 }
 

@@ -52,7 +52,10 @@ impl FromStr for ScheduleSpec {
             ["constant"] => Ok(Self::Constant),
             ["step", every, by] => Ok(Self::Step { every: epochs(every)?, factor: factor(by)? }),
             ["cosine"] => Ok(Self::Cosine { lowest: 0.0 }),
-            ["cosine", lowest] => Ok(Self::Cosine { lowest: not_negative(lowest)? }),
+            ["cosine", lowest] => match not_negative(lowest) {
+                Ok(lowest) => Ok(Self::Cosine { lowest }),
+                Err(why) => Err(format!("invalid learning rate '{lowest}': {why}")),
+            },
             ["plateau", patience, by] => {
                 Ok(Self::Plateau { patience: epochs(patience)?, factor: factor(by)? })
             }
