@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind as UsageError;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use picomlp_cli::text::{Printable, printable};
 use picomlp_cli::{commands, recipe};
 
 /// Train small multi-layer perceptrons and look at them.
@@ -49,7 +50,7 @@ fn main() -> ExitCode {
     {
         misused("plot", &why);
     }
-    let out = &mut stdout();
+    let out = &mut Printable(stdout());
     let result = match &cli.command {
         Command::Train(args) => commands::train::run(args, out),
         Command::Eval(args) => commands::eval::run(args, out),
@@ -73,7 +74,7 @@ fn main() -> ExitCode {
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {
-    eprintln!("picomlp: {error:#}");
+    eprintln!("picomlp: {}", printable(&format!("{error:#}")));
     ExitCode::FAILURE
 }
 

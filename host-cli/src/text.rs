@@ -1,6 +1,7 @@
 //! How numbers and words are written for people.
 
 use std::borrow::Cow;
+use std::io::{self, Write};
 
 /// `1234567` as `1,234,567`.
 pub(crate) fn grouped(number: usize) -> String {
@@ -39,6 +40,63 @@ pub(crate) fn program() -> &'static str {
     }
 }
 
+/// Whether a character can make a terminal do something, or change the order in which a line is read.
+fn is_control(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A text with its control characters written as `\u001b`, but for line feeds and tabs.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    let is_bad = |c: char| is_control(c) && c != '\n' && c != '\t';
+    escape(text, is_bad)
+}
+
+/// A name from a file or a device as [`printable`], on one line.
+pub(crate) fn name(name: &str) -> Cow<'_, str> {
+    escape(name, is_control)
+}
+
+fn escape(text: &str, is_bad: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&is_bad) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 5);
+    for c in text.chars() {
+        if is_bad(c) {
+            // Four digits, as JSON has it: what is printed in a JSON string keeps its value.
+            escaped += &format!("\\u{:04x}", u32::from(c));
+        } else {
+            escaped.push(c);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+/// Standard output for people and programs: all text that goes through is [`printable`], whatever file, device or model
+/// it came from.
+#[derive(Debug)]
+pub struct Printable<W>(pub W);
+
+impl<W: Write> Write for Printable<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    // `write!` hands over whole strings; what is not UTF-8 is no text.
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match str::from_utf8(bytes) {
+            Ok(text) => self.0.write_all(printable(text).as_bytes()),
+            Err(_) => self.0.write_all(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// `784-128-10`: the inputs, then the outputs of each dense layer.
 pub(crate) fn widths(net: &picomlp::Sequential) -> String {
     use picomlp::{AnyLayer, Layer};
@@ -63,6 +121,24 @@ mod tests {
         assert_eq!(shell_word(""), "''");
         assert_eq!(shell_word("my data"), "'my data'");
         assert_eq!(shell_word("it's"), r"'it'\''s'");
+    }
+
+    #[test]
+    fn printable_text_moves_no_cursor_and_turns_no_line() {
+        assert_eq!(printable("grün\t7\n"), "grün\t7\n");
+        assert_eq!(
+            printable("a\x1b[2Jb\u{9b}c\u{7f}d\u{202e}e\r"),
+            r"a\u001b[2Jb\u009bc\u007fd\u202ee\u000d"
+        );
+        assert_eq!(name("a\nb"), r"a\u000ab");
+        let mut out = Printable(Vec::new());
+        writeln!(out, "{}: {}", "a\x1bb", 1).unwrap();
+        assert_eq!(out.0, b"a\\u001bb: 1\n");
+        // JSON keeps its value.
+        let mut out = Printable(Vec::new());
+        write!(out, "{}", serde_json::json!("\u{85}\u{202e}\u{7f}")).unwrap();
+        let value: String = serde_json::from_slice(&out.0).unwrap();
+        assert_eq!(value, "\u{85}\u{202e}\u{7f}");
     }
 
     #[test]

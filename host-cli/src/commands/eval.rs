@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::data::{Format, Source};
 use crate::model_file::{ModelInput, check_fit};
-use crate::text::{grouped, percent};
+use crate::text::{self, grouped, percent};
 use crate::{Evaluation, ModelFile, Pool, evaluate, evaluate_int8};
 
 /// Measure a model on the test set: accuracy, loss, and which classes it takes for which.
@@ -103,7 +103,7 @@ pub(crate) fn write_result(out: &mut dyn Write, result: &Evaluation) -> Result<(
 
 fn write_confusion(out: &mut dyn Write, result: &Evaluation, names: &[&str]) -> Result<()> {
     let numbers: Vec<String> = (0..result.confusion.len()).map(|class| class.to_string()).collect();
-    let name = |class: usize| names.get(class).copied().unwrap_or(&numbers[class]);
+    let name = |class: usize| text::name(names.get(class).copied().unwrap_or(&numbers[class]));
     let counts = result.confusion.iter().flatten().map(|count| count.to_string().len());
     let labels = (0..numbers.len()).map(|class| name(class).chars().count());
     let width = counts.chain(labels).max().unwrap_or(1) + 2;

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::train::loss_name;
 use crate::ModelFile;
 use crate::model_file::ModelInput;
-use crate::text::{grouped, percent, widths};
+use crate::text::{grouped, name, percent, widths};
 
 /// Show what a model holds: layers, memory, where it comes from, and whether it is intact.
 #[derive(Debug, clap::Args)]
@@ -140,7 +140,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
             read(f32::from(max))
         )?;
     }
-    writeln!(out, "classes        {}", blob.class_names().collect::<Vec<_>>().join(" "))?;
+    writeln!(out, "classes        {}", blob.class_names().map(name).collect::<Vec<_>>().join(" "))?;
     let memory = [("flash", &forms.flash), ("RAM", &forms.ram)];
     let lines = memory.iter().flat_map(|(kind, list)| list.iter().map(move |line| (kind, line)));
     for (i, (kind, Bytes { use_, bytes })) in lines.enumerate() {

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, ensure};
 
 use super::{Dataset, Shape, Source};
+use crate::text::name;
 
 /// What data must fit: a model, or the data that it is trained on.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +50,7 @@ impl<'a> Known<'a> {
         if self.names.is_empty() {
             format!("0 to {}", self.classes.saturating_sub(1))
         } else {
-            format!("one of {}", self.names.join(", "))
+            format!("one of {}", name(&self.names.join(", ")))
         }
     }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::Args;
 use super::compare::{Comparison, Difference};
 use super::session::DeviceInfo;
-use crate::text::{grouped, percent};
+use crate::text::{grouped, name, percent};
 
 /// Reports on `out`.
 ///
@@ -40,8 +40,8 @@ pub(super) fn report(
         });
         writeln!(out, "{line}")?;
     } else {
-        let (name, model) = (device.name.escape_debug(), args.model.display());
-        writeln!(out, "device         {name}, {}", device.arithmetic)?;
+        let model = args.model.display();
+        writeln!(out, "device         {}, {}", name(&device.name), device.arithmetic)?;
         writeln!(out, "model          {model}, fingerprint {:016x} on both", device.fingerprint)?;
         let different = match all.images - all.equal {
             0 => "all equal bit for bit in logits and class".to_owned(),
