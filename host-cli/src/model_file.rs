@@ -1,14 +1,15 @@
 //! A blob in memory, read from a file.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use picomlp::blob::Blob;
+use picomlp::blob::{Blob, MAGIC};
 use picomlp::{InputMap, Layer, Model, QuantizedModel, Sequential};
 
 use crate::data::{Dataset, Known, Shape};
+use crate::file_kind;
+use crate::open::open;
 
 /// The bytes of a model file, at an address that floats can be read from.
 #[derive(Clone, Debug)]
@@ -19,23 +20,36 @@ pub struct ModelFile {
 }
 
 impl ModelFile {
-    /// Reads the whole file.
+    /// Reads the whole file, or a stream to its end.
+    ///
+    /// What does not begin as a model does is not read further, and a model not beyond the length that it announces and one
+    /// byte, so that neither fills the memory.
     ///
     /// # Errors
     ///
-    /// If it cannot be read, or is no file of at most 4 GiB.
+    /// If it cannot be read, or is known to be something else.
     pub fn read(path: &Path) -> Result<Self> {
+        /// Bytes read before the kind and the announced length are looked at.
+        const FIRST: u64 = 4096;
         let shown = path.display();
-        let mut file = File::open(path).with_context(|| format!("cannot read {shown}"))?;
-        let metadata = file.metadata().with_context(|| format!("cannot read {shown}"))?;
-        ensure!(!metadata.is_dir(), "cannot read {shown}: it is a folder, a model file is needed");
-        let len = u32::try_from(metadata.len()).with_context(|| {
-            format!("{shown}: {} bytes are too many for a model", metadata.len())
-        })?;
-        let len = len as usize;
-        let mut words = vec![0u64; len.div_ceil(8)];
-        let bytes = bytemuck::cast_slice_mut(&mut words);
-        file.read_exact(&mut bytes[..len]).with_context(|| format!("cannot read {shown}"))?;
+        let cannot = || format!("cannot read {shown}");
+        let (mut file, mut bytes) = (open(path)?, Vec::new());
+        file.by_ref().take(FIRST).read_to_end(&mut bytes).with_context(cannot)?;
+        if bytes.starts_with(&MAGIC) {
+            let announced = bytes.get(12..).and_then(<[u8]>::first_chunk);
+            let announced = announced.map_or(0, |len| u32::from_le_bytes(*len));
+            let rest = (u64::from(announced) + 1).saturating_sub(FIRST);
+            file.take(rest).read_to_end(&mut bytes).with_context(cannot)?;
+        } else if let Some(kind) = file_kind::detect(&bytes) {
+            bail!(
+                "{shown}: not a picomlp model: it is {}, expected what `picomlp train` writes",
+                kind.name
+            );
+        }
+        let (mut words, len) = (Vec::new(), bytes.len());
+        words.try_reserve_exact(len.div_ceil(8)).with_context(cannot)?;
+        words.resize(len.div_ceil(8), 0u64);
+        bytemuck::cast_slice_mut(&mut words)[..len].copy_from_slice(&bytes);
         Ok(Self { path: path.to_owned(), words, len })
     }
 
@@ -61,9 +75,8 @@ impl ModelFile {
         let blob = Blob::parse(self.bytes()).with_context(|| shown.to_string())?;
         ensure!(
             blob.len() == self.len,
-            "{shown}: the model ends after {} bytes, but the file has {}",
-            blob.len(),
-            self.len
+            "{shown}: the model ends after {} bytes, but the file goes on",
+            blob.len()
         );
         Ok(blob)
     }

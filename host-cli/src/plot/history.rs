@@ -1,10 +1,14 @@
 //! What the epochs of a training brought, as lines of JSON: what `train --json` prints, and `train --plots` keeps.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
+
+use crate::open::read_text;
+
+/// Bytes of a file at most: 100,000 epochs' lines.
+const MOST_TEXT: u64 = 64 << 20;
 
 /// One epoch; what was not measured is nothing.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,7 +38,7 @@ impl History {
     /// If it cannot be read, or a line is not what `train` prints, naming it.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let shown = path.display();
-        let text = fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
+        let text = read_text(path, MOST_TEXT)?;
         Self::parse(&text).with_context(|| shown.to_string())
     }
 

@@ -5,12 +5,15 @@
 mod file;
 mod flags;
 
-use std::fs;
-
 use anyhow::{Context, Result, bail};
 
 pub(crate) use file::{Recipe, Setting};
 pub use flags::matches;
+
+use crate::open::read_text;
+
+/// Bytes of a recipe at most.
+const MOST_TEXT: u64 = 1 << 20;
 
 /// The recipes that come with the program: name and text.
 const BUILT_IN: [(&str, &str); 5] = [
@@ -52,8 +55,7 @@ pub(crate) fn open(name: &str) -> Result<Recipe> {
         let text = text_of(name);
         return Recipe::parse(name, text.context("a recipe of your own is a file NAME.toml")?);
     }
-    let text =
-        fs::read_to_string(name).with_context(|| format!("cannot read the recipe {name}"))?;
+    let text = read_text(name.as_ref(), MOST_TEXT)?;
     Recipe::parse(name, &text)
 }
 
@@ -77,6 +79,6 @@ mod tests {
         let error = format!("{:#}", open("deep").unwrap_err());
         assert!(error.contains("there is no recipe 'deep'; there are deep-relu, "), "{error}");
         let error = format!("{:#}", open("./no.toml").unwrap_err());
-        assert!(error.starts_with("cannot read the recipe ./no.toml: "), "{error}");
+        assert!(error.starts_with("cannot read ./no.toml: "), "{error}");
     }
 }
