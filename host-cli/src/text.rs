@@ -47,6 +47,7 @@ fn is_control(c: char) -> bool {
 }
 
 /// A text with its control characters written as `\u001b`, but for line feeds and tabs.
+#[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
     let is_bad = |c: char| is_control(c) && c != '\n' && c != '\t';
     escape(text, is_bad)
@@ -132,7 +133,8 @@ mod tests {
         );
         assert_eq!(name("a\nb"), r"a\u000ab");
         let mut out = Printable(Vec::new());
-        writeln!(out, "{}: {}", "a\x1bb", 1).unwrap();
+        let name = "a\x1bb";
+        writeln!(out, "{name}: {}", 1).unwrap();
         assert_eq!(out.0, b"a\\u001bb: 1\n");
         // JSON keeps its value.
         let mut out = Printable(Vec::new());

@@ -44,6 +44,9 @@ pub struct DataArgs {
     /// The form of CSV files and PNG folders.
     #[command(flatten)]
     pub format: Format,
+    /// The samples to validate on, the last of the training set, where the data has such; instead of `val_split`.
+    #[arg(skip)]
+    validation: usize,
 }
 
 /// Training and test data, and what there is to say about them.
@@ -65,6 +68,8 @@ impl DataArgs {
     pub fn load(&mut self, seed: u64) -> Result<Prepared> {
         let loaded = self.source.load(&self.format)?;
         let (mut train, mut test, mut notes) = (loaded.train, loaded.test, loaded.notes);
+        let mut validation = loaded.validation;
+        notes.extend(train.unseen_classes());
         if train.max != u8::MAX {
             // Also for `predict`, to which it says how to bring a PNG to the model's range.
             self.format.csv_max = CsvMax(Some(train.max));
@@ -82,10 +87,16 @@ impl DataArgs {
             );
             test = Some(data);
         }
+        if (self.merge || self.folds.is_some())
+            && let Some(validation) = validation.take()
+        {
+            train.append(validation)?;
+            notes.push("the validation set is part of the training set here".to_owned());
+        }
         if self.merge {
             let had_test = test.is_some();
             if let Some(test) = test.take() {
-                train.append(test);
+                train.append(test)?;
             }
             if had_test {
                 notes.push(format!(
@@ -116,6 +127,14 @@ impl DataArgs {
                 test
             }
         };
+        if let Some(validation) = validation {
+            self.validation = validation.len();
+            notes.push(format!(
+                "{} samples to validate on, instead of --val-split",
+                grouped(self.validation)
+            ));
+            train.append(validation)?;
+        }
         if self.folds.is_some() && !test.is_empty() {
             notes.push(format!(
                 "{} test samples, which play no part in the cross-validation",
@@ -144,7 +163,7 @@ impl DataArgs {
         let count = check_amount("--test-split", amount, data.len())?;
         let all: Vec<u32> = (0..).take(data.len()).collect();
         let (_, held_out) = self.parting(seed).hold_out(Part::Test, &all, &data.labels, count);
-        let test = data.take_out(&held_out);
+        let test = data.take_out(&held_out)?;
         Ok((data, test))
     }
 
@@ -165,6 +184,10 @@ impl DataArgs {
         samples: &[u32],
         seed: u64,
     ) -> Result<(Vec<u32>, Vec<u32>)> {
+        if self.validation > 0 {
+            let (train, validation) = samples.split_at(samples.len() - self.validation);
+            return Ok((train.to_vec(), validation.to_vec()));
+        }
         let count = check_amount("--val-split", self.val_split, samples.len())?;
         Ok(self.parting(seed).hold_out(Part::Validation, samples, &data.labels, count))
     }

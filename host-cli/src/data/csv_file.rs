@@ -5,31 +5,40 @@
 //! What the flags do not say is found in the file, by rules that cannot be wrong in silence: where more than one
 //! reading is left, the file is refused and the flag named. What was found is in [`Table::note`].
 //!
+//! * **Delimiter**: the first of semicolon, comma, tab and blank that the first line has.
 //! * **Header**: a first line without a number in it, or with a column named `label`, `class` or `target`.
-//! * **Label**: the column of that name. Without one, the number of columns tells whether there is a label at all: the
+//! * **Left out**: a column named `id`, `index`, `Unnamed: 0` or not at all, and an empty last field.
+//! * **Label**: the column of that name. Without one, a word beside numbers at an end of the row; or the number of columns
+//!   tells whether there is a label at all: the
 //!   pixels' (of the known shape, or a square) or one more. It is the first or the last column: the one that is not
 //!   the same in every row.
+//! * **Classes**: numbers, or words: in their order, as the names of folders are.
 //! * **Shape**: that of the model or training data, or `--image-shape`, or a square.
 //! * **Value of full ink**: that of the model or training data, or `--csv-max`, or the largest pixel if that is 1, 16
 //!   or 255.
 
 mod cell;
 mod columns;
+mod labels;
 #[cfg(test)]
 mod tests;
 
-use std::io::BufRead;
+use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
 use self::cell::{shown, whole};
-use self::columns::{Columns, Place};
+use self::columns::{Columns, Role};
+use self::labels::LabelReader;
 use super::format::{CsvHeader, CsvMax, Format, LabelColumn, Shape};
 use super::input::Input;
 use super::{Dataset, Known};
 use crate::text::grouped;
+
+/// Bytes of a row at most: two million pixels, and what a row of empty fields may cost.
+const MOST_ROW: usize = 8 << 20;
 
 /// Values of full ink that are taken for such when they are the largest: bits, scikit-learn's digits, bytes.
 const USUAL_MAX: [u8; 3] = [1, 16, 255];
@@ -41,6 +50,8 @@ pub struct Table {
     pub images: Vec<u8>,
     /// A label each, if the file has them.
     pub labels: Option<Vec<u8>>,
+    /// The names of the classes; empty if they are numbers.
+    pub names: Vec<String>,
     /// The shape of each picture.
     pub shape: Shape,
     /// The value of full ink; no pixel is above it.
@@ -61,7 +72,8 @@ impl Table {
         let labels = self.labels.as_deref().with_context(|| unlabelled(path))?;
         let classes =
             super::mnist::count_classes(labels).with_context(|| path.display().to_string())?;
-        self.into_dataset(path, classes, &[])
+        let names = self.names.clone();
+        self.into_dataset(path, classes, &names)
     }
 
     /// The table as data to test on, with the classes of `known`.
@@ -111,8 +123,8 @@ pub fn read(
     wanted: Labels,
 ) -> Result<Table> {
     let name = path.display();
-    let mut input = Input::open(path)?;
-    check_start(&mut input, path)?;
+    let input = Input::open(path)?;
+    check_start(&input, path)?;
     let mut file = File::new(path, input);
     let mut record = ByteRecord::new();
     ensure!(file.next(&mut record)?, "{name}: the file has no row, expected numbers with commas");
@@ -122,26 +134,44 @@ pub fn read(
     }
 
     let limit = limit(path, format.csv_max, known)?;
-    let (mut images, mut labels) = (Vec::new(), Vec::new());
+    let is_one_hot = columns.has(|role| matches!(role, Role::Hot(_)));
+    let (mut images, mut ends, mut labels) = (Vec::new(), Vec::new(), LabelReader::new(known));
     loop {
         file.check_len(&record, &columns)?;
-        for (column, field) in record.iter().enumerate() {
+        let room = images.try_reserve(columns.shape.pixels() + 1);
+        room.with_context(|| format!("{name}: no memory beside {} bytes of pixels", images.len()))?;
+        file.reader.get_ref().input.check_growth(images.len())?;
+        let mut hot = None;
+        for ((column, field), &role) in record.iter().enumerate().zip(&columns.roles) {
             let wrong = |expected: &str| file.wrong(&record, &columns, column, expected, field);
-            // Either end may turn out to be the label: then its limit is another.
-            let is_end = columns.label == Place::AnEnd && columns.is_end(column);
-            let limit = if is_end { u8::MAX } else { limit };
-            if columns.label == Place::At(column) {
-                if wanted == Labels::PassOver {
-                    continue;
-                }
-                let label = read_label(field, known);
-                labels.push(label.map_err(|expected| wrong(&expected))?);
-            } else {
-                let value = whole(field, limit).ok_or_else(|| {
+            let number = |limit: u8| {
+                whole(field, limit).ok_or_else(|| {
                     wrong(&format!("a whole number from 0 to {limit}{}", cell::advice(field)))
-                })?;
-                if is_end && column == 0 { &mut labels } else { &mut images }.push(value);
+                })
+            };
+            match role {
+                Role::Pixel => images.push(number(limit)?),
+                Role::LeftOut => {}
+                Role::Label | Role::Hot(_) if wanted == Labels::PassOver => {}
+                Role::Label => labels.read(field).map_err(|expected| wrong(&expected))?,
+                Role::Hot(class) => match whole(field, 1) {
+                    Some(0) => {}
+                    Some(1) if hot.is_none() => hot = Some(class),
+                    _ => return Err(wrong("0, or 1 once in the columns of one-hot labels")),
+                },
+                // Either end may turn out to be the label: then its limit is another.
+                Role::First => ends.push(number(u8::MAX)?),
+                Role::Last => images.push(number(u8::MAX)?),
             }
+        }
+        if is_one_hot && wanted == Labels::Read {
+            let class = hot.with_context(|| {
+                format!(
+                    "{name}, line {}: expected a 1 in the columns of one-hot labels",
+                    line(&record)
+                )
+            })?;
+            labels.push(class).with_context(|| format!("{name}, line {}", line(&record)))?;
         }
         if !file.next(&mut record)? {
             break;
@@ -151,9 +181,11 @@ pub fn read(
 
     let pixels = columns.shape.pixels();
     let rows = images.len() / pixels;
+    let (mut labels, names) = labels.finish();
     let mut label_end = None;
-    if columns.label == Place::AnEnd {
-        label_end = Some(settle_end(path, &mut images, &mut labels, pixels, known)?);
+    if columns.has(|role| role == Role::First) {
+        label_end = Some(settle_end(path, &mut images, &mut ends, pixels, known)?);
+        labels = ends;
         let known = known.filter(|_| wanted == Labels::Read);
         check_settled(path, &images, pixels, &mut labels, limit, known)?;
     }
@@ -170,16 +202,18 @@ pub fn read(
         }
     };
     let note = format!(
-        "{name}: {} rows {} header, {}, pictures of {}×{}, pixels from 0 to {max} (largest: {largest})",
+        "{name}: {} rows {} header{}, {}, pictures of {}×{}, pixels from 0 to {max} (largest: {largest})",
         grouped(rows),
         if columns.has_header() { "after a" } else { "without" },
+        file.how_delimited(),
         columns.describe(label_end.as_ref()),
         columns.shape.rows,
         columns.shape.cols,
     );
-    let is_labelled = columns.label != Place::None && wanted == Labels::Read;
+    let is_labelled =
+        columns.has(|role| !matches!(role, Role::Pixel | Role::LeftOut)) && wanted == Labels::Read;
     let labels = is_labelled.then_some(labels);
-    Ok(Table { images, labels, shape: columns.shape, max, label_end, note })
+    Ok(Table { images, labels, names, shape: columns.shape, max, label_end, note })
 }
 
 /// The largest value that a pixel may have.
@@ -197,38 +231,18 @@ fn limit(path: &Path, asked: CsvMax, known: Option<&Known<'_>>) -> Result<u8> {
 }
 
 /// Refuses what is no text, with a sentence that says what it is.
-fn check_start(input: &mut Input, path: &Path) -> Result<()> {
+fn check_start(input: &Input, path: &Path) -> Result<()> {
     let name = path.display();
-    let start = input.fill_buf().map(<[u8]>::to_vec);
-    let start = start.map_err(|error| input.explain(error))?;
-    match start[..] {
-        [] => bail!("{name}: the file is empty, expected rows of numbers with commas"),
-        [0, 0, 8, 1 | 3, ..] => bail!(
-            "{name} is one of MNIST's IDX files, expected the folder that holds them, or a CSV file"
-        ),
-        [b'P', b'K', 3, 4, ..] => bail!("{name} is a zip archive, expected the CSV file in it"),
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
-            bail!("{name}: the file is UTF-16 text, expected UTF-8")
-        }
-        _ => ensure!(
-            !start.contains(&0),
-            "{name} is no CSV file: it has bytes of value 0, expected text"
-        ),
-    }
+    ensure!(
+        !input.start().is_empty(),
+        "{name}: the file is empty, expected rows of numbers with commas"
+    );
+    input.check_kind("a CSV file", |_| false)?;
+    ensure!(
+        !input.start().contains(&0),
+        "{name} is no CSV file: it has bytes of value 0, expected text"
+    );
     Ok(())
-}
-
-/// Reads a label: the name of a known class, or a whole number. An error says what was expected.
-fn read_label(field: &[u8], known: Option<&Known<'_>>) -> Result<u8, String> {
-    let number = whole(field, u8::MAX);
-    let Some(known) = known else {
-        return number.ok_or_else(|| "a label, which is a whole number from 0 to 255".to_owned());
-    };
-    let written = str::from_utf8(field.trim_ascii()).unwrap_or_default();
-    known
-        .class_named(written)
-        .or_else(|| known.class_named(&number?.to_string()))
-        .ok_or_else(|| format!("a label that {} knows: {}", known.of, known.list()))
 }
 
 /// Finds out which end holds the labels. Before, `labels` holds the first column; afterwards, the labels.
@@ -287,32 +301,93 @@ fn check_settled(
 }
 
 /// The file's rows, and sentences about them.
-struct File<'a, R> {
+struct File<'a> {
     path: &'a Path,
-    reader: Reader<R>,
+    reader: Reader<Capped>,
+    delimiter: u8,
+    /// Whether an empty last field was dropped.
+    drops_last: bool,
+    /// The fields of the first row.
+    count: Option<usize>,
 }
 
-impl<'a> File<'a, Input> {
+/// Reads on, up to a number of bytes that is set anew for each row, so that a field without an end does not fill the memory.
+struct Capped {
+    input: Input,
+    left: usize,
+}
+
+impl Read for Capped {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 {
+            let what =
+                format!("a row has more than {} MiB: no end of it was found", MOST_ROW >> 20);
+            return Err(io::Error::new(ErrorKind::FileTooLarge, what));
+        }
+        let most = buffer.len().min(self.left);
+        let read = self.input.read(&mut buffer[..most])?;
+        self.left -= read;
+        Ok(read)
+    }
+}
+
+impl<'a> File<'a> {
     fn new(path: &'a Path, input: Input) -> Self {
-        let reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(input);
-        Self { path, reader }
+        let line =
+            input.start().split(|byte| *byte == b'\n').find(|line| !line.trim_ascii().is_empty());
+        let line = line.unwrap_or_default().trim_ascii();
+        // A semicolon first: beside it, commas may be decimal points.
+        let delimiter = *b";,\t ".iter().find(|byte| line.contains(byte)).unwrap_or(&b',');
+        let reader = ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .delimiter(delimiter)
+            .from_reader(Capped { input, left: 0 });
+        Self { path, reader, delimiter, drops_last: false, count: None }
     }
 
-    /// Reads the next row; whether there is one. Empty lines are passed over.
+    /// Reads the next row; whether there is one. Empty lines are passed over, and an empty field after the last column.
     fn next(&mut self, record: &mut ByteRecord) -> Result<bool> {
-        self.reader.read_byte_record(record).map_err(|error| match error.into_kind() {
-            csv::ErrorKind::Io(error) => self.reader.get_ref().explain(error),
+        self.reader.get_mut().left = MOST_ROW;
+        let is_row = self.reader.read_byte_record(record);
+        let is_row = is_row.map_err(|error| match error.into_kind() {
+            csv::ErrorKind::Io(error) => self.reader.get_ref().input.explain(error),
             other => anyhow!("{}: {other:?}", self.path.display()),
-        })
+        })?;
+        if self.delimiter == b' ' {
+            // Columns may be aligned by several blanks.
+            let position = record.position().cloned();
+            *record = record.iter().filter(|field| !field.is_empty()).collect();
+            record.set_position(position);
+        }
+        let is_last_empty = record.len() > 1 && record[record.len() - 1].is_empty();
+        if is_last_empty && self.count.is_none_or(|count| record.len() == count + 1) {
+            record.truncate(record.len() - 1);
+            self.drops_last = true;
+        }
+        self.count.get_or_insert(record.len());
+        Ok(is_row)
+    }
+
+    /// How fields are divided, in words, if not by commas.
+    fn how_delimited(&self) -> String {
+        let delimiter = match self.delimiter {
+            b';' => ", semicolons between fields",
+            b'\t' => ", tabs between fields",
+            b' ' => ", blanks between fields",
+            _ => "",
+        };
+        let last = if self.drops_last { ", its empty last column left out" } else { "" };
+        format!("{delimiter}{last}")
     }
 
     fn check_len(&self, record: &ByteRecord, columns: &Columns) -> Result<()> {
         ensure!(
-            record.len() == columns.count,
+            record.len() == columns.roles.len(),
             "{}, line {}: expected {} columns as in the first line, got {}",
             self.path.display(),
             line(record),
-            columns.count,
+            columns.roles.len(),
             record.len()
         );
         Ok(())

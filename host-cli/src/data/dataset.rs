@@ -1,5 +1,6 @@
 //! Labelled pictures in memory.
 
+use anyhow::{Context, Result};
 use picomlp::Threads;
 use picomlp::fingerprint::{FNV_OFFSET, fnv1a};
 
@@ -88,19 +89,48 @@ impl Dataset {
     }
 
     /// Adds the pictures of another set, which has the same shape and names.
-    pub(super) fn append(&mut self, other: Self) {
+    ///
+    /// # Errors
+    ///
+    /// If there is no memory for both.
+    pub(super) fn append(&mut self, other: Self) -> Result<()> {
         debug_assert!((self.rows, self.cols, self.max) == (other.rows, other.cols, other.max));
-        self.images.reserve_exact(other.images.len());
+        reserve(&mut self.images, other.images.len())?;
         self.images.extend(other.images);
         self.labels.extend(other.labels);
         self.classes = self.classes.max(other.classes);
+        Ok(())
+    }
+
+    /// Says which classes have no sample, if some have none.
+    pub(super) fn unseen_classes(&self) -> Option<String> {
+        let mut is_seen = [false; 256];
+        self.labels.iter().for_each(|&label| is_seen[usize::from(label)] = true);
+        let unseen = (0..self.classes).filter(|&class| !is_seen[class]);
+        let unseen: Vec<String> = unseen.map(|class| self.class_name(class)).collect();
+        let first = unseen.first()?;
+        let last = if unseen.len() > 1 { unseen.last() } else { None };
+        let range = match last {
+            None => format!("class {first}"),
+            Some(last) if unseen.len() == 2 => format!("classes {first} and {last}"),
+            Some(last) => format!("{} classes, {first} to {last}", unseen.len()),
+        };
+        Some(format!(
+            "no training sample of {range}: the network has an output for it that is never trained to answer"
+        ))
     }
 
     /// Takes the pictures that `samples` names (ascending) out of the set, which closes up in its order.
-    pub(super) fn take_out(&mut self, samples: &[u32]) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// If there is no memory for them.
+    pub(super) fn take_out(&mut self, samples: &[u32]) -> Result<Self> {
         let pixels = self.pixels();
+        let mut images = Vec::new();
+        reserve(&mut images, samples.len() * pixels)?;
         let mut taken = Self {
-            images: Vec::with_capacity(samples.len() * pixels),
+            images,
             labels: Vec::with_capacity(samples.len()),
             class_names: self.class_names.clone(),
             ..*self
@@ -119,7 +149,7 @@ impl Dataset {
         }
         self.images.truncate(kept * pixels);
         self.labels.truncate(kept);
-        taken
+        Ok(taken)
     }
 
     /// Computes a number that tells this data from any other: the same pictures and labels, in the
@@ -136,6 +166,12 @@ impl Dataset {
             .fold(FNV_OFFSET, |state, size| fnv1a(state, &(*size as u32).to_le_bytes()));
         fnv1a(fnv1a(state, &self.images), &self.labels)
     }
+}
+
+/// Makes room for so many bytes of pixels more.
+fn reserve(images: &mut Vec<u8>, more: usize) -> Result<()> {
+    let result = images.try_reserve_exact(more);
+    result.with_context(|| format!("no memory for {more} bytes of pixels beside {}", images.len()))
 }
 
 /// Data to train on and data to test on, of one shape and with the same classes.
@@ -177,17 +213,17 @@ mod tests {
         let (labels, class_names) = (vec![0, 1, 2, 3, 4], vec![]);
         let whole = Dataset { images, labels, rows: 2, cols: 3, classes: 5, class_names, max: 29 };
         let mut rest = whole.clone();
-        let taken = rest.take_out(&[1, 4]);
+        let taken = rest.take_out(&[1, 4]).unwrap();
         assert_eq!(
             (taken.labels.as_slice(), rest.labels.as_slice()),
             (&[1, 4][..], &[0, 2, 3][..])
         );
         assert_eq!((taken.image(1), rest.image(1)), (whole.image(4), whole.image(2)));
         assert_eq!((taken.classes, taken.max, rest.images.len()), (5, 29, 18));
-        rest.append(taken);
+        rest.append(taken).unwrap();
         assert_eq!(rest.labels, [0, 2, 3, 1, 4]);
         assert_eq!(rest.image(3), whole.image(1));
-        assert!(rest.take_out(&[]).is_empty());
+        assert!(rest.take_out(&[]).unwrap().is_empty());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Reads a folder of PNG files by class: `DIR/train/0/*.png` and `DIR/test/0/*.png`, or `DIR/0/*.png`.
 //!
-//! `training` and `testing` will do for `train` and `test`. A class has the name of its folder; classes are ordered by
+//! `training` and `testing` will do for `train` and `test`, in any case of letters; `DIR/val` (`valid`, `validation`) holds
+//! images to validate on. A class has the name of its folder; classes are ordered by
 //! name, or by number if all names are numbers, and so are the files of a class, so that every machine reads the same
 //! set. Names that begin with a dot are passed over; so are files that do not end in `.png`, and counted.
 
@@ -11,11 +12,12 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use super::format::{Format, Shape};
 use super::{Dataset, Known, Loaded};
-use crate::picture;
 use crate::text::grouped;
+use crate::{file_kind, picture};
 
-const TRAIN: [&str; 2] = ["train", "training"];
-const TEST: [&str; 2] = ["test", "testing"];
+const TRAIN: &[&str] = &["train", "training"];
+const VALIDATION: &[&str] = &["val", "valid", "validation"];
+const TEST: &[&str] = &["test", "testing"];
 
 /// The shape of MNIST's pictures, to which others are brought.
 const MNIST: Shape = Shape { rows: 28, cols: 28 };
@@ -29,19 +31,70 @@ pub fn has_folders(dir: &Path) -> bool {
     folders(dir).is_ok_and(|folders| !folders.is_empty())
 }
 
-/// Loads training pictures, and those to test on if there is a folder for them.
+/// Finds the folder that `dir` wraps: the only one in it, if that has folders of its own and is none of the parts.
+///
+/// # Errors
+///
+/// If a folder cannot be read.
+pub(super) fn unwrapped(dir: &Path) -> Result<PathBuf> {
+    let mut dir = dir.to_owned();
+    loop {
+        match &mut folders(&dir)?[..] {
+            [(name, inner)] if !is_part(name) && has_folders(inner) => dir = inner.clone(),
+            _ => return Ok(dir),
+        }
+    }
+}
+
+fn is_part(name: &str) -> bool {
+    [TRAIN, VALIDATION, TEST].concat().iter().any(|part| name.eq_ignore_ascii_case(part))
+}
+
+/// Says why a folder without IDX files and without folders is no data.
+pub(super) fn no_data(dir: &Path) -> anyhow::Error {
+    let shown = dir.display();
+    let expected = format!("expected {}", super::FORMS);
+    let files = match entries(dir) {
+        Ok(files) => files,
+        Err(error) => return error,
+    };
+    if files.iter().any(|file| picture::is_png(file)) {
+        let parent = dir.parent().filter(|parent| folders(parent).is_ok_and(|all| all.len() > 1));
+        let hint = parent.map(|parent| format!("; did you mean {}?", parent.display()));
+        return anyhow!(
+            "the folder {shown} has images but no folder for each class, expected DIR/CLASS/*.png{}",
+            hint.unwrap_or_default()
+        );
+    }
+    let Some(first) = files.first() else {
+        return anyhow!("the folder {shown} is empty, {expected}");
+    };
+    match file_kind::of_file(first) {
+        Some(kind) => anyhow!("{} is {}", first.display(), kind.instead_of(super::FORMS)),
+        None => {
+            let is_csv = |file: &&PathBuf| file.to_string_lossy().contains(".csv");
+            let hint =
+                files.iter().find(is_csv).map(|file| format!("; did you mean {}?", file.display()));
+            let hint = hint.unwrap_or_default();
+            anyhow!("the folder {shown} holds {} and no data, {expected}{hint}", first.display())
+        }
+    }
+}
+
+/// Loads training pictures, and those to validate and to test on if there is a folder for them.
 ///
 /// # Errors
 ///
 /// Each names the file or folder: there are fewer than two classes; a class has no PNG file; a picture cannot be read, or
 /// is of another size than the first one (or `format.image_shape`); the test pictures have another class.
 pub fn load(dir: &Path, format: &Format) -> Result<Loaded> {
-    let train_dir = part(dir, TRAIN);
-    let test_dir = part(dir, TEST);
+    let (train_dir, validation_dir, test_dir) =
+        (part(dir, TRAIN), part(dir, VALIDATION), part(dir, TEST));
     ensure!(
-        train_dir.is_some() || test_dir.is_none(),
-        "the folder {} has test pictures but no folder `train`",
-        dir.display()
+        train_dir.is_some() || (validation_dir.is_none() && test_dir.is_none()),
+        "the folder {} has {} pictures but no folder `train`",
+        dir.display(),
+        if test_dir.is_some() { "test" } else { "validation" }
     );
     let train_dir = train_dir.unwrap_or_else(|| dir.to_owned());
     let classes = folders(&train_dir)?;
@@ -60,15 +113,14 @@ pub fn load(dir: &Path, format: &Format) -> Result<Loaded> {
         Pictures::read(&train_dir, (0..=u8::MAX).zip(&classes), format.image_shape, format)?;
     let train = pictures.into_dataset(count, names);
     let mut notes = vec![note];
-    let test = match test_dir {
-        None => None,
-        Some(dir) => {
-            let (test, note) = load_test_in(&dir, format, &Known::training(&train))?;
-            notes.push(note);
-            Some(test)
-        }
+    let mut load_part = |dir: Option<PathBuf>| -> Result<Option<Dataset>> {
+        let Some(dir) = dir else { return Ok(None) };
+        let (part, note) = load_test_in(&dir, format, &Known::training(&train))?;
+        notes.push(note);
+        Ok(Some(part))
     };
-    Ok(Loaded { train, test, label_end: None, notes })
+    let (validation, test) = (load_part(validation_dir)?, load_part(test_dir)?);
+    Ok(Loaded { train, validation, test, label_end: None, notes })
 }
 
 /// Loads test pictures alone: those of `DIR/test`, or of `DIR` if it has the classes' folders itself.
@@ -82,8 +134,10 @@ pub fn load_test(dir: &Path, format: &Format, known: &Known<'_>) -> Result<(Data
         None => {
             ensure!(
                 part(dir, TRAIN).is_none(),
-                "the folder {} has training pictures but no folder `test`",
-                dir.display()
+                "the folder {} has training pictures but no folder `test`{}",
+                dir.display(),
+                part(dir, VALIDATION)
+                    .map_or_else(String::new, |dir| format!("; did you mean {}?", dir.display()))
             );
             load_test_in(dir, format, known)
         }
@@ -177,13 +231,15 @@ impl Pictures {
     }
 }
 
-/// The folder of that name (in either spelling) that has folders in it.
-fn part(dir: &Path, names: [&str; 2]) -> Option<PathBuf> {
-    names.into_iter().map(|name| dir.join(name)).find(|path| has_folders(path))
+/// The folder of one of these names, in any case of letters, that has folders in it.
+fn part(dir: &Path, names: &[&str]) -> Option<PathBuf> {
+    let is_it = |name: &str| names.iter().any(|part| name.eq_ignore_ascii_case(part));
+    let mut folders = folders(dir).ok()?.into_iter();
+    folders.find(|(name, path)| is_it(name) && has_folders(path)).map(|(_, path)| path)
 }
 
 /// The visible folders in `dir`, by number if all names are numbers, else by name.
-fn folders(dir: &Path) -> Result<Vec<(String, PathBuf)>> {
+pub(super) fn folders(dir: &Path) -> Result<Vec<(String, PathBuf)>> {
     let mut folders = Vec::new();
     for path in entries(dir)? {
         if path.is_dir() {
@@ -209,7 +265,10 @@ fn png_files(folder: &Path) -> Result<(Vec<PathBuf>, usize)> {
     if files.is_empty() {
         let found = match &others[..] {
             [] => "it is empty".to_owned(),
-            [first, ..] => format!("it has {}", first.display()),
+            [first, ..] => match file_kind::of_file(first) {
+                Some(kind) => format!("{} is {}", first.display(), kind.instead_of("a PNG image")),
+                None => format!("it has {}", first.display()),
+            },
         };
         bail!("the class folder {} has no PNG file: {found}", folder.display());
     }

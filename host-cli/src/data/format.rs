@@ -11,7 +11,8 @@ pub struct Format {
     /// Whether a CSV file's first line names its columns.
     #[arg(long, value_enum, default_value_t, value_name = "WHETHER")]
     pub csv_header: CsvHeader,
-    /// The CSV column with the labels: `first`, `last`, `none`, the column's name, or `auto`.
+    /// The CSV column with the labels: `first`, `last`, `none`, the column's name, or `auto`; one-hot labels are
+    /// `first:N` or `last:N`, in N columns.
     #[arg(long, default_value_t, value_name = "COLUMN")]
     pub label: LabelColumn,
     /// The value of full ink in a CSV file, read as 1; `auto`: the largest pixel if that is 1, 16 or 255.
@@ -82,6 +83,10 @@ pub enum LabelColumn {
     First,
     /// In the last column.
     Last,
+    /// One-hot in so many first columns.
+    FirstOf(u16),
+    /// One-hot in so many last columns.
+    LastOf(u16),
     /// There are none.
     None,
     /// In the column that the header gives this name.
@@ -98,7 +103,14 @@ impl FromStr for LabelColumn {
             "first" => Self::First,
             "last" => Self::Last,
             "none" => Self::None,
-            name => Self::Named(name.to_owned()),
+            name => match name.split_once(':') {
+                Some((end @ ("first" | "last"), count)) => {
+                    let count = count.parse().ok().filter(|count| (2..=256).contains(count));
+                    let count = count.ok_or("expected 2 to 256 columns, as in last:10")?;
+                    if end == "first" { Self::FirstOf(count) } else { Self::LastOf(count) }
+                }
+                _ => Self::Named(name.to_owned()),
+            },
         })
     }
 }
@@ -106,6 +118,8 @@ impl FromStr for LabelColumn {
 impl fmt::Display for LabelColumn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::FirstOf(count) => return write!(f, "first:{count}"),
+            Self::LastOf(count) => return write!(f, "last:{count}"),
             Self::Auto => "auto",
             Self::First => "first",
             Self::Last => "last",
@@ -206,6 +220,16 @@ mod tests {
     fn square_finds_the_side_of_perfect_squares_only() {
         assert_eq!(Shape::square(784), Some(Shape { rows: 28, cols: 28 }));
         assert_eq!([0, 2, 63, 785].map(Shape::square), [None; 4]);
+    }
+
+    #[test]
+    fn labels_are_written_as_they_are_read() {
+        for word in ["auto", "first", "last", "none", "first:2", "last:256", "digit", "a:b"] {
+            assert_eq!(word.parse::<LabelColumn>().unwrap().to_string(), word);
+        }
+        for word in ["", "last:1", "last:257", "first:x"] {
+            assert!(word.parse::<LabelColumn>().is_err(), "{word}");
+        }
     }
 
     #[test]

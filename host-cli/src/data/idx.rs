@@ -2,8 +2,8 @@
 //!
 //! An IDX file is a header and the elements after it. The header is a magic number (two zero bytes,
 //! a byte for the element type, a byte for the number of dimensions) and one big-endian `u32` a
-//! dimension, outermost first. Only the two forms that MNIST uses are read: images,
-//! `[count][rows][cols]` of `u8`, and labels, `[count]` of `u8`.
+//! dimension, outermost first. Images have the dimensions `[count][rows][cols]`, or `[count][pixels]`, and labels
+//! `[count]`. Elements of any type are read if their values are whole and fit in a byte.
 //!
 //! Source: the format is described on the MNIST page, <http://yann.lecun.com/exdb/mnist/>, "FILE
 //! FORMATS FOR THE MNIST DATABASE".
@@ -16,15 +16,17 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
+use super::format::Shape;
 use super::input::Input;
-
-/// The third byte of the magic number of files whose elements are unsigned bytes.
-const UNSIGNED_BYTE: u8 = 0x08;
+use crate::file_kind::FileKind;
 
 /// Bytes reserved at most on the header's word alone, enough for MNIST's 47 MB of training images.
 ///
 /// A larger file makes the buffer grow as its bytes arrive, so a header that lies costs no memory.
 const RESERVE: usize = 64 << 20;
+
+/// Bytes that are read and converted at once; elements of every size fit without a rest.
+const CHUNK: usize = 1 << 16;
 
 /// What an IDX file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +60,7 @@ impl Kind {
     fn describe(self, dims: &[usize]) -> String {
         match (self, dims) {
             (Self::Images, [count, rows, cols]) => format!("{count} images of {rows}x{cols}"),
+            (Self::Images, [count, pixels]) => format!("{count} images of {pixels} pixels"),
             (_, [count, ..]) => format!("{count} {self}"),
             (_, []) => self.to_string(),
         }
@@ -73,7 +76,64 @@ impl fmt::Display for Kind {
     }
 }
 
-/// The content of an IDX file of bytes.
+/// The type of elements, by the third byte of the magic number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Element {
+    U8 = 0x08,
+    I8 = 0x09,
+    I16 = 0x0b,
+    I32 = 0x0c,
+    F32 = 0x0d,
+    F64 = 0x0e,
+}
+
+impl Element {
+    const ALL: [Self; 6] = [Self::U8, Self::I8, Self::I16, Self::I32, Self::F32, Self::F64];
+
+    const fn size(self) -> usize {
+        match self {
+            Self::U8 | Self::I8 => 1,
+            Self::I16 => 2,
+            Self::I32 | Self::F32 => 4,
+            Self::F64 => 8,
+        }
+    }
+
+    /// Reads one element, which is as long as [`size`](Self::size) says.
+    fn value(self, bytes: &[u8]) -> f64 {
+        fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
+            bytes.try_into().unwrap_or([0; N])
+        }
+        match self {
+            Self::U8 => f64::from(bytes[0]),
+            Self::I8 => f64::from(bytes[0] as i8),
+            Self::I16 => f64::from(i16::from_be_bytes(array(bytes))),
+            Self::I32 => f64::from(i32::from_be_bytes(array(bytes))),
+            Self::F32 => f64::from(f32::from_be_bytes(array(bytes))),
+            Self::F64 => f64::from_be_bytes(array(bytes)),
+        }
+    }
+
+    /// Appends elements to `data`; an error for the first that is no byte.
+    fn append(self, bytes: &[u8], data: &mut Vec<u8>) -> Result<()> {
+        if self == Self::U8 {
+            data.extend_from_slice(bytes);
+            return Ok(());
+        }
+        for element in bytes.chunks_exact(self.size()) {
+            let value = self.value(element);
+            ensure!(
+                value.fract() == 0.0 && (0.0..=255.0).contains(&value),
+                "element {} is {value}, expected a whole number from 0 to 255 (write pixels from 0 to 1 as bytes, times 255)",
+                data.len()
+            );
+            data.push(value as u8);
+        }
+        Ok(())
+    }
+}
+
+/// The content of an IDX file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Idx {
     /// The dimensions, outermost first: `[count, rows, cols]` for images, `[count]` for labels.
@@ -88,16 +148,18 @@ pub struct Idx {
 /// # Errors
 ///
 /// Each names the file: it cannot be opened or read; it is empty, or shorter than its header; it
-/// begins with another magic number, holds another kind of data or another element type; a
-/// dimension is 0, or their product does not fit the address space; there are fewer or more bytes
-/// than the header says; the gzip data is damaged, cut short, or followed by something that is not
-/// gzip data.
+/// begins with another magic number or holds another kind of data; a dimension is 0, or their product does not fit the
+/// address space; an element is no whole number from 0 to 255; there are fewer or more bytes
+/// than the header says; the gzip data is damaged, cut short, followed by something that is not
+/// gzip data, or made to fill the memory.
 pub fn read(path: &Path, what: Kind) -> Result<Idx> {
     let mut input = Input::open(path)?;
+    input.check_kind(&format!("an IDX file of {what}"), FileKind::is_idx)?;
     parse(&mut input, what)
         // Reading errors become sentences that name the file; the format's do not name it.
         .map_err(|error| match error {
             Fault::Reading(error) => input.explain(error),
+            Fault::Named(error) => error,
             Fault::Format(error) => error.context(format!("{}", path.display())),
         })
 }
@@ -106,6 +168,8 @@ pub fn read(path: &Path, what: Kind) -> Result<Idx> {
 enum Fault {
     /// The bytes could not be had.
     Reading(io::Error),
+    /// The same, in a sentence that names the file.
+    Named(anyhow::Error),
     /// The bytes are not what they should be.
     Format(anyhow::Error),
 }
@@ -123,45 +187,82 @@ impl From<io::Error> for Fault {
 }
 
 /// Reads header and elements from `input`.
-fn parse(mut input: impl Read, what: Kind) -> Result<Idx, Fault> {
-    let header_len = 4 + 4 * what.dimensions();
-    let mut header = Vec::with_capacity(header_len);
-    input.by_ref().take(header_len as u64).read_to_end(&mut header)?;
-    let dims = parse_header(&header, what)?;
+fn parse(input: &mut Input, what: Kind) -> Result<Idx, Fault> {
+    let mut magic = Vec::with_capacity(4);
+    input.by_ref().take(4).read_to_end(&mut magic)?;
+    let (element, dimensions) = match magic.first_chunk() {
+        Some(&magic) => parse_magic(magic, what)?,
+        None => (Element::U8, what.dimensions()),
+    };
+    let mut header = magic;
+    input.by_ref().take(4 * dimensions as u64).read_to_end(&mut header)?;
+    let mut dims = parse_dims(&header, 4 + 4 * dimensions, what)?;
 
-    let expected = element_count(&dims, what)?;
-    let mut data = Vec::with_capacity(expected.min(RESERVE));
-    let got = input.by_ref().take(expected as u64).read_to_end(&mut data)?;
-    let described = what.describe(&dims);
-    if got < expected {
-        return Err(Fault::Format(anyhow!(
-            "the file is too short: expected {expected} bytes for {described} after the header, \
-             got {got}"
-        )));
+    let count = element_count(&dims, element.size(), what)?;
+    let (expected, described) = (count * element.size(), what.describe(&dims));
+    let mut data = Vec::with_capacity(count.min(RESERVE));
+    let mut chunk = Vec::with_capacity(CHUNK.min(expected));
+    let mut left = expected;
+    while left > 0 {
+        chunk.clear();
+        input.by_ref().take(left.min(CHUNK) as u64).read_to_end(&mut chunk)?;
+        if chunk.len() < left.min(CHUNK) {
+            return Err(Fault::Format(anyhow!(
+                "the file is too short: expected {expected} bytes for {described} after the header, \
+                 got {}",
+                expected - left + chunk.len()
+            )));
+        }
+        data.try_reserve(chunk.len() / element.size()).map_err(io::Error::from)?;
+        element.append(&chunk, &mut data)?;
+        input.check_growth(data.len()).map_err(Fault::Named)?;
+        left -= chunk.len();
     }
     // This last read also makes a compressed file check its checksum.
-    if input.take(1).read_to_end(&mut Vec::new())? != 0 {
+    if input.by_ref().take(1).read_to_end(&mut Vec::new())? != 0 {
         return Err(Fault::Format(anyhow!(
             "the file is too long: expected {expected} bytes for {described} after the header, \
              and more follow"
         )));
     }
+    if let (Kind::Images, [count, pixels]) = (what, &dims[..]) {
+        let shape = Shape::square(*pixels).unwrap_or(Shape { rows: 1, cols: *pixels });
+        dims = vec![*count, shape.rows, shape.cols];
+    }
     Ok(Idx { dims, data })
 }
 
-/// Checks the magic number of a header that may be incomplete, and returns its dimensions.
-fn parse_header(header: &[u8], what: Kind) -> Result<Vec<usize>> {
-    let needed = 4 + 4 * what.dimensions();
-    ensure!(!header.is_empty(), "the file is empty, expected an IDX file of {what}");
-    let (words, _) = header.as_chunks::<4>();
-    if let Some(magic) = words.first() {
-        check_magic(*magic, what)?;
+/// Returns the type of elements and the number of dimensions that a magic number announces.
+fn parse_magic(magic: [u8; 4], what: Kind) -> Result<(Element, usize)> {
+    let (expected, got) = (what.magic(), u32::from_be_bytes(magic));
+    let numbers = format!("expected the magic number 0x{expected:08x}, got 0x{got:08x}");
+    let [0, 0, code, dimensions] = magic else {
+        bail!("this is not an IDX file of {what}: {numbers}");
+    };
+    let element = Element::ALL.into_iter().find(|element| *element as u8 == code);
+    let element = element.with_context(|| {
+        format!("the elements are of an unknown type (0x{code:02x}): {numbers}")
+    })?;
+    match (what, dimensions) {
+        (Kind::Images, 2 | 3) | (Kind::Labels, 1) => Ok((element, usize::from(dimensions))),
+        (Kind::Images, 1) => bail!("this is a label file, images were expected: {numbers}"),
+        (Kind::Labels, 2 | 3) => bail!("this is an image file, labels were expected: {numbers}"),
+        _ => bail!(
+            "the file has {dimensions} dimensions, {} were expected for {what}: {numbers}",
+            what.dimensions()
+        ),
     }
+}
+
+/// Returns the dimensions of a header that may be incomplete.
+fn parse_dims(header: &[u8], needed: usize, what: Kind) -> Result<Vec<usize>> {
+    ensure!(!header.is_empty(), "the file is empty, expected an IDX file of {what}");
     ensure!(
         header.len() == needed,
         "the file is shorter than its header: expected {needed} bytes, got {}",
         header.len()
     );
+    let (words, _) = header.as_chunks::<4>();
     words
         .iter()
         .skip(1)
@@ -172,52 +273,14 @@ fn parse_header(header: &[u8], what: Kind) -> Result<Vec<usize>> {
         .collect()
 }
 
-/// Checks that `magic` announces unsigned bytes in as many dimensions as `what` has.
-fn check_magic(magic: [u8; 4], what: Kind) -> Result<()> {
-    let (expected, got) = (what.magic(), u32::from_be_bytes(magic));
-    if got == expected {
-        return Ok(());
-    }
-    let numbers = format!("expected the magic number 0x{expected:08x}, got 0x{got:08x}");
-    if got == Kind::Labels.magic() {
-        bail!("this is a label file, images were expected: {numbers}");
-    }
-    if got == Kind::Images.magic() {
-        bail!("this is an image file, labels were expected: {numbers}");
-    }
-    let [0, 0, element, dimensions] = magic else {
-        bail!("this is not an IDX file of {what}: {numbers}");
-    };
-    if element != UNSIGNED_BYTE {
-        let element = element_name(element);
-        bail!("the elements are {element}, unsigned bytes were expected: {numbers}");
-    }
-    bail!(
-        "the file has {dimensions} dimensions, {} were expected for {what}: {numbers}",
-        what.dimensions()
-    );
-}
-
-/// Names the element type that the third byte of a magic number stands for.
-fn element_name(code: u8) -> String {
-    match code {
-        0x09 => "signed bytes".into(),
-        0x0b => "16-bit integers".into(),
-        0x0c => "32-bit integers".into(),
-        0x0d => "32-bit floats".into(),
-        0x0e => "64-bit floats".into(),
-        _ => format!("of an unknown type (0x{code:02x})"),
-    }
-}
-
 /// Multiplies the dimensions of a header.
-fn element_count(dims: &[usize], what: Kind) -> Result<usize> {
+fn element_count(dims: &[usize], size: usize, what: Kind) -> Result<usize> {
     let described = what.describe(dims);
     ensure!(!dims.contains(&0), "the header has a dimension of 0: it says {described}");
     dims.iter()
         .try_fold(1_usize, |product, dim| product.checked_mul(*dim))
         // `take` and `Vec` both stop at `isize::MAX` bytes.
-        .filter(|product| isize::try_from(*product).is_ok())
+        .filter(|product| product.checked_mul(size).is_some_and(|len| isize::try_from(len).is_ok()))
         .with_context(|| {
             format!("the header says {described}, which is more bytes than can be addressed")
         })
@@ -287,6 +350,66 @@ mod tests {
     }
 
     #[test]
+    fn elements_of_every_type_are_read_where_they_are_bytes() {
+        type Write = fn(u8) -> Vec<u8>;
+        let rows: [(u8, Write); 6] = [
+            (0x08, |value| vec![value]),
+            (0x09, |value| vec![value]),
+            (0x0b, |value| i16::from(value).to_be_bytes().to_vec()),
+            (0x0c, |value| i32::from(value).to_be_bytes().to_vec()),
+            (0x0d, |value| f32::from(value).to_be_bytes().to_vec()),
+            (0x0e, |value| f64::from(value).to_be_bytes().to_vec()),
+        ];
+        let values: Vec<u8> = (0..120).collect();
+        for (code, bytes) in rows {
+            let file = |dims: &[u8], values: &[u8]| {
+                let mut file = vec![0, 0, code, dims.len() as u8];
+                file.extend(dims.iter().flat_map(|dim| u32::from(*dim).to_be_bytes()));
+                file.extend(values.iter().flat_map(|value| bytes(*value)));
+                file
+            };
+            let idx = read_bytes(&file(&[120], &values), Kind::Labels).unwrap();
+            assert_eq!(idx.data, values);
+            for (dims, expected) in [
+                (&[10, 4, 3][..], vec![10, 4, 3]),
+                (&[30, 4], vec![30, 2, 2]),
+                (&[10, 12], vec![10, 1, 12]),
+            ] {
+                let idx = read_bytes(&file(dims, &values), Kind::Images).unwrap();
+                assert_eq!(idx, Idx { dims: expected, data: values.clone() });
+            }
+            let short = message(&file(&[120], &values[..119]), Kind::Labels);
+            let size = bytes(0).len();
+            let expected = format!(
+                "expected {} bytes for 120 labels after the header, got {}",
+                120 * size,
+                119 * size
+            );
+            assert!(short.ends_with(&expected), "{short}");
+        }
+        let bytes = [&[0, 0, 0x0d, 1, 0, 0, 0, 2, 0, 0, 0, 0][..], &0.5f32.to_be_bytes()].concat();
+        assert!(
+            message(&bytes, Kind::Labels).contains("element 1 is 0.5, expected a whole number")
+        );
+        let bytes = [&[0, 0, 0x0c, 1, 0, 0, 0, 1][..], &(-1i32).to_be_bytes()].concat();
+        assert!(message(&bytes, Kind::Labels).contains("element 0 is -1, expected a whole number"));
+    }
+
+    #[test]
+    fn gzip_data_that_unpacks_to_a_thousandfold_is_refused() {
+        // Members of zeros one after the other: as large as is wanted, and quickly made.
+        let member = gzip(&vec![0; 1 << 20]);
+        let header = gzip(&[0, 0, 8, 3, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0]);
+        let mut bytes = header;
+        (0..4).for_each(|_| bytes.extend(&member));
+        let message = message(&bytes, Kind::Images);
+        assert!(
+            message.contains("bytes of gzip data unpack to") && message.contains("gunzip"),
+            "{message}"
+        );
+    }
+
+    #[test]
     fn read_keeps_one_buffer_of_the_payloads_size() {
         let idx = read_bytes(&large(), Kind::Images).unwrap();
         assert_eq!(idx.data.capacity(), idx.data.len());
@@ -297,7 +420,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let error = read(&folder.path().join("absent"), Kind::Images).unwrap_err();
         let message = format!("{error:#}");
-        assert!(message.starts_with("cannot open ") && message.contains("absent"), "{message}");
+        assert!(message.starts_with("cannot read ") && message.contains("absent"), "{message}");
     }
 
     #[test]
@@ -331,7 +454,7 @@ mod tests {
 
     #[test]
     fn read_says_what_is_wrong_with_a_magic_number() {
-        let rows: [(&[u8], Kind, &str); 9] = [
+        let rows: [(&[u8], Kind, &str); 5] = [
             (
                 &LABELS,
                 Kind::Images,
@@ -345,28 +468,23 @@ mod tests {
                  expected the magic number 0x00000801, got 0x00000803",
             ),
             (
-                b"\x89PNG....",
+                b"PNG.....",
                 Kind::Images,
                 "this is not an IDX file of images: \
-                 expected the magic number 0x00000803, got 0x89504e47",
+                 expected the magic number 0x00000803, got 0x504e472e",
             ),
-            (&[0, 0, 9, 3], Kind::Images, "the elements are signed bytes, unsigned bytes were"),
-            (&[0, 0, 0x0b, 3], Kind::Images, "the elements are 16-bit integers, unsigned"),
-            (&[0, 0, 0x0c, 3], Kind::Images, "the elements are 32-bit integers, unsigned"),
-            (&[0, 0, 0x0d, 3], Kind::Images, "the elements are 32-bit floats, unsigned"),
-            (&[0, 0, 0x77, 3], Kind::Images, "the elements are of an unknown type (0x77), "),
+            (&[0, 0, 0x77, 3], Kind::Images, "the elements are of an unknown type (0x77): "),
             (
-                &[0, 0, 8, 2],
+                &[0, 0, 8, 4],
                 Kind::Images,
-                "the file has 2 dimensions, 3 were expected for images: \
-                 expected the magic number 0x00000803, got 0x00000802",
+                "the file has 4 dimensions, 3 were expected for images: \
+                 expected the magic number 0x00000803, got 0x00000804",
             ),
         ];
         for (bytes, what, expected) in rows {
             let message = message(bytes, what);
             assert!(message.contains(expected), "{bytes:?}: {message}");
         }
-        assert!(message(&[0, 0, 0x0e, 1], Kind::Labels).contains("64-bit floats"));
     }
 
     #[test]

@@ -3,15 +3,20 @@
 //! Whether a file is compressed is decided by its first two bytes, not by its name: browsers and
 //! download scripts unpack files and keep the name, and the other way round.
 
+use core::cell::Cell;
 use core::fmt;
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader, ErrorKind, Read},
+    io::{self, BufRead, BufReader, Cursor, ErrorKind, Read},
     path::{Path, PathBuf},
+    rc::Rc,
 };
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow, bail, ensure};
 use flate2::bufread::GzDecoder;
+
+use crate::file_kind::{self, FileKind};
+use crate::open::open;
 
 /// The first two bytes of every gzip file (RFC 1952, section 2.3.1).
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -19,41 +24,104 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// Bytes that are read from the file at once, and unpacked at once.
 const BUFFER: usize = 1 << 16;
 
+/// Bytes of data that any gzip file may unpack to; few in unit tests, which would take long otherwise.
+const ALWAYS_KEPT: usize = if cfg!(test) { 1 << 20 } else { 256 << 20 };
+
+/// Bytes of data that each byte of a gzip file may unpack to, beyond [`ALWAYS_KEPT`].
+///
+/// MNIST's images are packed to a fifth, images of bits to a thirteenth; a file made to fill the memory, to a thousandth.
+const MOST_GROWTH: u64 = 12;
+
 /// An open file, unpacked on the way.
 pub(super) struct Input {
     path: PathBuf,
     is_packed: bool,
+    /// Bytes read from the file so far.
+    taken: Rc<Cell<u64>>,
+    /// The first bytes, unpacked.
+    start: Vec<u8>,
     bytes: Box<dyn BufRead>,
 }
 
 impl Input {
-    /// Opens the file and looks at its first bytes.
+    /// Opens the file and reads its first bytes.
     ///
     /// # Errors
     ///
     /// If it cannot be opened or read, naming it.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let name = path.display();
-        let file = File::open(path).with_context(|| format!("cannot open {name}"))?;
-        let mut file = BufReader::with_capacity(BUFFER, file);
+        let taken = Rc::new(Cell::new(0));
+        let counted = Counted { file: open(path)?, taken: Rc::clone(&taken) };
+        let mut file = BufReader::with_capacity(BUFFER, counted);
+        let path = path.to_owned();
+        let mut input =
+            Self { path, is_packed: false, taken, start: Vec::new(), bytes: Box::new(io::empty()) };
         // A file of one byte is not gzip, and whoever reads it will say what is wrong with it.
-        let start = file.fill_buf().with_context(|| format!("cannot read {name}"))?;
-        let is_packed = start.starts_with(&GZIP);
-        let bytes: Box<dyn BufRead> = if is_packed {
+        let start = file.fill_buf().map_err(|error| input.explain(error))?;
+        input.is_packed = start.starts_with(&GZIP);
+        let mut bytes: Box<dyn BufRead> = if input.is_packed {
             Box::new(BufReader::with_capacity(BUFFER, Members::new(file)))
         } else {
             Box::new(file)
         };
-        Ok(Self { path: path.to_owned(), is_packed, bytes })
+        let mut start = Vec::new();
+        let read = bytes.by_ref().take(file_kind::START as u64).read_to_end(&mut start);
+        read.map_err(|error| input.explain(error))?;
+        input.bytes = Box::new(Cursor::new(start.clone()).chain(bytes));
+        input.start = start;
+        Ok(input)
+    }
+
+    /// The first [`file_kind::START`] bytes, or all of them.
+    pub(super) fn start(&self) -> &[u8] {
+        &self.start
+    }
+
+    /// Refuses a file that is known to be of another kind than `expected`.
+    ///
+    /// # Errors
+    ///
+    /// If it is, naming it, its kind and what to do with it.
+    pub(super) fn check_kind(
+        &self,
+        expected: &str,
+        is_fine: impl Fn(FileKind) -> bool,
+    ) -> Result<()> {
+        let name = self.path.display();
+        match file_kind::detect(&self.start) {
+            Some(kind) if is_fine(kind) => Ok(()),
+            Some(kind) if self.is_packed => {
+                bail!("{name} is gzip data that holds {}", kind.instead_of(expected))
+            }
+            Some(kind) => bail!("{name} is {}", kind.instead_of(expected)),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks that `kept` bytes are no more than data can be packed into what was read of the file so far.
+    ///
+    /// # Errors
+    ///
+    /// If they are: the file was made to fill the memory.
+    pub(super) fn check_growth(&self, kept: usize) -> Result<()> {
+        let taken = self.taken.get();
+        ensure!(
+            !self.is_packed || kept <= ALWAYS_KEPT || kept as u64 <= MOST_GROWTH * taken,
+            "{}: {taken} bytes of gzip data unpack to {kept} bytes of data and more, which data does not; \
+             if it is yours, unpack it first (gunzip)",
+            self.path.display()
+        );
+        Ok(())
     }
 
     /// Makes a sentence that names the file out of an error that reading it gave.
     pub(super) fn explain(&self, error: io::Error) -> anyhow::Error {
         let name = self.path.display();
-        if self.is_packed {
-            damaged_gzip(error).context(name.to_string())
-        } else {
-            anyhow!(error).context(format!("cannot read {name}"))
+        match error.kind() {
+            ErrorKind::OutOfMemory => anyhow!("{name}: there is no memory for its data"),
+            ErrorKind::FileTooLarge => anyhow!("{name}: {error}"),
+            _ if self.is_packed => damaged_gzip(error).context(name.to_string()),
+            _ => anyhow!(error).context(format!("cannot read {name}")),
         }
     }
 }
@@ -64,19 +132,23 @@ impl Read for Input {
     }
 }
 
-impl BufRead for Input {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.bytes.fill_buf()
-    }
-
-    fn consume(&mut self, amount: usize) {
-        self.bytes.consume(amount);
-    }
-}
-
 impl fmt::Debug for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Input").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// Counts the bytes that are read of a file.
+struct Counted {
+    file: File,
+    taken: Rc<Cell<u64>>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.taken.set(self.taken.get() + read as u64);
+        Ok(read)
     }
 }
 

@@ -1,16 +1,12 @@
 //! Loads MNIST's four IDX files from a folder, or another data set in the same form and of any
-//! picture size.
+//! image size.
 
-use std::{
-    fs,
-    io::ErrorKind,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
 use super::{
-    Dataset, Split,
+    Dataset, Split, folder,
     idx::{self, Idx, Kind},
 };
 
@@ -19,22 +15,24 @@ const TRAIN_IMAGES: &str = "train-images-idx3-ubyte";
 const TRAIN_LABELS: &str = "train-labels-idx1-ubyte";
 const TEST_IMAGES: &str = "t10k-images-idx3-ubyte";
 const TEST_LABELS: &str = "t10k-labels-idx1-ubyte";
+const NAMES: [&str; 4] = [TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS];
 
 /// Loads the training and the test data from the folder `dir`.
 ///
-/// Each file may also have a `.` before `idx` in its name, and may end in `.gz`; if there are
-/// several, the plain file with the usual name is taken first. The number of classes is the largest
+/// A file's name may have a `.` before `idx`, `test` for `t10k`, and `.gz` at its end; if there are
+/// several, the plain file with the usual name is taken first. It may lie in a folder of its name, as some archives
+/// unpack to. All four names may have the same text in front (`emnist-letters-train-images-idx3-ubyte`); where a folder
+/// has several such sets, `dir` ends in that text: `DIR/emnist-letters`. The number of classes is the largest
 /// training label plus 1.
 ///
 /// # Errors
 ///
-/// The folder does not exist, is a file, or lacks one of the four files; a file cannot be read (see
+/// The folder does not exist, is a file, lacks one of the four files, or has several sets; a file cannot be read (see
 /// [`idx::read`]); the numbers of images and labels differ; training and test pictures differ in
 /// shape; all training labels are equal; a test label is past the class count. Each names the files
 /// and numbers in question.
 pub fn load_dir(dir: &Path) -> Result<Split> {
-    let [train_images, train_labels, test_images, test_labels] =
-        find(dir, [TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS])?;
+    let [train_images, train_labels, test_images, test_labels] = find(dir, NAMES)?;
 
     let mut train = load_pair(&train_images, &train_labels)?;
     train.classes =
@@ -70,58 +68,99 @@ pub fn load_test(dir: &Path, classes: usize) -> Result<Dataset> {
     Ok(data)
 }
 
-/// Tells whether one of the four files is in `dir`.
+/// Tells whether one of the four files is in `dir`, under whatever name [`load_dir`] finds it.
 #[must_use]
 pub fn has_files(dir: &Path) -> bool {
-    [TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS]
-        .into_iter()
-        .flat_map(spellings)
-        .any(|name| is_there(&dir.join(name)))
+    candidates(dir).is_ok_and(|found| !found.is_empty())
 }
 
-/// Finds files in `dir` under any of the names that are in use for them.
+/// A file that may be one of the four.
+struct Candidate {
+    /// Its usual name.
+    name: &'static str,
+    /// The text in front of it, without a `-` at the end.
+    set: String,
+    /// Packed, dotted: the lower, the sooner it is taken.
+    rank: (bool, bool),
+    path: PathBuf,
+}
+
+/// Finds the files with these usual names, all of one set.
 fn find<const N: usize>(dir: &Path, names: [&str; N]) -> Result<[PathBuf; N]> {
     let shown = dir.display();
-    match fs::metadata(dir) {
-        Ok(found) if found.is_dir() => {}
-        Ok(_) => bail!("{shown} is a file, expected a folder with MNIST's IDX files"),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            bail!("the folder {shown} does not exist, expected one with MNIST's IDX files")
-        }
-        Err(error) => return Err(error).with_context(|| format!("cannot open the folder {shown}")),
+    ensure!(!dir.is_file(), "{shown} is a file, expected a folder with MNIST's IDX files");
+    let mut found = candidates(dir)?;
+    let mut sets: Vec<String> = found.iter().map(|file| file.set.clone()).collect();
+    sets.sort();
+    sets.dedup();
+    // The set without a text in front comes first; of others, there must be one only.
+    if let [first, second, ..] = &sets[..] {
+        ensure!(
+            first.is_empty(),
+            "the folder {shown} has several sets, {first}, {second}{}: say which, as in {}",
+            if sets.len() > 2 { " and more" } else { "" },
+            dir.join(first).display()
+        );
     }
+    let set = sets.into_iter().next().unwrap_or_default();
+    found.retain(|file| file.set == set);
+    found.sort_by(|a, b| (a.rank, &a.path).cmp(&(b.rank, &b.path)));
     let mut missing = Vec::new();
     let paths = names.map(|name| {
-        let spellings = spellings(name);
-        let found = spellings.iter().map(|name| dir.join(name)).find(|path| is_there(path));
-        found.unwrap_or_else(|| {
-            missing.push(spellings.join(", "));
+        let file = found.iter().find(|file| file.name == name);
+        file.map(|file| file.path.clone()).unwrap_or_else(|| {
+            let dash = if set.is_empty() { "" } else { "-" };
+            missing.push(format!("{set}{dash}{name}"));
             PathBuf::new()
         })
     });
     ensure!(
         missing.is_empty(),
-        "the folder {shown} lacks {} of the {N} files that are needed; looked for {}",
+        "the folder {shown} lacks {} of the {N} files that are needed: {} (`.idx` for `-idx` and `.gz` at the end will do)",
         missing.len(),
-        missing.join("; and for ")
+        missing.join(", ")
     );
     Ok(paths)
 }
 
-/// The names under which the file `name` is found in the wild, in order of preference.
-fn spellings(name: &str) -> [String; 4] {
-    let dotted = name.replace("-idx", ".idx");
-    [name.into(), dotted.clone(), format!("{name}.gz"), format!("{dotted}.gz")]
+/// The files in `dir`, or in a folder there that has such a name itself, that may be one of the four. Where `dir` does not
+/// exist, its last part is the text in front of the names: only files of that set are returned.
+fn candidates(dir: &Path) -> Result<Vec<Candidate>> {
+    let (folder, wanted) = match (dir.parent(), dir.file_name().and_then(|name| name.to_str())) {
+        (Some(parent), Some(set)) if !dir.exists() => (parent, Some(set)),
+        _ => (dir, None),
+    };
+    let folder = if folder == Path::new("") { Path::new(".") } else { folder };
+    let mut found = Vec::new();
+    for path in folder::entries(folder)? {
+        let Some(candidate) = Candidate::new(&path) else { continue };
+        if path.is_dir() {
+            let inside = folder::entries(&path)?;
+            found.extend(inside.iter().filter_map(|path| Candidate::new(path)));
+        } else {
+            found.push(candidate);
+        }
+    }
+    found.retain(|file| wanted.is_none_or(|set| file.set == set));
+    Ok(found)
 }
 
-/// Tells whether there is something to open at `path`.
-///
-/// Folders do not count: some archives of MNIST unpack each file into a folder of its name. What
-/// cannot be looked at does count, so that opening it can say why.
-fn is_there(path: &Path) -> bool {
-    match fs::metadata(path) {
-        Ok(found) => !found.is_dir(),
-        Err(error) => error.kind() != ErrorKind::NotFound,
+impl Candidate {
+    /// Recognizes a file by its name.
+    fn new(path: &Path) -> Option<Self> {
+        let file = path.file_name()?.to_str()?.to_ascii_lowercase();
+        let (stem, is_packed) = match file.strip_suffix(".gz") {
+            Some(stem) => (stem, true),
+            None => (&file[..], false),
+        };
+        let (stem, is_dotted) = (stem.replace(".idx", "-idx"), stem.contains(".idx"));
+        let stem = stem.replace("test-", "t10k-");
+        NAMES.into_iter().find_map(|name| {
+            let set = stem.strip_suffix(name)?;
+            let set = if set.is_empty() { set } else { set.strip_suffix(['-', '_', '.'])? };
+            let (set, path) = (set.to_owned(), path.to_owned());
+            Some(Self { name, set, rank: (is_packed, is_dotted), path })
+        })
     }
 }
 
@@ -171,6 +210,7 @@ fn check_labels(labels: &[u8], classes: usize, path: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::io::Write;
 
     use flate2::{Compression, write::GzEncoder};
@@ -235,17 +275,46 @@ mod tests {
     #[test]
     fn load_dir_finds_every_spelling_of_the_names() {
         let expected = load_dir(folder().path()).unwrap();
-        for spelling in 0..4 {
+        let spellings: [fn(&str) -> String; 6] = [
+            |name| name.replace("-idx", ".idx"),
+            |name| format!("{name}.gz"),
+            |name| format!("{}.gz", name.replace("-idx", ".idx")),
+            |name| name.replace("t10k", "test"),
+            |name| format!("emnist-letters-{name}.gz"),
+            |name| format!("{name}/{}", name.replace("-idx", ".idx")), // a folder for each file
+        ];
+        for spelling in spellings {
             let folder = folder();
-            for name in [TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS] {
+            for name in NAMES {
                 let bytes = fs::read(folder.path().join(name)).unwrap();
                 fs::remove_file(folder.path().join(name)).unwrap();
-                let bytes = if spelling < 2 { bytes } else { gzip(&bytes) };
-                put(&folder, &spellings(name)[spelling], &bytes);
+                let name = spelling(name);
+                let bytes = if name.ends_with(".gz") { gzip(&bytes) } else { bytes };
+                fs::create_dir_all(folder.path().join(&name).parent().unwrap()).unwrap();
+                put(&folder, &name, &bytes);
             }
-            assert_eq!(load_dir(folder.path()).unwrap(), expected, "spelling {spelling}");
+            assert!(has_files(folder.path()));
+            assert_eq!(load_dir(folder.path()).unwrap(), expected, "{}", spelling(TEST_LABELS));
         }
-        assert_eq!(spellings(TEST_LABELS)[1], "t10k-labels.idx1-ubyte");
+    }
+
+    #[test]
+    fn of_several_sets_one_is_taken_by_its_name() {
+        let folder = folder();
+        for name in NAMES {
+            let bytes = fs::read(folder.path().join(name)).unwrap();
+            put(&folder, &format!("emnist-letters-{name}"), &bytes);
+            put(&folder, &format!("emnist-mnist-{name}"), &bytes);
+        }
+        let expected = load_dir(folder.path()).unwrap(); // the usual names
+        NAMES.iter().for_each(|name| fs::remove_file(folder.path().join(name)).unwrap());
+        let message = message(&folder);
+        assert!(
+            message.contains("several sets, emnist-letters, emnist-mnist: say which"),
+            "{message}"
+        );
+        assert_eq!(load_dir(&folder.path().join("emnist-mnist")).unwrap(), expected);
+        assert!(!has_files(&folder.path().join("emnist")));
     }
 
     #[test]
@@ -260,7 +329,7 @@ mod tests {
     #[test]
     fn load_dir_says_that_a_folder_does_not_exist() {
         let error = load_dir(Path::new("no/such/folder")).unwrap_err().to_string();
-        assert!(error.starts_with("the folder no/such/folder does not exist"), "{error}");
+        assert!(error.starts_with("cannot read the folder no/such"), "{error}");
     }
 
     #[test]
@@ -276,14 +345,12 @@ mod tests {
     fn load_dir_says_which_files_are_missing_and_which_names_were_tried() {
         let folder = folder();
         fs::remove_file(folder.path().join(TRAIN_LABELS)).unwrap();
-        let expected = "lacks 1 of the 4 files that are needed; looked for \
-                        train-labels-idx1-ubyte, train-labels.idx1-ubyte, \
-                        train-labels-idx1-ubyte.gz, train-labels.idx1-ubyte.gz";
-        assert!(message(&folder).ends_with(expected), "{}", message(&folder));
+        let expected = "lacks 1 of the 4 files that are needed: train-labels-idx1-ubyte (";
+        assert!(message(&folder).contains(expected), "{}", message(&folder));
         fs::remove_file(folder.path().join(TEST_IMAGES)).unwrap();
         let message = message(&folder);
         assert!(message.contains("lacks 2 of the 4 files"), "{message}");
-        assert!(message.contains("; and for t10k-images-idx3-ubyte, "), "{message}");
+        assert!(message.contains(", t10k-images-idx3-ubyte ("), "{message}");
         assert!(!message.contains("train-images"), "{message}");
     }
 

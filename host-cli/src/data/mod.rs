@@ -53,11 +53,13 @@ pub enum Source {
 pub struct Loaded {
     /// Pictures to train on.
     pub train: Dataset,
+    /// Pictures to validate on, if there are such.
+    pub validation: Option<Dataset>,
     /// Pictures to test on, if there are such.
     pub test: Option<Dataset>,
     /// [`csv_file::Table::label_end`].
     pub label_end: Option<LabelColumn>,
-    /// What was found, in sentences; nothing about IDX files, which say all of it themselves.
+    /// What was found, in sentences; of IDX files, which say the rest themselves, only where they are.
     pub notes: Vec<String>,
 }
 
@@ -82,15 +84,26 @@ impl Source {
             let split = synthetic::split(synthetic::TRAIN, synthetic::TEST, synthetic::SEED);
             return Ok(split.into());
         };
-        match kind(path)? {
-            Kind::Idx => mnist::load_dir(path).map(Loaded::from),
+        let (kind, path) = &find(path)?;
+        match kind {
+            Kind::Idx => mnist::load_dir(path).map(|split| Loaded {
+                notes: self.found_at(path).into_iter().collect(),
+                ..Loaded::from(split)
+            }),
             Kind::Png => folder::load(path, format),
             Kind::Csv => {
                 let table = csv_file::read(path, format, None, Labels::Read)?;
                 let (label_end, notes) = (table.label_end.clone(), vec![table.note.clone()]);
-                Ok(Loaded { train: table.into_training(path)?, test: None, label_end, notes })
+                let train = table.into_training(path)?;
+                Ok(Loaded { train, validation: None, test: None, label_end, notes })
             }
         }
+    }
+
+    /// Says where data was found, if not where this names it.
+    fn found_at(&self, path: &Path) -> Option<String> {
+        let is_elsewhere = !matches!(self, Self::Path(named) if named == path);
+        is_elsewhere.then(|| format!("{self}: found in {}", path.display()))
     }
 
     /// Loads or draws test data alone, which must fit `known`: all of a CSV file, else the test set. A sentence says what
@@ -116,11 +129,12 @@ impl Source {
             );
             return Ok((known.relabel(data, self)?, None));
         };
-        match kind(path)? {
+        let (kind, path) = &find(path)?;
+        match kind {
             Kind::Idx => {
                 // Numbers of classes that have other names are names, too.
                 let classes = if known.names.is_empty() { known.classes } else { 256 };
-                Ok((known.relabel(mnist::load_test(path, classes)?, self)?, None))
+                Ok((known.relabel(mnist::load_test(path, classes)?, self)?, self.found_at(path)))
             }
             Kind::Png => {
                 let (data, note) = folder::load_test(path, format, known)?;
@@ -142,7 +156,7 @@ impl Source {
     /// Those of [`load_test`](Self::load_test), and if the pictures are not what `known` says.
     pub fn load_pictures(&self, format: &Format, known: &Known<'_>) -> Result<Vec<u8>> {
         if let Self::Path(path) = self
-            && let Kind::Csv = kind(path)?
+            && let (Kind::Csv, path) = &find(path)?
         {
             return Ok(csv_file::read(path, format, Some(known), Labels::PassOver)?.images);
         }
@@ -152,25 +166,39 @@ impl Source {
     }
 }
 
-/// Finds out what is at `path`.
-fn kind(path: &Path) -> Result<Kind> {
+/// Finds out what is at `path`, or in the one place below it that has data.
+fn find(path: &Path) -> Result<(Kind, PathBuf)> {
     let shown = path.display();
     match fs::metadata(path) {
-        Ok(found) if !found.is_dir() => Ok(Kind::Csv),
-        // Where neither is there, the IDX files are missed by name.
-        Ok(_) if mnist::has_files(path) || !folder::has_folders(path) => Ok(Kind::Idx),
-        Ok(_) => Ok(Kind::Png),
+        Ok(found) if !found.is_dir() => return Ok((Kind::Csv, path.to_owned())),
+        _ if mnist::has_files(path) => return Ok((Kind::Idx, path.to_owned())),
+        Ok(_) => {}
         Err(error) if error.kind() == ErrorKind::NotFound => {
             bail!("{shown} does not exist, expected {FORMS}")
         }
-        Err(error) => Err(error).with_context(|| format!("cannot open {shown}")),
+        Err(error) => return Err(error).with_context(|| format!("cannot open {shown}")),
     }
+    // PyTorch keeps the files in MNIST/raw below the folder that it is given.
+    let folders = folder::folders(path)?.into_iter();
+    let below = folders.flat_map(|(_, folder)| [folder.join("raw"), folder]);
+    let below: Vec<_> = below.filter(|path| path.is_dir() && mnist::has_files(path)).collect();
+    match &below[..] {
+        [only] => return Ok((Kind::Idx, only.clone())),
+        [first, second, ..] => bail!(
+            "{shown} has several data sets: did you mean {} or {}?",
+            first.display(),
+            second.display()
+        ),
+        [] => {}
+    }
+    let path = folder::unwrapped(path)?;
+    if folder::has_folders(&path) { Ok((Kind::Png, path)) } else { Err(folder::no_data(&path)) }
 }
 
 impl From<Split> for Loaded {
     fn from(split: Split) -> Self {
         let (train, test) = (split.train, Some(split.test));
-        Self { train, test, label_end: None, notes: Vec::new() }
+        Self { train, validation: None, test, label_end: None, notes: Vec::new() }
     }
 }
 

@@ -270,15 +270,14 @@ fn a_bad_row_is_named_by_file_line_and_column() {
             vec!["some.csv: the file has a header, but no row after it"],
         ),
         (
-            "semicolons",
-            good.replace(',', ";").into_bytes(),
-            vec!["line 1: expected columns with commas between them"],
+            "UTF-16",
+            b"\xff\xfe1\0,\0".to_vec(),
+            vec!["UTF-16 text, expected a CSV file: save it as UTF-8"],
         ),
-        ("UTF-16", b"\xff\xfe1\0,\0".to_vec(), vec!["UTF-16 text, expected UTF-8"]),
         (
             "zip",
-            b"PK\x03\x04 and so on".to_vec(),
-            vec!["a zip archive, expected the CSV file in it"],
+            b"PK\x03\x04\0 and so on".to_vec(),
+            vec!["is a zip archive, expected a CSV file: unpack it"],
         ),
         ("bytes", b"1,2\0".to_vec(), vec!["no CSV file", "bytes of value 0"]),
         (

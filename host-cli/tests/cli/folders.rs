@@ -181,9 +181,13 @@ fn what_is_wrong_with_a_folder_is_said() {
     place.put_bars("idx", 20);
     let line = "train --data idx --test-data png --epochs 1";
     place.ok(line);
-    place.fails("eval model.pmlp --data png/train/0", &["lacks 2 of the 2 files"]);
+    place.fails("eval model.pmlp --data png/train/0", &["did you mean png/train?"]);
     std::fs::rename(place.path("png/train"), place.path("png/other")).unwrap();
     fails(&["the folder png has test pictures but no folder `train`"]);
     std::fs::remove_dir_all(place.path("png/test")).unwrap();
-    fails(&["the folder png has 1 folders, expected one for each of 2 to 256 classes"]);
+    place.ok("train --data png --epochs 1 --hidden 2"); // found in `other`
+    (1..4).for_each(|class| {
+        std::fs::remove_dir_all(place.path(&format!("png/other/{class}"))).unwrap()
+    });
+    fails(&["the folder png/other has 1 folders, expected one for each of 2 to 256 classes"]);
 }

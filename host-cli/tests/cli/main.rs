@@ -10,6 +10,7 @@ mod bad_data;
 mod bad_flags;
 mod bad_model;
 mod bench;
+mod cases;
 mod csv;
 mod divergence;
 mod flows;

@@ -104,7 +104,7 @@ fn predict_names_the_picture_that_it_cannot_read() {
         ("grey", "no ink found"),
         ("empty", "is not a PNG file: it is empty"),
         ("text", "is not a PNG file: its first bytes"),
-        ("jpeg", "looks like image/jpeg, only PNG is read"),
+        ("jpeg", "it is a JPEG image, expected a PNG image: only PNG images are read"),
         ("short", "the PNG is damaged or cut short"),
         ("half", "the PNG is damaged or cut short"),
         ("damaged", "the PNG is damaged or cut short"),

@@ -184,7 +184,7 @@ fn a_wrong_recipe_is_refused_by_its_file_and_line() {
     }
     place.put("off.toml", b"[train]\nfull-batch = false\nbatch-size = 5\nhidden = 3\nepochs = 1\n");
     place.train("--recipe off.toml");
-    place.fails("train --recipe no.toml", &["cannot read the recipe no.toml: No such file"]);
+    place.fails("train --recipe no.toml", &["cannot read no.toml: No such file"]);
     place.fails(
         "train --recipe deep",
         &[

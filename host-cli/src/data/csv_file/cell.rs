@@ -23,12 +23,20 @@ pub(super) fn number(field: &[u8]) -> Option<f64> {
     str::from_utf8(field).ok()?.trim().parse().ok()
 }
 
+/// A field without blanks and single quotes around it, which Weka and OpenML write. (The reader has taken away double ones.)
+pub(super) fn unquoted(field: &[u8]) -> &[u8] {
+    let field = field.trim_ascii();
+    let inside = field.strip_prefix(b"'").and_then(|field| field.strip_suffix(b"'"));
+    inside.unwrap_or(field)
+}
+
 /// What to say beside "expected a whole number" of this field.
 pub(super) fn advice(field: &[u8]) -> &'static str {
     match number(field) {
-        Some(value) if value.fract() != 0.0 && value.is_finite() => {
-            " (pixels are kept as bytes: scale and round fractions before)"
+        Some(value) if value < 0.0 || (value.fract() != 0.0 && value.is_finite()) => {
+            " (pixels are kept as bytes: scale and round before, as in `(255 * pixels).round()` for pixels from 0 to 1)"
         }
+        None if field.contains(&b',') => " (write decimals with a point)",
         _ => "",
     }
 }

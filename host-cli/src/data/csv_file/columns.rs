@@ -1,30 +1,50 @@
 //! What the columns of a CSV file are: header, label, pixels.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use csv::ByteRecord;
 
-use super::cell::{number, shown};
+use super::cell::{number, unquoted};
 use super::{CsvHeader, Format, Known, LabelColumn, Shape};
 
 /// Names that say that a column holds the labels, in capitals or not.
 const LABEL_NAMES: [&str; 3] = ["label", "class", "target"];
 
-/// Where the labels are, as far as the first line tells.
+/// Names of columns that count rows, in capitals or not: what pandas and SQL write beside the data.
+const INDEX_NAMES: [&str; 3] = ["id", "index", "Unnamed: 0"];
+
+/// Where the labels are among the columns that are read, as far as the first line tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+enum Place {
     None,
     At(usize),
     /// In the first or the last column.
     AnEnd,
+    /// One-hot: in so many columns, from this one.
+    Hot(usize, usize),
+}
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Pixel,
+    Label,
+    /// 1 where the label is this class.
+    Hot(u8),
+    /// A pixel, or the label.
+    First,
+    /// A pixel, or the label.
+    Last,
+    LeftOut,
 }
 
 /// The columns of a file.
 #[derive(Clone, Debug)]
 pub(super) struct Columns {
-    pub(super) count: usize,
-    pub(super) label: Place,
+    /// What each holds.
+    pub(super) roles: Vec<Role>,
     /// The shape of the pixels, as many as there are other columns.
     pub(super) shape: Shape,
     /// From the header; empty if there is none.
@@ -39,15 +59,9 @@ impl Columns {
         format: &Format,
         known: Option<&Known<'_>>,
     ) -> Result<Self> {
-        let (name, count) = (path.display(), first.len());
-        if count == 1 && first[0].iter().any(|byte| b";\t| ".contains(byte)) {
-            bail!(
-                "{name}, line 1: expected columns with commas between them, got {}",
-                shown(&first[0])
-            );
-        }
+        let name = path.display();
         let has_header = has_header(path, first, format.csv_header)?;
-        let name_of = |field: &[u8]| String::from_utf8_lossy(field.trim_ascii()).into_owned();
+        let name_of = |field: &[u8]| String::from_utf8_lossy(unquoted(field)).into_owned();
         let names: Vec<String> =
             if has_header { first.iter().map(name_of).collect() } else { Vec::new() };
         let pixels = match (known, format.image_shape) {
@@ -59,15 +73,41 @@ impl Columns {
             (Some(known), _) => Some(known.shape),
             (None, shape) => shape,
         };
-        let label = place(path, count, &names, &format.label, pixels)?;
-        let rest = count - usize::from(label != Place::None);
+        let mut roles = vec![Role::Pixel; first.len()];
+        for (role, name) in roles.iter_mut().zip(&names) {
+            let is_label = matches!(&format.label, LabelColumn::Named(label) if label.eq_ignore_ascii_case(name));
+            if !is_label && is_index_name(name) {
+                *role = Role::LeftOut;
+            }
+        }
+        let read: Vec<usize> = (0..first.len()).filter(|&i| roles[i] == Role::Pixel).collect();
+        let count = read.len();
+        let label = place(path, &read, &names, first, &format.label, pixels)?;
+        let labels = match label {
+            Place::None => 0,
+            Place::At(column) => {
+                roles[read[column]] = Role::Label;
+                1
+            }
+            Place::AnEnd => {
+                roles[read[0]] = Role::First;
+                roles[read[count - 1]] = Role::Last;
+                1
+            }
+            Place::Hot(from, len) => {
+                let columns = (0..=u8::MAX).zip(&read[from..from + len]);
+                columns.for_each(|(class, &column)| roles[column] = Role::Hot(class));
+                len
+            }
+        };
+        let rest = count - labels;
         let shape = match pixels {
             Some(shape) if shape.pixels() == rest => shape,
             Some(shape) => bail!(
                 "{name}, line 1: expected {} columns for pictures of {shape}{}{}, got {count}",
-                shape.pixels() + count - rest,
+                shape.pixels() + labels,
                 known.map_or_else(String::new, |known| format!(" (those of {})", known.of)),
-                if rest == count { "" } else { " and their labels" },
+                if labels == 0 { "" } else { " and their labels" },
             ),
             None => Shape::square(rest).with_context(|| {
                 format!(
@@ -75,15 +115,15 @@ impl Columns {
                 )
             })?,
         };
-        Ok(Self { count, label, shape, names })
+        Ok(Self { roles, shape, names })
     }
 
     pub(super) fn has_header(&self) -> bool {
         !self.names.is_empty()
     }
 
-    pub(super) fn is_end(&self, column: usize) -> bool {
-        column == 0 || column + 1 == self.count
+    pub(super) fn has(&self, what: impl Fn(Role) -> bool) -> bool {
+        self.roles.iter().any(|&role| what(role))
     }
 
     /// A column as a message names it, counted from 1.
@@ -94,15 +134,33 @@ impl Columns {
         }
     }
 
-    /// Where the labels were found, in words.
+    /// Where the labels were found, and what is left out, in words.
     pub(super) fn describe(&self, end: Option<&LabelColumn>) -> String {
-        let column = match (self.label, end) {
-            (Place::At(column), _) => column,
-            (Place::AnEnd, Some(LabelColumn::Last)) => self.count - 1,
-            (Place::AnEnd, _) => 0,
-            (Place::None, _) => return "no labels".to_owned(),
+        let label = match end {
+            Some(LabelColumn::Last) => Role::Last,
+            Some(_) => Role::First,
+            None => Role::Label,
         };
-        format!("labels in {}", self.title(column))
+        let hot: Vec<usize> = self.columns(|role| matches!(role, Role::Hot(_))).collect();
+        let mut text = match (self.columns(|role| role == label).next(), &hot[..]) {
+            (Some(column), _) => format!("labels in {}", self.title(column)),
+            (None, [from, .., to]) => {
+                format!("one-hot labels in columns {} to {}", from + 1, to + 1)
+            }
+            _ => "no labels".to_owned(),
+        };
+        for column in self.columns(|role| role == Role::LeftOut) {
+            text += &format!(", {} left out for its name", self.title(column));
+        }
+        text
+    }
+
+    fn columns(&self, what: impl Fn(Role) -> bool) -> impl Iterator<Item = usize> {
+        self.roles
+            .iter()
+            .enumerate()
+            .filter(move |(_, role)| what(**role))
+            .map(|(column, _)| column)
     }
 }
 
@@ -120,7 +178,31 @@ fn has_header(path: &Path, first: &ByteRecord, choice: CsvHeader) -> Result<bool
     if numbers == 0 {
         return Ok(true);
     }
-    let counts = first.iter().zip(0u32..).all(|(field, i)| number(field) == Some(f64::from(i)));
+    // Whether the fields from `skip` on count, all `len` of them.
+    let counts_up = |skip: usize, len: usize| {
+        let mut fields =
+            first.iter().skip(skip).take(len).map(|field| number(field).unwrap_or(f64::NAN));
+        let start = fields.next().unwrap_or(f64::NAN);
+        fields.zip(1u32..).all(|(value, i)| value == start + f64::from(i)).then_some(start)
+    };
+    // pandas' row numbers have no name, where its columns may have numbers for names.
+    if first.len() > 2 && first[0].is_empty() && counts_up(1, numbers) == Some(0.0) {
+        return Ok(true);
+    }
+    let counts = counts_up(0, first.len()) == Some(0.0);
+    if repeats_are_numbered(first) {
+        bail!(
+            "{}, line 1 looks like a header: pandas makes such numbers (0, 0.1, 0.2 …) of a row of repeated values: \
+             say --csv-header yes",
+            path.display()
+        );
+    }
+    // A word at one end beside numbers that do not count is the label of a row.
+    if let Some(end) = word_at_an_end(first)
+        && counts_up(usize::from(end == 0), numbers).is_none()
+    {
+        return Ok(false);
+    }
     let why = if numbers < first.len() {
         format!("{numbers} of its {} fields are numbers", first.len())
     } else if first.len() > 2 && counts {
@@ -134,36 +216,82 @@ fn has_header(path: &Path, first: &ByteRecord, choice: CsvHeader) -> Result<bool
     )
 }
 
+/// Whether the row holds names that pandas gave to repeated values: `0`, `0.1`, `0.2` for three times 0.
+fn repeats_are_numbered(first: &ByteRecord) -> bool {
+    let mut seen = HashSet::new();
+    let mut repeats = 0;
+    for field in first {
+        let text = String::from_utf8_lossy(field.trim_ascii());
+        if let Some((value, repeat)) = text.split_once('.') {
+            let before = match repeat.parse::<u32>() {
+                Ok(1) => value.to_owned(),
+                Ok(repeat) if repeat > 1 => format!("{value}.{}", repeat - 1),
+                _ => return false,
+            };
+            if !seen.contains(&before) {
+                return false;
+            }
+            repeats += 1;
+        }
+        if !seen.insert(text.into_owned()) {
+            return false;
+        }
+    }
+    repeats > 2
+}
+
+/// The first or the last column, if nothing but numbers is in the others, and a word in it.
+fn word_at_an_end(first: &ByteRecord) -> Option<usize> {
+    let mut words = (0..first.len()).filter(|&column| number(&first[column]).is_none());
+    let column = words.next().filter(|&column| first.len() > 2 && !first[column].is_empty())?;
+    (words.next().is_none() && (column == 0 || column + 1 == first.len())).then_some(column)
+}
+
+fn is_index_name(name: &str) -> bool {
+    name.is_empty() || INDEX_NAMES.iter().any(|index| name.eq_ignore_ascii_case(index))
+}
+
 fn is_label_name(field: &[u8]) -> bool {
-    let field = field.trim_ascii();
+    let field = unquoted(field);
     LABEL_NAMES.iter().any(|name| field.eq_ignore_ascii_case(name.as_bytes()))
 }
 
-/// Where the labels are.
+/// Where the labels are among the columns of `read`.
 fn place(
     path: &Path,
-    count: usize,
+    read: &[usize],
     names: &[String],
+    first: &ByteRecord,
     choice: &LabelColumn,
     shape: Option<Shape>,
 ) -> Result<Place> {
-    let name = path.display();
-    match choice {
+    let (name, count) = (path.display(), read.len());
+    let at = |column: usize| read.iter().position(|&read| read == column).map(Place::At);
+    match *choice {
         LabelColumn::None => return Ok(Place::None),
         LabelColumn::First | LabelColumn::Last => {
             ensure!(
                 count > 1,
-                "{name}, line 1: expected a label and pixels with commas, got 1 column"
+                "{name}, line 1: expected a label and pixels with commas, got {count} column"
             );
             return Ok(Place::At(if *choice == LabelColumn::First { 0 } else { count - 1 }));
         }
-        LabelColumn::Named(wanted) => {
+        LabelColumn::FirstOf(len) | LabelColumn::LastOf(len) => {
+            let len = usize::from(len);
+            ensure!(
+                count > len,
+                "{name}, line 1: expected {len} columns of one-hot labels and pixels, got {count} columns"
+            );
+            let is_first = matches!(choice, LabelColumn::FirstOf(_));
+            return Ok(Place::Hot(if is_first { 0 } else { count - len }, len));
+        }
+        LabelColumn::Named(ref wanted) => {
             ensure!(
                 !names.is_empty(),
                 "{name}: --label {wanted} names a column, but the file has no header"
             );
             let is_it = |found: &&str| found.eq_ignore_ascii_case(wanted);
-            return only(path, names, is_it)?.with_context(|| {
+            return only(path, names, is_it)?.and_then(at).with_context(|| {
                 let few: Vec<_> = names.iter().take(5).map(String::as_str).collect();
                 let dots = if names.len() > few.len() { ", …" } else { "" };
                 format!(
@@ -174,31 +302,43 @@ fn place(
         }
         LabelColumn::Auto => {}
     }
-    if let Some(place) = only(path, names, |found| is_label_name(found.as_bytes()))? {
+    let named = only(path, names, |found| is_label_name(found.as_bytes()))?;
+    if let Some(place) = named.and_then(at) {
         return Ok(place);
+    }
+    if let (true, Some(column)) = (names.is_empty(), word_at_an_end(first)) {
+        return Ok(Place::At(column));
     }
     let (all, without_one) = match shape {
         Some(shape) => (shape.pixels() == count, shape.pixels() + 1 == count),
-        None => (Shape::square(count).is_some(), Shape::square(count - 1).is_some()),
+        None => (Shape::square(count).is_some(), count > 0 && Shape::square(count - 1).is_some()),
     };
-    match (all, without_one) {
-        (true, _) => Ok(Place::None),
-        (_, true) => Ok(Place::AnEnd),
-        _ => match shape {
-            Some(shape) => bail!(
-                "{name}, line 1: expected {} columns for pictures of {shape}, or one more with labels, got {count}",
-                shape.pixels()
-            ),
-            None => bail!(
-                "{name}, line 1: {count} columns are neither a square picture nor one with a label: \
-                 say --label and --image-shape"
-            ),
-        },
+    if all || without_one {
+        return Ok(if all { Place::None } else { Place::AnEnd });
+    }
+    let pixels = shape.map_or_else(|| count.isqrt().pow(2), |shape| shape.pixels());
+    let hint = match count.checked_sub(pixels) {
+        Some(labels @ 2..=256) => {
+            format!(
+                " (if the labels are one-hot in the last {labels} columns: --label last:{labels})"
+            )
+        }
+        _ => String::new(),
+    };
+    match shape {
+        Some(shape) => bail!(
+            "{name}, line 1: expected {} columns for pictures of {shape}, or one more with labels, got {count}{hint}",
+            shape.pixels()
+        ),
+        None => bail!(
+            "{name}, line 1: {count} columns are neither a square picture nor one with a label: \
+             say --label and --image-shape{hint}"
+        ),
     }
 }
 
 /// The one column whose name `is_it`; an error if there are several.
-fn only(path: &Path, names: &[String], is_it: impl Fn(&&str) -> bool) -> Result<Option<Place>> {
+fn only(path: &Path, names: &[String], is_it: impl Fn(&&str) -> bool) -> Result<Option<usize>> {
     let mut found = names.iter().enumerate().filter(|(_, name)| is_it(&name.as_str()));
     let Some((column, name)) = found.next() else { return Ok(None) };
     if let Some((other, second)) = found.next() {
@@ -209,5 +349,5 @@ fn only(path: &Path, names: &[String], is_it: impl Fn(&&str) -> bool) -> Result<
             other + 1
         );
     }
-    Ok(Some(Place::At(column)))
+    Ok(Some(column))
 }
