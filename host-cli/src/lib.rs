@@ -8,6 +8,7 @@ mod epochs;
 mod evaluate;
 mod file_kind;
 pub mod flops;
+pub mod interrupt;
 pub mod machine;
 mod model_file;
 mod open;
@@ -18,6 +19,7 @@ mod pool;
 mod progress;
 pub mod recipe;
 mod reference;
+pub mod stdout;
 pub mod text;
 pub mod timing;
 

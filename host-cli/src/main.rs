@@ -1,17 +1,20 @@
 //! `picomlp`: trains, evaluates and inspects small networks.
 
 use std::env;
-use std::io::{ErrorKind, Write, stdout};
+use std::io::{Write, stderr};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind as UsageError;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use picomlp_cli::interrupt::{self, Interrupted};
+use picomlp_cli::stdout::{self, Printer};
 use picomlp_cli::text::{Printable, printable};
 use picomlp_cli::{commands, recipe};
 
 /// Train small multi-layer perceptrons and look at them.
 ///
-/// Results go to standard output, progress and notes to standard error. Exit code 0: done, 1: failed, 2: wrong usage.
+/// Results go to standard output, progress and notes to standard error. Exit code 0: done, 1: failed, 2: wrong usage,
+/// 130 or 143: stopped by SIGINT (Ctrl-C) or SIGTERM.
 #[derive(Debug, Parser)]
 #[command(name = "picomlp", version)]
 struct Cli {
@@ -36,6 +39,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    if let Err(error) = interrupt::install() {
+        return failed(&anyhow::Error::from(error).context("cannot answer signals"));
+    }
     let cli = match recipe::matches(Cli::command(), env::args_os()) {
         Ok(matches) => Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()),
         Err(error) => return failed(&error),
@@ -50,7 +56,7 @@ fn main() -> ExitCode {
     {
         misused("plot", &why);
     }
-    let out = &mut Printable(stdout());
+    let out = &mut Printable(Printer::new());
     let result = match &cli.command {
         Command::Train(args) => commands::train::run(args, out),
         Command::Eval(args) => commands::eval::run(args, out),
@@ -66,16 +72,17 @@ fn main() -> ExitCode {
         Command::Gradcheck(args) => commands::gradcheck::run(args, out),
     };
     match result.and_then(|()| Ok(out.flush()?)) {
-        Ok(()) => ExitCode::SUCCESS,
-        // Whoever reads the output has seen enough: `picomlp eval … | head`.
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => failed(&error),
+        Err(error) if !stdout::is_closed(&error) => failed(&error),
+        // Done, or whoever reads the output has seen enough.
+        _ => interrupt::requested().map_or(ExitCode::SUCCESS, ExitCode::from),
     }
 }
 
+/// Says what went wrong. Where nobody can be told, the exit code still tells.
 fn failed(error: &anyhow::Error) -> ExitCode {
-    eprintln!("picomlp: {}", printable(&format!("{error:#}")));
-    ExitCode::FAILURE
+    let _ = writeln!(stderr(), "picomlp: {}", printable(&format!("{error:#}")));
+    let code = interrupt::requested().filter(|_| error.is::<Interrupted>());
+    code.map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 /// Says what is wrong with the flags of a subcommand, and how it is used; exit code 2.
@@ -84,9 +91,4 @@ fn misused(name: &str, why: &str) -> ! {
     cli.build();
     let command = cli.find_subcommand_mut(name).map(|command| command.clone());
     command.unwrap_or(cli).error(UsageError::ArgumentConflict, why).exit()
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let io = error.root_cause().downcast_ref::<std::io::Error>();
-    io.is_some_and(|io| io.kind() == ErrorKind::BrokenPipe)
 }

@@ -8,10 +8,11 @@ use picomlp::{Model, Sequential};
 
 use crate::data::{Dataset, Format, Source};
 use crate::model_file::{ModelInput, check_fit};
+use crate::output::{Inputs, Outputs};
 use crate::plot::{
     self, FileFormat, Findings, History, MISTAKES, Pca, Picture, SAMPLES, STEP, Subject, TILES,
 };
-use crate::{ModelFile, Pool, output};
+use crate::{ModelFile, Pool};
 
 /// Draw a picture, as PNG or SVG: how the training went, what the model confuses, what it looks at, what the data is like.
 #[derive(Debug, clap::Args)]
@@ -183,6 +184,20 @@ impl Kind {
         }
     }
 
+    /// What is read.
+    fn inputs(&self) -> Inputs {
+        let (inputs, model, data) = (Inputs::default(), "the model", "--data");
+        match self {
+            Self::Curves { history, .. } => inputs.and("the history", [history]),
+            Self::Weights { model: path, .. } => inputs.and(model, [path]),
+            Self::Samples { of, .. } | Self::Pca { of, .. } => inputs.and(data, of.data.path()),
+            Self::Confusion { of, .. }
+            | Self::Classes { of, .. }
+            | Self::Mistakes { of, .. }
+            | Self::Rotation { of, .. } => inputs.and(model, [&of.model]).and(data, of.data.path()),
+        }
+    }
+
     /// The file and its format; or why there is none.
     fn target(&self) -> Result<(PathBuf, FileFormat), String> {
         let Output { out, format } = self.output();
@@ -251,7 +266,7 @@ impl OfData {
 /// If model, data or history cannot be read or do not fit each other, or the file cannot be written.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let (path, format) = args.kind.target().map_err(anyhow::Error::msg)?;
-    output::check_writable(&path)?;
+    let output = Outputs::plan(&args.kind.inputs(), [&path])?;
     let picture = match &args.kind {
         Kind::Curves { history, .. } => plot::curves(&History::read(history)?),
         Kind::Confusion { of, .. } => of.draw(|pool, subject, data| {
@@ -273,14 +288,14 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         Kind::Pca { of, .. } => {
             let pca = Pca::new(&Pool::new(of.threads)?, &of.load()?)?;
             if format == FileFormat::Html {
-                output::write_file(&path, plot::pca_page(&pca).as_bytes())?;
+                output.write(&[plot::pca_page(&pca).as_bytes()])?;
                 writeln!(out, "{}: {}", path.display(), pca.note())?;
                 return Ok(());
             }
             pca.picture()
         }
     };
-    output::write_file(&path, &format.encode(&picture)?)?;
+    output.write(&[&format.encode(&picture)?])?;
     let (width, height) = format.size(&picture);
     writeln!(out, "{}: {width}×{height}, {}", path.display(), args.kind.name())?;
     Ok(())

@@ -8,12 +8,13 @@ use picomlp::blob::{Contents, Int8Contents};
 use picomlp::{Batch, InputMap, Layer, Model, Network, QuantizedModel, Sequential, argmax};
 use serde_json::{Value, json};
 
+use crate::ModelFile;
 use crate::calibrate::largest_activations;
 use crate::data::{Dataset, Format, Source, Split};
 use crate::evaluate::int8_logits;
 use crate::model_file::{ModelInput, check_fit};
+use crate::output::{Inputs, Outputs};
 use crate::text::{grouped, percent};
-use crate::{ModelFile, output};
 
 /// Make a model's int8 form: a quarter of the flash, and integers alone.
 ///
@@ -57,8 +58,11 @@ pub struct Args {
 /// written then.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let certificate_path = args.out.with_extension("certificate.json");
-    output::check_writable(&args.out)?;
-    output::check_writable(&certificate_path)?;
+    let inputs = Inputs::default()
+        .and("the model", [&args.model])
+        .and("--data", args.data.path())
+        .and("--test-data", args.test_data.as_ref().and_then(Source::path));
+    let outputs = Outputs::plan(&inputs, [&args.out, &certificate_path])?.described();
     let file = ModelFile::read(&args.model)?;
     let model = file.model()?;
     let shown = file.path().display();
@@ -112,8 +116,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         );
     }
     let pretty = format!("{certificate:#}\n");
-    output::write_file(&certificate_path, pretty.as_bytes())?;
-    output::write_file(&args.out, &bytes)?;
+    outputs.write(&[&bytes, pretty.as_bytes()])?;
     if args.json {
         writeln!(out, "{certificate}")?;
         return Ok(());

@@ -11,9 +11,10 @@ use super::inspect::optimizer_name;
 use super::plot::load_measured;
 use super::train::loss_name;
 use crate::data::{Format, Source};
+use crate::output::{Inputs, Outputs};
 use crate::plot::{self, History, Part, Show, Subject};
 use crate::text::{grouped, percent, widths};
-use crate::{ModelFile, Pool, output};
+use crate::{ModelFile, Pool};
 
 /// Write a page that shows what a model confuses, what it looks at, what its data is like, and the settings that repeat it.
 ///
@@ -44,7 +45,11 @@ pub struct Args {
 ///
 /// If model, data or history cannot be read or do not fit each other, or the page cannot be written.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
-    output::check_writable(&args.out)?;
+    let inputs = Inputs::default()
+        .and("the model", [&args.model])
+        .and("--data", args.data.path())
+        .and("--history", &args.history);
+    let output = Outputs::plan(&inputs, [&args.out])?;
     let file = ModelFile::read(&args.model)?;
     let model = file.model()?;
     let history = args.history.as_deref().map(History::read).transpose()?;
@@ -67,7 +72,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         args.data
     );
     let page = plot::report(&name, &lead, &parts);
-    output::write_file(&args.out, page.as_bytes())?;
+    output.write(&[page.as_bytes()])?;
     let shown = args.out.display();
     writeln!(out, "{shown}: {} parts, {} bytes", parts.len(), grouped(page.len()))?;
     Ok(())

@@ -71,6 +71,15 @@ enum Kind {
 }
 
 impl Source {
+    /// The file or folder, if it is one.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Synthetic => None,
+            Self::Path(path) => Some(path),
+        }
+    }
+
     /// Loads or draws all of the data.
     ///
     /// Synthetic data is always the same: [`synthetic::TRAIN`] and [`synthetic::TEST`] pictures of

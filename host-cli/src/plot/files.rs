@@ -1,7 +1,7 @@
 //! All kinds of pictures at once: as the files of a folder, as the parts of a report.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
@@ -11,8 +11,17 @@ use super::{
     FileFormat, Findings, History, MISTAKES, SAMPLES, STEP, Subject, TILES, classes, confusion,
     curves, mistakes, rotation, samples, weights,
 };
+use crate::Pool;
 use crate::data::{Dataset, Shape};
-use crate::{Pool, output};
+use crate::output::{Inputs, Outputs};
+
+/// The names of the pictures of [`parts`].
+const PICTURES: [&str; 8] =
+    ["curves", "confusion", "classes", "mistakes", "weights", "samples", "rotation", "pca"];
+
+/// The names of the other files in a folder.
+const HISTORY: &str = "history.jsonl";
+const CLOUD: &str = "pca.html";
 
 /// What pictures are drawn of.
 pub(crate) struct Show<'a> {
@@ -62,22 +71,24 @@ pub(crate) fn parts(
     Ok(parts)
 }
 
-/// Whether [`write_folder`] could write there, tried out; nothing is left behind.
+/// The files that [`write_folder`] may write; or, instead of a folder that is not there yet, a file in its place, which
+/// needs what the folder needs.
 ///
 /// # Errors
 ///
-/// If it could not.
-pub(crate) fn check_folder(folder: &Path) -> Result<()> {
+/// If there cannot be such a folder.
+pub(crate) fn files_of_folder(folder: &Path, format: FileFormat) -> Result<Vec<PathBuf>> {
     let shown = folder.display();
     if folder.is_dir() {
-        return output::check_writable(&folder.join("curves.png"));
+        let names = PICTURES.map(|id| format!("{id}.{}", format.ending()));
+        let others = [HISTORY, CLOUD].map(str::to_owned);
+        return Ok(names.into_iter().chain(others).map(|name| folder.join(name)).collect());
     }
     ensure!(!folder.exists(), "cannot write pictures to {shown}: it is no folder");
-    // What a file of that name needs, a folder needs, too.
     let name = folder.file_name();
     let name =
         name.with_context(|| format!("cannot write pictures to {shown}: it names no folder"))?;
-    output::check_writable(&folder.with_file_name(name))
+    Ok(vec![folder.with_file_name(name)])
 }
 
 /// Writes a file for each picture, making the folder if it is not there. Returns the files' names.
@@ -86,26 +97,32 @@ pub(crate) fn check_folder(folder: &Path) -> Result<()> {
 ///
 /// If a picture cannot be drawn, before anything is written; if a file cannot be written.
 pub(crate) fn write_folder(
+    inputs: &Inputs,
     folder: &Path,
     format: FileFormat,
     parts: &[(&str, &str, Part)],
     history: &str,
 ) -> Result<Vec<String>> {
-    let mut files = vec![("history.jsonl".to_owned(), history.as_bytes().to_vec())];
+    let mut files = vec![(HISTORY.to_owned(), history.as_bytes().to_vec())];
     for (id, _, part) in parts {
         match part {
             Part::Picture(picture) => {
                 files.push((format!("{id}.{}", format.ending()), format.encode(picture)?));
             }
-            Part::Cloud(pca) => files.push(("pca.html".to_owned(), pca_page(pca).into_bytes())),
+            Part::Cloud(pca) => files.push((CLOUD.to_owned(), pca_page(pca).into_bytes())),
             Part::Settings(_) | Part::Note(_) => {}
         }
     }
-    if !folder.is_dir() {
+    let is_new = !folder.is_dir();
+    if is_new {
         fs::create_dir(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
-    for (name, bytes) in &files {
-        output::write_file(&folder.join(name), bytes)?;
+    let bytes: Vec<_> = files.iter().map(|(_, bytes)| bytes.as_slice()).collect();
+    let outputs = Outputs::plan(inputs, files.iter().map(|(name, _)| folder.join(name)));
+    let written = outputs.and_then(|outputs| outputs.write(&bytes));
+    if is_new && written.is_err() {
+        let _ = fs::remove_dir(folder); // which it could, being empty
     }
+    written?;
     Ok(files.into_iter().map(|(name, _)| name).collect())
 }

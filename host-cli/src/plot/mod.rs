@@ -26,7 +26,7 @@ use clap::ValueEnum;
 
 pub(crate) use confusion::{classes, confusion};
 pub(crate) use curves::curves;
-pub(crate) use files::{Show, check_folder, parts, write_folder};
+pub(crate) use files::{Show, files_of_folder, parts, write_folder};
 pub(crate) use findings::{Findings, Subject};
 pub(crate) use gallery::{mistakes, rotation, samples};
 pub(crate) use history::History;

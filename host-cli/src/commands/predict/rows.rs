@@ -10,10 +10,11 @@ use picomlp::{Layer, argmax};
 use serde_json::json;
 
 use super::{Args, Classify, ranking, top_json, top_text};
+use crate::ModelFile;
 use crate::data::Source;
 use crate::model_file::ModelInput;
+use crate::output::{Inputs, Outputs};
 use crate::text::grouped;
-use crate::{ModelFile, output};
 
 /// Classifies the pictures of `source`: into the file that `--submission` names, or onto `out`.
 pub(super) fn run(
@@ -24,9 +25,10 @@ pub(super) fn run(
     classify: &mut Classify<'_>,
     out: &mut dyn Write,
 ) -> Result<()> {
-    if let Some(path) = &args.submission {
-        output::check_writable(path)?;
-    }
+    let inputs = Inputs::default().and("the model", [&args.model]).and("--data", source.path());
+    let submission = args.submission.as_deref();
+    let submission = submission.map(|path| anyhow::Ok((path, Outputs::plan(&inputs, [path])?)));
+    let submission = submission.transpose()?;
     let net = blob.network()?;
     let input = ModelInput::new(blob, &net);
     let images = source.load_pictures(&args.format, &input.known())?;
@@ -36,8 +38,8 @@ pub(super) fn run(
         "{source}: its pictures do not fit the {pixels} inputs of {}",
         file.path().display()
     );
-    if let Some(path) = &args.submission {
-        return submit(path, blob, images.chunks_exact(pixels), classify, args.json, out);
+    if let Some(submission) = submission {
+        return submit(submission, blob, images.chunks_exact(pixels), classify, args.json, out);
     }
     for (id, pixels) in (1..).zip(images.chunks_exact(pixels)) {
         let ranking = ranking(blob, classify(pixels)?);
@@ -55,7 +57,7 @@ pub(super) fn run(
 
 /// Writes `ImageId,Label`, ids from 1 in the order of the pictures.
 fn submit(
-    path: &Path,
+    (path, output): (&Path, Outputs),
     blob: &Blob<'_>,
     images: ChunksExact<'_, u8>,
     classify: &mut Classify<'_>,
@@ -71,7 +73,7 @@ fn submit(
         let number = class.to_string();
         csv.write_record([&id.to_string(), names.get(class).copied().unwrap_or(&number)])?;
     }
-    output::write_file(path, &csv.into_inner()?)?;
+    output.write(&[&csv.into_inner()?])?;
     let shown = path.display().to_string();
     if as_json {
         let line = json!({"event": "submission", "file": shown, "samples": samples});

@@ -8,7 +8,8 @@ use picomlp_train::config::{InitSpec, OptimizerKind, OptimizerSpec, above_zero};
 use super::network::NetworkArgs;
 use super::optimization::OptimizationArgs;
 use crate::commands::named;
-use crate::data::{DataArgs, Inputs};
+use crate::data::{DataArgs, Inputs, Source};
+use crate::output;
 use crate::plot::{FileFormat, parse_picture_format};
 use crate::pool::parse_threads;
 use crate::text::{program, shell_word};
@@ -101,6 +102,14 @@ impl Args {
     /// What to tell the user.
     pub fn check(&self) -> Result<(), String> {
         self.optimization.check(&self.optimizer(), !self.data.val_split.is_zero())
+    }
+
+    /// What is read.
+    pub(super) fn inputs(&self) -> output::Inputs {
+        output::Inputs::default()
+            .and("--data", self.data.source.path())
+            .and("--test-data", self.data.test_data.as_ref().and_then(Source::path))
+            .and("--recipe", &self.recipe)
     }
 
     /// The flag that says how large a batch is.

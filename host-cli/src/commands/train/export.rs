@@ -8,8 +8,9 @@ use picomlp::{Batch, Layer, Network, Sequential};
 
 use super::args::Args;
 use super::session::{Place, Plan};
+use crate::Evaluation;
 use crate::data::Split;
-use crate::{Evaluation, output};
+use crate::output::Outputs;
 
 /// Pictures of the test set (or of the training set if there is none) that travel in the model as self-test vectors.
 const SELF_TESTS: usize = 4;
@@ -18,13 +19,15 @@ const SELF_TESTS: usize = 4;
 pub(super) struct Exported {
     pub(super) fingerprint: u64,
     pub(super) bytes: usize,
+    /// What trains the same model again.
+    pub(super) command: String,
 }
 
-/// Writes `args.out`: parameters, input shape, class names, provenance, self-test vectors.
+/// Writes into `output`: parameters, input shape, class names, provenance, self-test vectors.
 pub(super) fn write(
     args: &Args,
-    net: &Sequential,
-    params: &[f32],
+    output: Outputs,
+    (net, params): (&Sequential, &[f32]),
     data: &Split,
     plan: &Plan,
     kept: Place,
@@ -71,8 +74,8 @@ pub(super) fn write(
     contents
         .write_pieces(|piece| bytes.extend_from_slice(piece))
         .with_context(|| format!("cannot write {}", args.out.display()))?;
-    output::write_file(&args.out, &bytes)?;
-    Ok(Exported { fingerprint: fingerprint(params), bytes: bytes.len() })
+    output.write(&[&bytes])?;
+    Ok(Exported { fingerprint: fingerprint(params), bytes: bytes.len(), command })
 }
 
 /// What every layer but the last gives, sample by sample.

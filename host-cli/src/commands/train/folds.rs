@@ -1,6 +1,6 @@
 //! Cross-validation: each fold in turn is what a run of `train` would have as its test set.
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use picomlp::fingerprint::fingerprint;
 use picomlp::{Network, Sequential};
 
@@ -11,7 +11,7 @@ use super::session::Plan;
 use crate::data::Dataset;
 use crate::{Pool, evaluate};
 
-/// Trains `count` times, each time from the same initial weights and on all folds but one, of which `--val-split` is
+/// Trains `--folds` times, each time from the same initial weights and on all folds but one, of which `--val-split` is
 /// held out to choose the epoch; returns the accuracies on that one fold.
 pub(super) fn run(
     args: &Args,
@@ -19,9 +19,9 @@ pub(super) fn run(
     net: &Sequential,
     params: &mut [f32],
     data: &Dataset,
-    count: usize,
     report: &mut Report<'_>,
 ) -> Result<Vec<f64>> {
+    let count = args.data.folds.unwrap_or_default() as usize;
     ensure!(count <= data.len(), "--folds {count} of {} samples leaves a fold empty", data.len());
     let all: Vec<u32> = (0..).take(data.len()).collect();
     let folds = args.data.parting(args.seed).folds(&all, &data.labels, count);
@@ -37,8 +37,8 @@ pub(super) fn run(
     for ((number, fold), plan) in (1..).zip(&folds).zip(&plans) {
         report.start_fold(net, data, plan, number, fold.len())?;
         let ending = learn(args, pool, net, params, data, plan, report)?;
-        let (Some(kept), None) = (ending.kept, ending.diverged) else {
-            bail!("fold {number}: {}", ending.why());
+        let (Some(kept), None, false) = (ending.kept, ending.diverged, ending.interrupted) else {
+            return Err(ending.error("it was not finished").context(format!("fold {number}")));
         };
         let (net, params) = net.fold(params)?;
         let test = evaluate(pool, &net, params, data, plan.map, fold, plan.loss.kind())?;

@@ -15,7 +15,7 @@ mod session;
 use std::io::Write;
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use picomlp::optim::{AnyOptimizer, BufferedOptimizer};
 use picomlp::{
     BufferedTrainer, Layer, Network, Optimizer, Sequential, Threads, Trainer, WeightDecay,
@@ -29,7 +29,10 @@ use report::Report;
 use session::{Plan, Stopped, train};
 
 use crate::data::{Dataset, Prepared};
-use crate::{Pool, buffer, evaluate, output, plot};
+use crate::interrupt::{self, Interrupted};
+use crate::output::Outputs;
+use crate::stdout::Lasting;
+use crate::{Pool, buffer, evaluate, plot};
 
 /// Samples of a large batch that are worked on together; the result does not depend on it. Their gradients at a layer stay in
 /// L2 (784-256-10 on 42,000 samples, native: 0.165 s a step; with 1,024 it took 0.204 s).
@@ -40,15 +43,26 @@ const CHUNK: usize = 128;
 /// # Errors
 ///
 /// If the data cannot be read, the settings do not fit it, the output cannot be written (known before training
-/// begins), or the loss stops being a finite number.
+/// begins), or the loss stops being a finite number; and, after the model of the best epoch so far is written, if a signal
+/// stops the training.
 pub fn run(args: &Args, out: &mut (dyn Write + Send)) -> Result<()> {
+    if args.data.folds.is_some() {
+        return run_to(args, None, out);
+    }
+    let pictures = match &args.plots {
+        Some(folder) => plot::files_of_folder(folder, args.plots_format)?,
+        None => Vec::new(),
+    };
+    let outputs = Outputs::plan(&args.inputs(), [&args.out].into_iter().chain(&pictures))?;
+    // Whoever reads the output may go away, but the model must not be lost.
+    let mut out = Lasting::new(out);
+    run_to(args, Some(outputs.first_alone()), &mut out)?;
+    Ok(out.end()?)
+}
+
+/// The same, into `output`; nothing is written where there are folds.
+fn run_to(args: &Args, output: Option<Outputs>, out: &mut (dyn Write + Send)) -> Result<()> {
     let began = Instant::now();
-    if args.data.folds.is_none() {
-        output::check_writable(&args.out)?;
-    }
-    if let Some(folder) = &args.plots {
-        plot::check_folder(folder)?;
-    }
     let mut args = args.clone();
     let Prepared { split: data, notes } = args.data.load(args.seed)?;
     let args = &args;
@@ -56,31 +70,45 @@ pub fn run(args: &Args, out: &mut (dyn Write + Send)) -> Result<()> {
     let mut params = buffer(net.params(), "parameters")?;
     let pool = Pool::new(args.threads)?;
     let mut report = Report::new(args, &notes, out);
-    if let Some(folds) = args.data.folds {
-        let accuracies =
-            folds::run(args, &pool, &net, &mut params, &data.train, folds as usize, &mut report)?;
+    let deferred = interrupt::defer();
+    let Some(output) = output else {
+        let accuracies = folds::run(args, &pool, &net, &mut params, &data.train, &mut report)?;
         return report.folds_done(&accuracies, began.elapsed());
-    }
+    };
     let all: Vec<u32> = (0..).take(data.train.len()).collect();
     let plan = Plan::new(args, &data.train, &all, &net)?;
     report.start(&net, &data.train, &plan, data.test.len())?;
     let ending = learn(args, &pool, &net, &mut params, &data.train, &plan, &mut report)?;
     let out_path = args.out.display();
     let Some(kept) = ending.kept else {
-        bail!("{}; no epoch was finished, so nothing was written to {out_path}", ending.why());
+        let why = format!("no epoch was finished, so nothing was written to {out_path}");
+        return Err(ending.error(&why));
     };
     let (net, params) = net.fold(&mut params)?;
-    let test = if data.test.is_empty() {
+    // Who stops the training wants it to end now; `eval` can measure the model later.
+    let test = if data.test.is_empty() || ending.interrupted {
         None
     } else {
         let order: Vec<u32> = (0..).take(data.test.len()).collect();
         Some(evaluate(&pool, &net, params, &data.test, plan.map, &order, plan.loss.kind())?)
     };
-    let model = export::write(args, &net, params, &data, &plan, kept, test.as_ref())?;
+    let mut repeat = args.clone();
+    if ending.interrupted {
+        repeat.max_steps = Some(ending.steps);
+    }
+    let model = export::write(&repeat, output, (&net, params), &data, &plan, kept, test.as_ref())?;
+    let holds = format!("{out_path} holds the model of epoch {}", kept.epoch);
     if ending.diverged.is_some() {
-        bail!("{}; {out_path} holds the model of epoch {}", ending.why(), kept.epoch);
+        return Err(ending.error(&holds));
     }
     report.done(test.as_ref(), &model, &ending, began.elapsed())?;
+    if interrupt::requested().is_some() {
+        if let Some(folder) = &args.plots {
+            plots::write_history(args, folder, &report)?;
+        }
+        return Err(Interrupted(holds).into());
+    }
+    drop(deferred);
     match &args.plots {
         Some(folder) => plots::write(
             args,

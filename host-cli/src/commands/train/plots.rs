@@ -32,6 +32,14 @@ pub(super) fn write(
         shown: &data.train,
         history: Some(&history),
     };
-    let files = write_folder(folder, args.plots_format, &parts(pool, &show)?, &report.history)?;
+    let inputs = args.inputs().and("--out", [&args.out]);
+    let files =
+        write_folder(&inputs, folder, args.plots_format, &parts(pool, &show)?, &report.history)?;
     report.plots(folder, &files)
+}
+
+/// Writes history.jsonl alone.
+pub(super) fn write_history(args: &Args, folder: &Path, report: &Report<'_>) -> Result<()> {
+    let inputs = args.inputs().and("--out", [&args.out]);
+    write_folder(&inputs, folder, args.plots_format, &[], &report.history).map(drop)
 }

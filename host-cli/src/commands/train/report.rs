@@ -259,6 +259,7 @@ impl<'a> Report<'a> {
                 "fingerprint": format!("{:016x}", model.fingerprint),
                 "steps": ended.steps,
                 "stopped_early": ended.patience_of.is_some(),
+                "interrupted": ended.interrupted,
                 "kept_epoch": ended.kept.map(|kept| kept.epoch),
                 "training_seconds": ended.training.as_secs_f64(),
                 "seconds": elapsed.as_secs_f64(),
@@ -279,7 +280,10 @@ impl<'a> Report<'a> {
         }
         match test {
             Some(test) => write_result(*out, test)?,
-            None => writeln!(out, "test accuracy  not measured: there is no test set")?,
+            None => {
+                let why = if ended.interrupted { "interrupted" } else { "there is no test set" };
+                writeln!(out, "test accuracy  not measured: {why}")?;
+            }
         }
         writeln!(out, "fingerprint    {:016x}", model.fingerprint)?;
         writeln!(
@@ -299,8 +303,8 @@ impl<'a> Report<'a> {
             }
             _ => writeln!(out)?,
         }
-        writeln!(out, "repeat         {}", args.command())?;
-        if !args.quiet {
+        writeln!(out, "repeat         {}", model.command)?;
+        if !args.quiet && !ended.interrupted {
             next_steps(*out, &path, &args.data)?;
         }
         Ok(())

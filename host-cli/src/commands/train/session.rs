@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::time::Instant;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 use picomlp::optim::{BufferedOptimizer, Settings};
 use picomlp::rng::shuffle;
 use picomlp::{
@@ -14,6 +14,7 @@ use super::args::Args;
 use super::optimization::OptimizationArgs;
 use super::report::{Epoch, Report};
 use crate::data::Dataset;
+use crate::interrupt::{self, Interrupted};
 use crate::{Pool, evaluate};
 
 /// What is trained on, in which order, how long.
@@ -124,7 +125,7 @@ impl Plan {
 
 /// How the training ended.
 pub(super) struct Stopped {
-    /// Steps taken.
+    /// Steps taken; up to the end of the last epoch that was finished, if a signal ended the training.
     pub(super) steps: u64,
     /// The end of the epoch that was best in validation, or of the last one if there is no validation; nothing if
     /// no epoch was finished (by `--max-steps`, too) with finite parameters.
@@ -133,19 +134,21 @@ pub(super) struct Stopped {
     pub(super) training: Duration,
     /// Where the loss ceased to be a finite number, if it did.
     pub(super) diverged: Option<Place>,
+    /// Whether a signal ended the training, before its last epoch was finished.
+    pub(super) interrupted: bool,
     /// The epochs for which the validation accuracy had not risen when that ended the training.
     pub(super) patience_of: Option<u32>,
 }
 
 impl Stopped {
-    /// What stopped the training early, in words.
-    pub(super) fn why(&self) -> String {
+    /// What stopped the training early, and what became of it.
+    pub(super) fn error(&self, result: &str) -> anyhow::Error {
         match self.diverged {
-            Some(at) => format!(
-                "the loss became NaN or infinite at step {} (epoch {}): try a smaller --lr",
-                at.step, at.epoch
+            Some(Place { step, epoch, .. }) => anyhow!(
+                "the loss became NaN or infinite at step {step} (epoch {epoch}): try a smaller --lr; {result}"
             ),
-            None => "training stopped early".to_owned(),
+            None if self.interrupted => Interrupted(result.to_owned()).into(),
+            None => anyhow!("training stopped early; {result}"),
         }
     }
 }
@@ -245,19 +248,26 @@ pub(super) fn train(
         kept: None,
         training: Duration::ZERO,
         diverged: None,
+        interrupted: false,
         patience_of: None,
     };
     let mut rates = plan.optimization.rates(plan.rate, plan.epochs)?;
     let (mut most_correct, mut epochs_since) = (0, 0);
     let mut lowest = plan.optimization.keep_lowest_loss.then(|| Lowest::new(trainer.params()));
-    for epoch in 1..=plan.epochs {
+    'epochs: for epoch in 1..=plan.epochs {
         let began = Instant::now();
+        let steps_before = ended.steps;
         plan.order(epoch, &mut order);
         let (mut loss_sum, mut samples) = (0.0, 0usize);
         let mut rate = plan.rate;
         for batch in order.chunks(plan.batch_size) {
             if ended.steps == plan.max_steps {
                 break;
+            }
+            if interrupt::requested().is_some() {
+                ended.steps = steps_before;
+                ended.interrupted = true;
+                break 'epochs;
             }
             labels.clear();
             labels.extend(batch.iter().map(|&sample| data.labels[sample as usize]));
