@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::run::{cargo, root, show};
 use crate::tools::need_target;
-use crate::{firmware, golden, inlined, mnist, recipes, report};
+use crate::{firmware, golden, inlined, kills, mnist, recipes, report};
 
 /// What `cargo xtask ci` may be asked.
 #[derive(Debug, clap::Args)]
@@ -66,6 +66,7 @@ const THOROUGH: &[Check] = &[
         run: || show(cargo(&numeric(&[]), "-C target-feature=+avx2,+fma")),
     },
     Check { name: "test-aarch64", run: golden::test_aarch64 },
+    Check { name: "kills", run: || kills::run(&kills::Args::default()) },
     Check { name: "same-bits-of-builds", run: mnist::same_bits_of_builds },
     Check { name: "test-wasm", run: golden::test_wasm },
     Check {

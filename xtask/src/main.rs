@@ -11,6 +11,7 @@ mod firmware;
 mod golden;
 mod inlined;
 mod inputs;
+mod kills;
 mod mnist;
 mod on_the_host;
 mod recipes;
@@ -36,6 +37,8 @@ enum Task {
     Golden(golden::Args),
     /// Train the published networks by their names and compare what they reach; the long ones take half an hour.
     Recipes(recipes::Args),
+    /// Kill runs of the command line at random moments and look at what they leave.
+    Kills(kills::Args),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Task::Firmware(args) => firmware::run(&args),
         Task::Golden(args) => golden::run(&args),
         Task::Recipes(args) => recipes::run(&args),
+        Task::Kills(args) => kills::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
