@@ -19,3 +19,4 @@ mod pytorch;
 mod reference;
 mod same_bits;
 mod self_test;
+mod sources;

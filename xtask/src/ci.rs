@@ -5,8 +5,8 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use crate::run::{cargo, root, show};
-use crate::tools::need_target;
-use crate::{firmware, golden, inlined, kills, mnist, recipes, report};
+use crate::tools::{self, DENY, MSRV, NEXTEST, need_target};
+use crate::{firmware, golden, inlined, kills, lines, mnist, recipes, report};
 
 /// What `cargo xtask ci` may be asked.
 #[derive(Debug, clap::Args)]
@@ -20,6 +20,9 @@ pub(crate) struct Args {
     /// Name the checks and do nothing.
     #[arg(long)]
     list: bool,
+    /// First install what checks need and is missing: the compiler's targets, toolchains, packages, programs.
+    #[arg(long)]
+    install: bool,
 }
 
 /// The microcontroller target that the core must build for: a Cortex-M4 with an FPU.
@@ -33,9 +36,13 @@ struct Check {
 /// Cheapest first.
 const CHECKS: &[Check] = &[
     Check { name: "fmt", run: fmt },
+    Check { name: "lines", run: lines::run },
+    Check { name: "deny", run: deny },
+    Check { name: "package", run: package },
+    Check { name: "msrv", run: msrv },
     Check { name: "clippy", run: clippy },
     Check { name: "no_std", run: no_std },
-    Check { name: "test", run: || show(cargo(&["test", "--workspace"], "")) },
+    Check { name: "test", run: test },
     Check {
         name: "doc",
         run: || {
@@ -76,7 +83,8 @@ const THOROUGH: &[Check] = &[
 ];
 
 /// Workspaces of their own, since cargo reads target settings from the folder that it runs in.
-const FOLDERS: [&str; 4] = ["firmware", "tests/bare", "tests/targets/riscv", "tests/targets/wasm"];
+const FOLDERS: [&str; 5] =
+    ["firmware", "fuzz", "tests/bare", "tests/targets/riscv", "tests/targets/wasm"];
 
 fn fmt() -> Result<()> {
     show(cargo(&["fmt", "--all", "--check"], ""))?;
@@ -105,6 +113,46 @@ fn numeric<'a>(more: &[&'a str]) -> Vec<&'a str> {
     ["test", "-p", "picomlp", "--lib"].into_iter().chain(more.iter().copied()).collect()
 }
 
+/// Licenses, duplicates and origins of all dependencies, also of the workspaces that are not this one.
+fn deny() -> Result<()> {
+    ["."].iter().chain(&FOLDERS).try_for_each(|folder| {
+        let manifest = format!("{folder}/Cargo.toml");
+        let mut deny = DENY.command(&["--manifest-path", &manifest, "--config", "deny.toml"])?;
+        deny.args(["check", "--hide-inclusion-graph", "licenses", "bans", "sources"]);
+        show(deny)
+    })
+}
+
+/// The crates that are published, in the order in which they can be.
+const PUBLISHED: [&str; 8] =
+    ["-p", "picomlp-fixtures", "-p", "picomlp", "-p", "picomlp-train", "-p", "picomlp-cli"];
+
+/// Each published crate makes a package.
+fn package() -> Result<()> {
+    let mut package = cargo(&["package", "--quiet", "--no-verify", "--allow-dirty"], "");
+    package.args(PUBLISHED);
+    show(package)
+}
+
+/// They build with the oldest compiler that they promise to build with, the core without its feature and with it.
+fn msrv() -> Result<()> {
+    let check = |args: &[&str]| {
+        let mut cargo = MSRV.cargo(&["--version"], &["check", "--quiet", "--locked"])?;
+        cargo.args(args).env("CARGO_TARGET_DIR", root().join("target/msrv"));
+        show(cargo)
+    };
+    check(&["-p", "picomlp"])?;
+    check(&PUBLISHED)
+}
+
+/// All tests, each in a process of its own that is stopped if it hangs; then the examples in the docs.
+fn test() -> Result<()> {
+    let mut tests = NEXTEST.command(&["nextest", "run", "--workspace", "--no-fail-fast"])?;
+    tests.env("RUSTFLAGS", "");
+    show(tests)?;
+    show(cargo(&["test", "--workspace", "--doc"], ""))
+}
+
 /// The core builds for a bare target, and a program without an allocator links it.
 fn no_std() -> Result<()> {
     need_target(BARE)?;
@@ -120,6 +168,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         CHECKS.iter().for_each(|check| println!("{}", check.name));
         THOROUGH.iter().for_each(|check| println!("{} (with --thorough)", check.name));
         return Ok(());
+    }
+    if args.install {
+        tools::install()?;
     }
     let wanted = |check: &&Check| args.only.as_ref().is_none_or(|only| only == check.name);
     let more = if args.thorough || args.only.is_some() { THOROUGH } else { &[] };

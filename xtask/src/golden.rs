@@ -4,13 +4,11 @@
 use core::time::Duration;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::Mutex;
-use std::thread::{self, available_parallelism};
 
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::firmware::{self, Board};
-use crate::run::{cargo, command, read_within, root, show, target_folder};
+use crate::run::{cargo, command, on_all_cores, read_within, root, show, target_folder};
 use crate::tools::{GCC_AARCH64, NODE, QEMU_AARCH64, QEMU_RISCV, need_target};
 
 /// What `cargo xtask golden` may be asked.
@@ -173,26 +171,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 /// Runs on all of them, as many at a time as this machine has cores: the slowest part of a build takes one.
 fn run_all(targets: &[&Target]) -> Vec<(&'static str, Result<Run>)> {
-    let next = &Mutex::new(targets.iter().enumerate());
-    let take = || next.lock().ok().and_then(|mut next| next.next());
-    let work = || {
-        let mut results = Vec::new();
-        while let Some((place, target)) = take() {
-            let result = run_on(target);
-            if let Err(error) = &result {
-                println!("== {} ==\n{error:#}", target.name);
-            }
-            results.push((place, (target.name, result)));
+    on_all_cores(targets, |target| {
+        let result = run_on(target);
+        if let Err(error) = &result {
+            println!("== {} ==\n{error:#}", target.name);
         }
-        results
-    };
-    let workers = available_parallelism().map_or(1, usize::from);
-    let mut results: Vec<_> = thread::scope(|scope| {
-        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().flat_map(|worker| worker.join().unwrap_or_default()).collect()
-    });
-    results.sort_by_key(|(place, _)| *place);
-    results.into_iter().map(|(_, result)| result).collect()
+        (target.name, result)
+    })
 }
 
 /// What a program said.

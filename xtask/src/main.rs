@@ -12,11 +12,19 @@ mod golden;
 mod inlined;
 mod inputs;
 mod kills;
+mod lines;
 mod mnist;
 mod on_the_host;
 mod recipes;
 mod report;
 mod run;
+#[path = "../../tests/src/sources.rs"]
+#[allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "the tests read more of it, and panic where they cannot"
+)]
+mod sources;
 mod tools;
 
 /// Development tasks of picomlp.
@@ -35,6 +43,8 @@ enum Task {
     Firmware(firmware::Args),
     /// Build the golden run for every target, run it, compare its fingerprint.
     Golden(golden::Args),
+    /// Count each crate's lines of code, and compare with its budget.
+    Lines,
     /// Train the published networks by their names and compare what they reach; the long ones take half an hour.
     Recipes(recipes::Args),
     /// Kill runs of the command line at random moments and look at what they leave.
@@ -46,6 +56,7 @@ fn main() -> ExitCode {
         Task::Ci(args) => ci::run(&args),
         Task::Firmware(args) => firmware::run(&args),
         Task::Golden(args) => golden::run(&args),
+        Task::Lines => lines::run(),
         Task::Recipes(args) => recipes::run(&args),
         Task::Kills(args) => kills::run(&args),
     };

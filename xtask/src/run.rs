@@ -4,7 +4,8 @@ use core::time::Duration;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::thread::sleep;
+use std::sync::Mutex;
+use std::thread::{self, available_parallelism, sleep};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -95,4 +96,24 @@ pub(crate) fn read_within(mut command: Command, limit: Duration) -> Result<Strin
         bail!("{text}: {status}");
     }
     Ok(printed)
+}
+
+/// Does the work for each item, for as many at a time as this machine has cores; returns the results in the items' order.
+pub(crate) fn on_all_cores<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let next = &Mutex::new(items.iter().enumerate());
+    let take = || next.lock().ok().and_then(|mut next| next.next());
+    let worker = || {
+        let mut results = Vec::new();
+        while let Some((place, item)) = take() {
+            results.push((place, work(item)));
+        }
+        results
+    };
+    let workers = available_parallelism().map_or(1, usize::from);
+    let mut results: Vec<_> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(worker)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap_or_default()).collect()
+    });
+    results.sort_by_key(|(place, _)| *place);
+    results.into_iter().map(|(_, result)| result).collect()
 }
