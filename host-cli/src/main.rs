@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind as UsageError;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use picomlp_cli::interrupt::{self, Interrupted};
-use picomlp_cli::stdout::{self, Printer};
+use picomlp_cli::stdout::{self, Printer, say_and_exit};
 use picomlp_cli::text::{Printable, printable};
 use picomlp_cli::{commands, recipe};
 
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
         return failed(&anyhow::Error::from(error).context("cannot answer signals"));
     }
     let cli = match recipe::matches(Cli::command(), env::args_os()) {
-        Ok(matches) => Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()),
+        Ok(matches) => Cli::from_arg_matches(&matches).unwrap_or_else(|error| say_and_exit(&error)),
         Err(error) => return failed(&error),
     };
     if let Command::Train(args) = &cli.command
@@ -90,5 +90,5 @@ fn misused(name: &str, why: &str) -> ! {
     let mut cli = Cli::command();
     cli.build();
     let command = cli.find_subcommand_mut(name).map(|command| command.clone());
-    command.unwrap_or(cli).error(UsageError::ArgumentConflict, why).exit()
+    say_and_exit(&command.unwrap_or(cli).error(UsageError::ArgumentConflict, why))
 }

@@ -5,6 +5,7 @@
 
 use core::fmt;
 use std::io::{self, ErrorKind, Stdout, Write};
+use std::process;
 
 /// Standard output, whose errors say whose they are.
 #[derive(Debug)]
@@ -59,6 +60,18 @@ pub fn is_closed(error: &anyhow::Error) -> bool {
     let io = error.root_cause().downcast_ref::<io::Error>();
     let is_ours = |io: &io::Error| io.get_ref().is_some_and(|inner| inner.is::<Failed>());
     io.is_some_and(|io| io.kind() == ErrorKind::BrokenPipe && is_ours(io))
+}
+
+/// Prints what clap has to say, and ends the process with its exit code: 0 for help, if it could be printed, 2 for wrong usage.
+pub fn say_and_exit(error: &clap::Error) -> ! {
+    let code = match error.print() {
+        Err(unprinted) if error.exit_code() == 0 && unprinted.kind() != ErrorKind::BrokenPipe => {
+            let _ = writeln!(io::stderr(), "picomlp: {}", Failed(unprinted));
+            1
+        }
+        _ => error.exit_code(),
+    };
+    process::exit(code)
 }
 
 /// A writer that takes everything: after its first failure, which it keeps for the end, it writes nothing.

@@ -9,6 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::file::{Setting, Value};
 use super::{Recipe, open};
+use crate::stdout::say_and_exit;
 
 /// A flag beside a recipe, and the recipe's settings that it leaves behind: those that mean something for one optimizer alone,
 /// and one that needs a run without validation.
@@ -31,7 +32,7 @@ const OF_TRAIN_ALONE: [&str; 6] = ["batch-size", "seed", "out", "json", "quiet",
 pub fn matches(command: Command, words: impl Iterator<Item = OsString>) -> Result<ArgMatches> {
     let mut words: Vec<OsString> = words.collect();
     let parse = |words: &[OsString]| command.clone().try_get_matches_from(words);
-    let given = parse(&words).unwrap_or_else(|error| error.exit());
+    let given = parse(&words).unwrap_or_else(|error| say_and_exit(&error));
     let Some((name, recipe, beside)) = given.subcommand().and_then(|(name, beside)| {
         let recipe = beside.try_get_one::<String>("recipe").ok()??;
         Some((name, recipe, beside))
@@ -53,7 +54,7 @@ pub fn matches(command: Command, words: impl Iterator<Item = OsString>) -> Resul
         || recipe.settings.iter().any(|setting| setting.flag == "data");
     if let Some(data) = recipe.about.data.as_ref().filter(|_| name == "train" && !has_data) {
         let why = format!("recipe {} is for {data}: name it by '--data'", recipe.name);
-        used.clone().error(ErrorKind::MissingRequiredArgument, why).exit();
+        say_and_exit(&used.clone().error(ErrorKind::MissingRequiredArgument, why));
     }
     // The command line alone was right.
     parse(&words).or_else(|error| bail!("{}: {}", recipe.name, said(&error)))

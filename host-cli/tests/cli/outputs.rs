@@ -290,7 +290,8 @@ fn the_next_run_removes_what_a_killed_one_has_left() {
 #[test]
 fn results_that_cannot_be_printed_are_an_error() {
     let place = Place::with_model();
-    for line in ["eval model.pmlp --data data", "inspect model.pmlp --json"] {
+    for line in ["eval model.pmlp --data data", "inspect model.pmlp --json", "--help", "--version"]
+    {
         let output = place.command(line).stdout(full()).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{line}");
         let message = String::from_utf8_lossy(&output.stderr);
