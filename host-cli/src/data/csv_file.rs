@@ -5,7 +5,7 @@
 //! What the flags do not say is found in the file, by rules that cannot be wrong in silence: where more than one
 //! reading is left, the file is refused and the flag named. What was found is in [`Table::note`].
 //!
-//! * **Delimiter**: the first of semicolon, comma, tab and blank that the first line has.
+//! * **Delimiter**: the first of semicolon, comma, tab and space that the first line has.
 //! * **Header**: a first line without a number in it, or with a column named `label`, `class` or `target`.
 //! * **Left out**: a column named `id`, `index`, `Unnamed: 0` or not at all, and an empty last field.
 //! * **Label**: the column of that name. Without one, a word beside numbers at an end of the row; or the number of columns
@@ -348,17 +348,25 @@ impl<'a> File<'a> {
 
     /// Reads the next row; whether there is one. Empty lines are passed over, and an empty field after the last column.
     fn next(&mut self, record: &mut ByteRecord) -> Result<bool> {
-        self.reader.get_mut().left = MOST_ROW;
-        let is_row = self.reader.read_byte_record(record);
-        let is_row = is_row.map_err(|error| match error.into_kind() {
-            csv::ErrorKind::Io(error) => self.reader.get_ref().input.explain(error),
-            other => anyhow!("{}: {other:?}", self.path.display()),
-        })?;
-        if self.delimiter == b' ' {
-            // Columns may be aligned by several blanks.
-            let position = record.position().cloned();
-            *record = record.iter().filter(|field| !field.is_empty()).collect();
-            record.set_position(position);
+        loop {
+            self.reader.get_mut().left = MOST_ROW;
+            let is_row = self.reader.read_byte_record(record);
+            let is_row = is_row.map_err(|error| match error.into_kind() {
+                csv::ErrorKind::Io(error) => self.reader.get_ref().input.explain(error),
+                other => anyhow!("{}: {other:?}", self.path.display()),
+            })?;
+            if !is_row {
+                return Ok(false);
+            }
+            if self.delimiter == b' ' {
+                // Columns may be aligned by several spaces; a line of spaces alone is empty.
+                let position = record.position().cloned();
+                *record = record.iter().filter(|field| !field.is_empty()).collect();
+                record.set_position(position);
+            }
+            if !record.is_empty() {
+                break;
+            }
         }
         let is_last_empty = record.len() > 1 && record[record.len() - 1].is_empty();
         if is_last_empty && self.count.is_none_or(|count| record.len() == count + 1) {
@@ -366,18 +374,18 @@ impl<'a> File<'a> {
             self.drops_last = true;
         }
         self.count.get_or_insert(record.len());
-        Ok(is_row)
+        Ok(true)
     }
 
-    /// How fields are divided, in words, if not by commas.
+    /// How fields are separated, in words, if not by commas.
     fn how_delimited(&self) -> String {
         let delimiter = match self.delimiter {
-            b';' => ", semicolons between fields",
-            b'\t' => ", tabs between fields",
-            b' ' => ", blanks between fields",
+            b';' => ", fields separated by semicolons",
+            b'\t' => ", fields separated by tabs",
+            b' ' => ", fields separated by spaces",
             _ => "",
         };
-        let last = if self.drops_last { ", its empty last column left out" } else { "" };
+        let last = if self.drops_last { ", an empty last column dropped" } else { "" };
         format!("{delimiter}{last}")
     }
 

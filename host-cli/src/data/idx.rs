@@ -396,6 +396,27 @@ mod tests {
     }
 
     #[test]
+    fn no_bytes_make_the_reader_panic() {
+        use picomlp::rng::{Purpose, Stream};
+        let mut stream = Stream::new(1, Purpose::Split, 0);
+        let mut below = |n: usize| stream.below(n as u32) as usize;
+        let (_folder, path) = write(&[]);
+        let packed = [gzip(&IMAGES), gzip(&LABELS)];
+        for _ in 0..2000 {
+            let from = [&IMAGES[..], &LABELS, &packed[0], &packed[1]][below(4)];
+            let mut bytes = from[..from.len() - below(3)].to_vec();
+            for _ in 0..1 + below(3) {
+                let at = below(bytes.len());
+                bytes[at] = [0, 1, 2, 3, 8, 9, 0x0c, 0x0e, 0x7f, 0xff][below(10)];
+            }
+            fs::write(&path, &bytes).unwrap();
+            if let Err(error) = read(&path, [Kind::Images, Kind::Labels][below(2)]) {
+                assert!(format!("{error:#}").contains("some-file"), "{error:#}: {bytes:?}");
+            }
+        }
+    }
+
+    #[test]
     fn gzip_data_that_unpacks_to_a_thousandfold_is_refused() {
         // Members of zeros one after the other: as large as is wanted, and quickly made.
         let member = gzip(&vec![0; 1 << 20]);

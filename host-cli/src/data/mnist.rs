@@ -74,6 +74,11 @@ pub fn has_files(dir: &Path) -> bool {
     candidates(dir).is_ok_and(|found| !found.is_empty())
 }
 
+/// Tells whether the files in `dir` are EMNIST's, whose images have rows and columns swapped.
+pub(super) fn is_emnist(dir: &Path) -> bool {
+    candidates(dir).is_ok_and(|found| found.iter().any(|file| file.set.starts_with("emnist")))
+}
+
 /// A file that may be one of the four.
 struct Candidate {
     /// Its usual name.

@@ -95,10 +95,15 @@ impl Source {
         };
         let (kind, path) = &find(path)?;
         match kind {
-            Kind::Idx => mnist::load_dir(path).map(|split| Loaded {
-                notes: self.found_at(path).into_iter().collect(),
-                ..Loaded::from(split)
-            }),
+            Kind::Idx => {
+                let mut loaded = Loaded::from(mnist::load_dir(path)?);
+                loaded.notes.extend(self.found_at(path));
+                if mnist::is_emnist(path) {
+                    let note = "EMNIST's images have rows and columns swapped: images to classify need that, too";
+                    loaded.notes.push(note.to_owned());
+                }
+                Ok(loaded)
+            }
             Kind::Png => folder::load(path, format),
             Kind::Csv => {
                 let table = csv_file::read(path, format, None, Labels::Read)?;

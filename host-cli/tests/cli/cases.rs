@@ -44,7 +44,7 @@ fn csv_files_of_many_habits_give_the_same_model() {
     let place = Place::new();
     place.put("some.csv", &(lines().join("\n") + "\n").into_bytes());
     let (expected, notes) = trained(&place, "");
-    assert!(!notes.contains("left out"), "{notes}");
+    assert!(!notes.contains("dropped"), "{notes}");
     let one_hot = |label: &str| {
         let class: usize = label.parse().unwrap();
         let hot: Vec<&str> = (0..4).map(|i| if i == class { "1" } else { "0" }).collect();
@@ -68,7 +68,7 @@ fn csv_files_of_many_habits_give_the_same_model() {
             "pandas' index column",
             changed(|h| format!(",{h}"), |i, label, pixels| format!("{i},{label},{pixels}")),
             "",
-            "column 1 (``) left out for its name",
+            "column 1 (unnamed) dropped (an index, by its name)",
         ),
         (
             "an id",
@@ -77,7 +77,7 @@ fn csv_files_of_many_habits_give_the_same_model() {
                 |i, label, pixels| format!("{},{label},{pixels}", i + 1),
             ),
             "",
-            "column 1 (`Id`) left out",
+            "column 1 (`Id`) dropped",
         ),
         (
             "the index column of a file that was written twice",
@@ -86,7 +86,7 @@ fn csv_files_of_many_habits_give_the_same_model() {
                 |i, label, pixels| format!("{i},{label},{pixels}"),
             ),
             "",
-            "left out for its name",
+            "dropped (an index, by its name)",
         ),
         (
             "pandas' numbers as names, and its index column",
@@ -95,13 +95,13 @@ fn csv_files_of_many_habits_give_the_same_model() {
                 |i, label, pixels| format!("{i},{label},{pixels}"),
             ),
             "--label first",
-            "left out for its name",
+            "dropped (an index, by its name)",
         ),
         (
             "a comma at every end",
             changed(|h| format!("{h},"), |_, label, pixels| format!("{label},{pixels},")),
             "",
-            "its empty last column left out",
+            "an empty last column dropped",
         ),
         (
             "Weka's quotes",
@@ -112,13 +112,18 @@ fn csv_files_of_many_habits_give_the_same_model() {
             "",
             "labels in column 1 (`label`)",
         ),
-        ("semicolons", lines().join("\n").replace(',', ";").into_bytes(), "", "semicolons between"),
-        ("tabs", lines().join("\n").replace(',', "\t").into_bytes(), "", "tabs between"),
+        (
+            "semicolons",
+            lines().join("\n").replace(',', ";").into_bytes(),
+            "",
+            "separated by semicolons",
+        ),
+        ("tabs", lines().join("\n").replace(',', "\t").into_bytes(), "", "separated by tabs"),
         (
             "blanks",
             lines().iter().map(blanks).collect::<Vec<_>>().join("\n").into_bytes(),
             "",
-            "blanks between",
+            "separated by spaces",
         ),
         (
             "one-hot labels",
@@ -271,8 +276,8 @@ fn idx_files_are_found_where_others_put_them() {
         ("torch/MNIST", "torch/MNIST: found in torch/MNIST/raw"),
         ("torch/MNIST/raw", "[]"),
         ("each", "[]"),
-        ("emnist", "[]"),
-        ("two/emnist-digits", "[]"),
+        ("emnist", "EMNIST's images have rows and columns swapped"),
+        ("two/emnist-digits", "rows and columns swapped"),
     ] {
         let lines = place.json(&format!("train --data {data} {line}"));
         assert_eq!(lines.last().unwrap()["fingerprint"], expected.as_str(), "{data}");

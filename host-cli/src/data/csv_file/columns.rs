@@ -129,6 +129,7 @@ impl Columns {
     /// A column as a message names it, counted from 1.
     pub(super) fn title(&self, column: usize) -> String {
         match self.names.get(column) {
+            Some(name) if name.is_empty() => format!("column {} (unnamed)", column + 1),
             Some(name) => format!("column {} (`{name}`)", column + 1),
             None => format!("column {}", column + 1),
         }
@@ -150,7 +151,7 @@ impl Columns {
             _ => "no labels".to_owned(),
         };
         for column in self.columns(|role| role == Role::LeftOut) {
-            text += &format!(", {} left out for its name", self.title(column));
+            text += &format!(", {} dropped (an index, by its name)", self.title(column));
         }
         text
     }

@@ -169,3 +169,56 @@ fn a_pipe_is_read_as_a_file_is() {
         Some(vec![7, 8])
     );
 }
+
+#[test]
+fn lines_of_spaces_are_empty_and_columns_may_be_aligned_by_several() {
+    let table =
+        read_text("  \n 7  1 2 255   0\n  8 4 5   6 0 \n   \n\n", &labelled(LabelColumn::First));
+    let table = table.unwrap();
+    assert_eq!((table.labels, table.images), (Some(vec![7, 8]), vec![1, 2, 255, 0, 4, 5, 6, 0]));
+    assert!(table.note.contains("fields separated by spaces"), "{}", table.note);
+}
+
+/// Whatever a file holds, it is read or refused in a sentence that names it.
+#[test]
+fn no_text_makes_the_reader_panic() {
+    use picomlp::rng::{Purpose, Stream};
+    const TEXTS: [&str; 5] = [
+        ",label,a,b,c,d\n0,1,1,2,255,0\n1,2,4,5,6,0\n",
+        "7;1;2;255;0\n8;4;5;6;0\n",
+        " 1 2 255 0 0 1\n 4 5 6 0 1 0\n",
+        "a,0,2,255,0\nb,4,5,6,0,\n",
+        "0,0.1,0.2,0.3,5\n'1',\"2\",3,4,5\n",
+    ];
+    const PIECES: &[u8] = b",;\t \"'\n\r.-0123456789ae@%\0\xff\xef";
+    let mut stream = Stream::new(1, Purpose::Split, 0);
+    let mut below = |n: usize| stream.below(n as u32) as usize;
+    let (_folder, path) = put(b"");
+    for _ in 0..4000 {
+        let mut text = TEXTS[below(TEXTS.len())].as_bytes().to_vec();
+        for _ in 0..below(6) {
+            let at = below(text.len());
+            match below(3) {
+                0 => text[at] = PIECES[below(PIECES.len())],
+                1 => text.insert(at, PIECES[below(PIECES.len())]),
+                _ => text.truncate(at + 1),
+            }
+        }
+        let labels = ["auto", "first", "last", "none", "last:2", "first:2", "label"];
+        let format = Format {
+            label: labels[below(labels.len())].parse().unwrap(),
+            csv_header: [CsvHeader::Auto, CsvHeader::Yes, CsvHeader::No][below(3)],
+            ..Format::default()
+        };
+        fs::write(&path, &text).unwrap();
+        let known = [None, Some(&KNOWN)][below(2)];
+        let wanted = [Labels::Read, Labels::PassOver][below(2)];
+        if let Err(error) = read(&path, &format, known, wanted) {
+            assert!(
+                error.to_string().contains("some.csv"),
+                "{error:#}: {:?}",
+                text.escape_ascii().to_string()
+            );
+        }
+    }
+}
