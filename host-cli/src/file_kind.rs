@@ -32,6 +32,8 @@ use Mark::{At, Idx, Text, Zip};
 
 const IDX: &str = "an IDX file";
 const TO_CSV: &str = "write it as CSV, as in numpy.savetxt(\"data.csv\", rows, \"%d\", \",\"), a label and its pixels in each row";
+const PANDAS: &str = "write it as CSV with pandas (read_parquet or read_feather, then to_csv with index=False), or its images as PNG files in a folder for each class";
+const PAGE: &str = "a download gave a page or an error message instead of the data: read it";
 const UNPACK: &str = "unpack it and give the folder or the file inside";
 const TO_PNG: &str = "only PNG images are read: convert it, as in `magick mogrify -format png *`";
 
@@ -52,28 +54,13 @@ const KINDS: &[(Mark, &str, &str)] = &[
     (At(0, b"\x28\xb5\x2f\xfd"), "zstd data", "unpack it (unzstd)"),
     (At(0, b"7z\xbc\xaf\x27\x1c"), "a 7-Zip archive", UNPACK),
     (At(257, b"ustar"), "a tar archive", UNPACK),
-    (
-        At(0, b"PAR1"),
-        "a Parquet file",
-        "write it as CSV, as in pandas.read_parquet(\"a.parquet\").to_csv(\"data.csv\", index=False), or its images as PNG files in a folder for each class",
-    ),
-    (
-        At(0, b"ARROW1"),
-        "an Arrow (Feather) file",
-        "write it as CSV, as in pandas.read_feather(\"a.feather\").to_csv(\"data.csv\", index=False)",
-    ),
+    (At(0, b"PAR1"), "a Parquet file", PANDAS),
+    (At(0, b"ARROW1"), "an Arrow (Feather) file", PANDAS),
     (At(0, b"\x89HDF\r\n\x1a\n"), "an HDF5 file", TO_CSV),
     (At(0, b"MATLAB 5.0 MAT-file"), "a MATLAB file (.mat)", TO_CSV),
-    (At(0, b"\x80\x02"), "a Python pickle", TO_CSV),
-    (At(0, b"\x80\x03"), "a Python pickle", TO_CSV),
     (At(0, b"\x80\x04"), "a Python pickle", TO_CSV),
     (At(0, b"\x80\x05"), "a Python pickle", TO_CSV),
-    (At(0, b"SQLite format 3\0"), "an SQLite database", "export a table as CSV"),
-    (
-        At(0, b"\x89PNG\r\n\x1a\n"),
-        "a PNG image",
-        "give the folder that has a folder of images for each class",
-    ),
+    (At(0, b"\x89PNG\r\n\x1a\n"), "a PNG image", "give the folder of class folders above it"),
     (At(0, b"\xff\xd8\xff"), "a JPEG image", TO_PNG),
     (At(0, b"GIF8"), "a GIF image", TO_PNG),
     (At(8, b"WEBP"), "a WebP image", TO_PNG),
@@ -82,27 +69,11 @@ const KINDS: &[(Mark, &str, &str)] = &[
     (Text("%PDF-"), "a PDF document", "give the data itself"),
     (At(0, b"\xff\xfe"), "UTF-16 text", "save it as UTF-8"),
     (At(0, b"\xfe\xff"), "UTF-16 text", "save it as UTF-8"),
-    (
-        Text("<!doctype html"),
-        "an HTML page",
-        "a download gave a page instead of the data: read it in a browser",
-    ),
-    (
-        Text("<html"),
-        "an HTML page",
-        "a download gave a page instead of the data: read it in a browser",
-    ),
-    (
-        Text("<?xml"),
-        "an XML document",
-        "a download may have given an error message instead of the data: read it",
-    ),
+    (Text("<!doctype html"), "an HTML page", PAGE),
+    (Text("<html"), "an HTML page", PAGE),
+    (Text("<?xml"), "an XML document", PAGE),
     (Text("version https://git-lfs"), "a git-lfs pointer", "fetch the data itself (git lfs pull)"),
-    (
-        Text("@relation"),
-        "an ARFF file (Weka, OpenML)",
-        "take its CSV form, or leave out all lines up to @DATA",
-    ),
+    (Text("@relation"), "an ARFF file (Weka, OpenML)", "cut all lines up to @DATA"),
 ];
 
 /// Names the kind of file that begins with `start`; nothing if it has no mark, as CSV has none.
