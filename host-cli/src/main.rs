@@ -1,7 +1,7 @@
 //! `picomlp`: trains, evaluates and inspects small networks.
 
 use std::env;
-use std::io::{Write, stderr};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind as UsageError;
@@ -56,7 +56,7 @@ fn main() -> ExitCode {
     {
         misused("plot", &why);
     }
-    let out = &mut Printable(Printer::new());
+    let out = &mut Printable(Printer(io::stdout()));
     let result = match &cli.command {
         Command::Train(args) => commands::train::run(args, out),
         Command::Eval(args) => commands::eval::run(args, out),
@@ -80,7 +80,7 @@ fn main() -> ExitCode {
 
 /// Says what went wrong. Where nobody can be told, the exit code still tells.
 fn failed(error: &anyhow::Error) -> ExitCode {
-    let _ = writeln!(stderr(), "picomlp: {}", printable(&format!("{error:#}")));
+    let _ = writeln!(io::stderr(), "picomlp: {}", printable(&format!("{error:#}")));
     let code = interrupt::requested().filter(|_| error.is::<Interrupted>());
     code.map_or(ExitCode::FAILURE, ExitCode::from)
 }

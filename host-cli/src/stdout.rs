@@ -9,21 +9,7 @@ use std::process;
 
 /// Standard output, whose errors say whose they are.
 #[derive(Debug)]
-pub struct Printer(Stdout);
-
-impl Printer {
-    /// Standard output.
-    #[must_use]
-    pub fn new() -> Self {
-        Self(io::stdout())
-    }
-}
-
-impl Default for Printer {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+pub struct Printer(pub Stdout);
 
 impl Write for Printer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

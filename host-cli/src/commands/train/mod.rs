@@ -93,9 +93,7 @@ fn run_to(args: &Args, output: Option<Outputs>, out: &mut (dyn Write + Send)) ->
         Some(evaluate(&pool, &net, params, &data.test, plan.map, &order, plan.loss.kind())?)
     };
     let mut repeat = args.clone();
-    if ending.interrupted {
-        repeat.max_steps = Some(ending.steps);
-    }
+    repeat.max_steps = if ending.interrupted { Some(ending.steps) } else { args.max_steps };
     let model = export::write(&repeat, output, (&net, params), &data, &plan, kept, test.as_ref())?;
     let holds = format!("{out_path} holds the model of epoch {}", kept.epoch);
     if ending.diverged.is_some() {
