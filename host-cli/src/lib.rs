@@ -8,6 +8,8 @@ mod epochs;
 mod evaluate;
 mod file_kind;
 pub mod flops;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod interrupt;
 pub mod machine;
 mod model_file;

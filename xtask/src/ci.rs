@@ -5,8 +5,8 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use crate::run::{cargo, root, show};
-use crate::tools::{self, DENY, MSRV, NEXTEST, need_target};
-use crate::{firmware, golden, inlined, kills, lines, mnist, recipes, report};
+use crate::tools::{self, CXX, DENY, MSRV, NEXTEST, need_target};
+use crate::{firmware, fuzz, golden, inlined, kills, lines, mnist, recipes, report};
 
 /// What `cargo xtask ci` may be asked.
 #[derive(Debug, clap::Args)]
@@ -52,6 +52,13 @@ const CHECKS: &[Check] = &[
         },
     },
     Check { name: "test-native", run: || show(cargo(&numeric(&[]), "-C target-cpu=native")) },
+    Check {
+        name: "fuzz",
+        run: || {
+            CXX.need()?;
+            fuzz::run(&fuzz::Args::CI)
+        },
+    },
     Check { name: "golden", run: || golden::run(&golden::Args::default()) },
     Check { name: "inlined", run: inlined::check },
     Check { name: "first-run", run: mnist::first_run },
@@ -83,7 +90,8 @@ const THOROUGH: &[Check] = &[
 ];
 
 /// Workspaces of their own, since cargo reads target settings from the folder that it runs in.
-const FOLDERS: [&str; 4] = ["firmware", "tests/bare", "tests/targets/riscv", "tests/targets/wasm"];
+const FOLDERS: [&str; 5] =
+    ["firmware", "fuzz", "tests/bare", "tests/targets/riscv", "tests/targets/wasm"];
 
 fn fmt() -> Result<()> {
     show(cargo(&["fmt", "--all", "--check"], ""))?;

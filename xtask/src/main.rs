@@ -8,11 +8,13 @@ mod ci;
 mod code;
 mod device;
 mod firmware;
+mod fuzz;
 mod golden;
 mod inlined;
 mod inputs;
 mod kills;
 mod lines;
+mod miri;
 mod mnist;
 mod on_the_host;
 mod recipes;
@@ -41,10 +43,14 @@ enum Task {
     Ci(ci::Args),
     /// Build the bare-metal programs, run them in QEMU, compare what they print.
     Firmware(firmware::Args),
+    /// Run the fuzz targets, and say how many inputs were tried.
+    Fuzz(fuzz::Args),
     /// Build the golden run for every target, run it, compare its fingerprint.
     Golden(golden::Args),
     /// Count each crate's lines of code, and compare with its budget.
     Lines,
+    /// Run the core's tests under Miri.
+    Miri,
     /// Train the published networks by their names and compare what they reach; the long ones take half an hour.
     Recipes(recipes::Args),
     /// Kill runs of the command line at random moments and look at what they leave.
@@ -55,8 +61,10 @@ fn main() -> ExitCode {
     let result = match Cli::parse().task {
         Task::Ci(args) => ci::run(&args),
         Task::Firmware(args) => firmware::run(&args),
+        Task::Fuzz(args) => fuzz::run(&args),
         Task::Golden(args) => golden::run(&args),
         Task::Lines => lines::run(),
+        Task::Miri => miri::run(),
         Task::Recipes(args) => recipes::run(&args),
         Task::Kills(args) => kills::run(&args),
     };

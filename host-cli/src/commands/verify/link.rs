@@ -50,7 +50,7 @@ impl Link {
         Ok(Self::new(Some(child), stdout, stdin))
     }
 
-    fn new(
+    pub(super) fn new(
         child: Option<Child>,
         mut reader: impl Read + Send + 'static,
         mut writer: impl Write + Send + 'static,

@@ -1,0 +1,26 @@
+//! What the fuzz targets in `fuzz/` call and is no part of the interface.
+
+use anyhow::Result;
+
+pub use crate::commands::verify::converse;
+use crate::plot::{History, curves};
+use crate::recipe::Recipe;
+
+/// Reads a recipe's text; returns each setting's flag, and the words it stands for.
+///
+/// # Errors
+///
+/// If it is no recipe, naming it `recipe.toml`.
+pub fn recipe(text: &str) -> Result<Vec<(String, String)>> {
+    let recipe = Recipe::parse("recipe.toml", text)?;
+    Ok(recipe.settings.iter().map(|setting| (setting.flag.clone(), setting.words())).collect())
+}
+
+/// Reads a training's history; returns its curves as SVG.
+///
+/// # Errors
+///
+/// If it is none.
+pub fn history(text: &str) -> Result<String> {
+    Ok(curves(&History::parse(text)?).svg)
+}
