@@ -35,7 +35,9 @@ const TO_CSV: &str = "write it as CSV, as in numpy.savetxt(\"data.csv\", rows, \
 const PANDAS: &str = "write it as CSV with pandas (read_parquet or read_feather, then to_csv with index=False), or its images as PNG files in a folder for each class";
 const PAGE: &str = "a download gave a page or an error message instead of the data: read it";
 const UNPACK: &str = "unpack it and give the folder or the file inside";
-const TO_PNG: &str = "only PNG images are read: convert it, as in `magick mogrify -format png *`";
+const IN_FOLDERS: &str = "give the folder of class folders above it";
+const TO_PNG: &str =
+    "only PNG and JPEG images are read: convert it, as in `magick mogrify -format png *`";
 
 /// Every kind that has a name, the special ones before the general.
 const KINDS: &[(Mark, &str, &str)] = &[
@@ -60,8 +62,8 @@ const KINDS: &[(Mark, &str, &str)] = &[
     (At(0, b"MATLAB 5.0 MAT-file"), "a MATLAB file (.mat)", TO_CSV),
     (At(0, b"\x80\x04"), "a Python pickle", TO_CSV),
     (At(0, b"\x80\x05"), "a Python pickle", TO_CSV),
-    (At(0, b"\x89PNG\r\n\x1a\n"), "a PNG image", "give the folder of class folders above it"),
-    (At(0, b"\xff\xd8\xff"), "a JPEG image", TO_PNG),
+    (At(0, b"\x89PNG\r\n\x1a\n"), "a PNG image", IN_FOLDERS),
+    (At(0, b"\xff\xd8\xff"), "a JPEG image", IN_FOLDERS),
     (At(0, b"GIF8"), "a GIF image", TO_PNG),
     (At(8, b"WEBP"), "a WebP image", TO_PNG),
     (At(0, b"II*\0"), "a TIFF image", TO_PNG),

@@ -10,7 +10,7 @@ use crate::data::{Dataset, Format, Source};
 use crate::model_file::{ModelInput, check_fit};
 use crate::output::{Inputs, Outputs};
 use crate::plot::{
-    self, FileFormat, Findings, History, MISTAKES, Pca, Picture, SAMPLES, STEP, Subject, TILES,
+    self, Figure, FileFormat, Findings, History, MISTAKES, Pca, SAMPLES, STEP, Subject, TILES,
 };
 use crate::{ModelFile, Pool};
 
@@ -240,8 +240,8 @@ impl OfModel {
     /// Calls `draw` with the network and its data.
     fn draw(
         &self,
-        draw: impl FnOnce(&Pool, &Subject<'_>, &Dataset) -> Result<Picture>,
-    ) -> Result<Picture> {
+        draw: impl FnOnce(&Pool, &Subject<'_>, &Dataset) -> Result<Figure>,
+    ) -> Result<Figure> {
         let file = ModelFile::read(&self.model)?;
         let model = file.model()?;
         let data = load_measured(&file, &model, &self.data, &self.format)?;
@@ -270,13 +270,13 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let picture = match &args.kind {
         Kind::Curves { history, .. } => plot::curves(&History::read(history)?),
         Kind::Confusion { of, .. } => of.draw(|pool, subject, data| {
-            plot::confusion(subject, &Findings::new(pool, subject, data)?)
+            Ok(plot::confusion(subject, &Findings::new(pool, subject, data)?))
         })?,
         Kind::Classes { of, .. } => of.draw(|pool, subject, data| {
             Ok(plot::classes(subject, &Findings::new(pool, subject, data)?))
         })?,
         Kind::Mistakes { of, count, .. } => of.draw(|pool, subject, data| {
-            plot::mistakes(subject, &Findings::new(pool, subject, data)?, data, *count)
+            Ok(plot::mistakes(subject, &Findings::new(pool, subject, data)?, data, *count))
         })?,
         Kind::Rotation { of, sample, step, .. } => of.draw(|_, subject, data| {
             let samples = data.len();
@@ -284,7 +284,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
             plot::rotation(subject, data, *sample, *step)
         })?,
         Kind::Weights { model, count, .. } => weights(model, *count)?,
-        Kind::Samples { of, count, .. } => plot::samples(&of.load()?, *count)?,
+        Kind::Samples { of, count, .. } => plot::samples(&of.load()?, *count),
         Kind::Pca { of, .. } => {
             let pca = Pca::new(&Pool::new(of.threads)?, &of.load()?)?;
             if format == FileFormat::Html {
@@ -292,7 +292,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
                 writeln!(out, "{}: {}", path.display(), pca.note())?;
                 return Ok(());
             }
-            pca.picture()
+            pca.figure()
         }
     };
     output.write(&[&format.encode(&picture)?])?;
@@ -301,7 +301,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-fn weights(path: &Path, count: usize) -> Result<Picture> {
+fn weights(path: &Path, count: usize) -> Result<Figure> {
     let file = ModelFile::read(path)?;
     let model = file.model()?;
     let input = ModelInput::new(model.blob(), model.net());

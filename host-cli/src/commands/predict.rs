@@ -156,11 +156,11 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
         let mut inside = Vec::new();
         for entry in fs::read_dir(path).with_context(|| format!("cannot read {shown}"))? {
             let path = entry.with_context(|| format!("cannot read {shown}"))?.path();
-            if picture::is_png(&path) {
+            if picture::is_image(&path) {
                 inside.push(path);
             }
         }
-        ensure!(!inside.is_empty(), "{shown}: no PNG file in this folder");
+        ensure!(!inside.is_empty(), "{shown}: no PNG or JPEG file in this folder");
         inside.sort();
         files.append(&mut inside);
     }

@@ -58,7 +58,7 @@ pub(super) fn no_data(dir: &Path) -> anyhow::Error {
         Ok(files) => files,
         Err(error) => return error,
     };
-    if files.iter().any(|file| picture::is_png(file)) {
+    if files.iter().any(|file| picture::is_image(file)) {
         let parent = dir.parent().filter(|parent| folders(parent).is_ok_and(|all| all.len() > 1));
         let hint = parent.map(|parent| format!("; did you mean {}?", parent.display()));
         return anyhow!(
@@ -85,7 +85,7 @@ pub(super) fn no_data(dir: &Path) -> anyhow::Error {
 ///
 /// # Errors
 ///
-/// Each names the file or folder: there are fewer than two classes; a class has no PNG file; a picture cannot be read, or
+/// Each names the file or folder: there are fewer than two classes; a class has no PNG or JPEG file; a picture cannot be read, or
 /// is of another size than the first one (or `format.image_shape`); the test pictures have another class.
 pub fn load(dir: &Path, format: &Format) -> Result<Loaded> {
     let (train_dir, validation_dir, test_dir) =
@@ -187,14 +187,14 @@ impl Pictures {
         let (mut images, mut labels, mut others) = (Vec::new(), Vec::new(), 0);
         let mut seen = 0;
         for (label, (_, folder)) in classes {
-            let (files, others_here) = png_files(folder)?;
+            let (files, others_here) = image_files(folder)?;
             (seen, others) = (seen + 1, others + others_here);
             for file in files {
                 if let (true, Some((shape, _))) = (format.normalise, &shape) {
                     let pixels = picture::read_normalised(&file, shape.rows, shape.cols)?;
                     images.extend(pixels);
                 } else {
-                    let picture = picture::read_png(&file)?;
+                    let picture = picture::read(&file)?.on_white();
                     let got =
                         Shape { rows: picture.height() as usize, cols: picture.width() as usize };
                     let name = file.display();
@@ -212,7 +212,7 @@ impl Pictures {
         let (shape, _) = shape.with_context(|| format!("{}: no picture", dir.display()))?;
         let passed_over = match others {
             0 => String::new(),
-            n => format!("; files passed over, as they are not PNG: {}", grouped(n)),
+            n => format!("; files passed over, as they are not PNG or JPEG: {}", grouped(n)),
         };
         let note = format!(
             "{}: {} pictures of {}×{} in {seen} class folders{}{passed_over}",
@@ -257,20 +257,22 @@ pub(super) fn folders(dir: &Path) -> Result<Vec<(String, PathBuf)>> {
     Ok(folders)
 }
 
-/// The PNG files in the folder of a class, by name, and how many other files there are.
-fn png_files(folder: &Path) -> Result<(Vec<PathBuf>, usize)> {
+/// The PNG and JPEG files in the folder of a class, by name, and how many other files there are.
+fn image_files(folder: &Path) -> Result<(Vec<PathBuf>, usize)> {
     let all = entries(folder)?;
-    let is_png = |path: &PathBuf| picture::is_png(path) && !path.is_dir();
-    let (files, others): (Vec<_>, Vec<_>) = all.into_iter().partition(is_png);
+    let is_image = |path: &PathBuf| picture::is_image(path) && !path.is_dir();
+    let (files, others): (Vec<_>, Vec<_>) = all.into_iter().partition(is_image);
     if files.is_empty() {
         let found = match &others[..] {
             [] => "it is empty".to_owned(),
             [first, ..] => match file_kind::of_file(first) {
-                Some(kind) => format!("{} is {}", first.display(), kind.instead_of("a PNG image")),
+                Some(kind) => {
+                    format!("{} is {}", first.display(), kind.instead_of("a PNG or JPEG image"))
+                }
                 None => format!("it has {}", first.display()),
             },
         };
-        bail!("the class folder {} has no PNG file: {found}", folder.display());
+        bail!("the class folder {} has no PNG or JPEG file: {found}", folder.display());
     }
     Ok((files, others.len()))
 }

@@ -36,7 +36,7 @@ impl Inputs {
             let files = files(path, DEPTH);
             let file = files.iter().find(|file| node(file).as_ref() == Some(&wanted))?;
             // A model may lie beside the data, and pictures of it, too.
-            let is_sample = picture::is_png(file)
+            let is_sample = picture::is_image(file)
                 && file.parent() != Some(path)
                 && !files.iter().any(|file| is_idx(file));
             (is_idx(file) || is_sample).then(|| format!("a file of {name} {shown}"))

@@ -25,14 +25,13 @@
 //! (counted from 0).
 
 use anyhow::{Result, bail, ensure};
-use image::{
-    GrayImage, ImageBuffer, Luma,
-    imageops::{self, FilterType},
-};
+
+use super::gray::GrayImage;
+use super::resample::{mean, resample};
 
 /// Pixels of the longer side to which larger pictures are shrunk first; 25 times what the result
 /// needs.
-const WORKING_SIDE: u32 = 512;
+const WORKING_SIDE: usize = 512;
 
 /// Grey levels by which ink must differ from the paper.
 const LEAST_CONTRAST: f32 = 16.0;
@@ -52,12 +51,12 @@ const SPECK_SIDE: usize = 2;
 /// How the digit is scaled.
 ///
 /// 300 of MNIST's test pictures, enlarged and drawn on larger paper, came back with these mean
-/// differences in grey levels (`CatmullRom` / `Triangle`): clean paper 6.5 / 7.3, noisy 6.5 / 7.3,
+/// differences in grey levels (`Catrom` / `Triangle`): clean paper 6.5 / 7.3, noisy 6.5 / 7.3,
 /// uneven light 6.7 / 7.7, thin strokes 14.3 / 13.8. Enlarging 150 of them in two other ways gave
 /// the same order. How many of them a nearest neighbour among 10 000 training pictures named
 /// rightly did not tell the two apart. `Gaussian`, tried on 100 only, was further away on all but
 /// thin strokes.
-const FILTER: FilterType = FilterType::CatmullRom;
+const FILTER: resize::Type = resize::Type::Catrom;
 
 /// Brings the digit in `picture` into MNIST's form, `[rows][cols]`, light on dark.
 ///
@@ -75,7 +74,7 @@ const FILTER: FilterType = FilterType::CatmullRom;
 ///
 /// // A black bar of 10x40 pixels in a corner of a white page.
 /// let page = GrayImage::from_fn(100, 80, |x, y| {
-///     image::Luma([if (5..15).contains(&x) && (5..45).contains(&y) { 0 } else { 255 }])
+///     if (5..15).contains(&x) && (5..45).contains(&y) { 0 } else { 255 }
 /// });
 /// let digit = normalise(&page, 28, 28)?;
 /// let ink = |row: usize| digit[row * 28..][..28].iter().filter(|pixel| **pixel == 255).count();
@@ -88,8 +87,8 @@ pub fn normalise(picture: &GrayImage, rows: usize, cols: usize) -> Result<Vec<u8
     ensure!(size.0 > 0 && size.1 > 0, "no ink found: the picture has no pixels");
 
     if size == (cols, rows) {
-        let inverted = picture.iter().map(|level| 255 - level).collect();
-        if let Some(ready) = [picture.as_raw().clone(), inverted]
+        let inverted = picture.as_raw().iter().map(|level| 255 - level).collect();
+        if let Some(ready) = [picture.as_raw().to_vec(), inverted]
             .into_iter()
             .find(|pixels| is_normalised(pixels, rows, cols))
         {
@@ -97,9 +96,9 @@ pub fn normalise(picture: &GrayImage, rows: usize, cols: usize) -> Result<Vec<u8
         }
     }
 
-    let ink = Field::shrunk(picture).into_ink()?;
+    let ink = Field::shrunk(picture)?.into_ink()?;
     let digit = ink.digit()?;
-    Ok(place(&scale(&digit, box_side(rows, cols)), rows, cols))
+    Ok(place(&scale(&digit, box_side(rows, cols))?, rows, cols))
 }
 
 /// The side of the box that a digit is scaled to, in pixels.
@@ -177,25 +176,17 @@ impl Frame {
 
 impl Field {
     /// The grey levels of `picture`, averaged down to [`WORKING_SIDE`] where it is larger.
-    fn shrunk(picture: &GrayImage) -> Self {
-        let (width, height) = picture.dimensions();
-        let longer = width.max(height);
-        let shrunk;
-        let picture = if longer > WORKING_SIDE {
-            let side = |side: u32| {
-                let scaled = u64::from(side) * u64::from(WORKING_SIDE) / u64::from(longer);
-                (scaled as u32).max(1)
-            };
-            shrunk = imageops::thumbnail(picture, side(width), side(height));
-            &shrunk
-        } else {
-            picture
-        };
-        Self {
-            width: picture.width() as usize,
-            height: picture.height() as usize,
-            values: picture.iter().map(|level| f32::from(*level)).collect(),
+    fn shrunk(picture: &GrayImage) -> Result<Self> {
+        let size = (picture.width() as usize, picture.height() as usize);
+        let longer = size.0.max(size.1);
+        if longer <= WORKING_SIDE {
+            let values = picture.as_raw().iter().map(|level| f32::from(*level)).collect();
+            return Ok(Self { width: size.0, height: size.1, values });
         }
+        let side = |side: usize| (side * WORKING_SIDE / longer).max(1);
+        let (width, height) = (side(size.0), side(size.1));
+        let values = resample(picture.as_raw(), size, (width, height), mean())?;
+        Ok(Self { width, height, values })
     }
 
     fn longer_side(&self) -> usize {
@@ -448,15 +439,14 @@ fn label(mask: &[bool], width: usize) -> Vec<usize> {
 }
 
 /// Scales a digit to `side` along its longer side, and stretches its ink to 1.
-fn scale(digit: &Field, side: usize) -> Field {
+fn scale(digit: &Field, side: usize) -> Result<Field> {
     let longer = digit.longer_side();
     let scaled = |length: usize| ((length * side + longer / 2) / longer).max(1);
     let (width, height) = (scaled(digit.width), scaled(digit.height));
-    let source =
-        ImageBuffer::<Luma<f32>, _>::from_fn(digit.width as u32, digit.height as u32, |x, y| {
-            Luma([digit.values[y as usize * digit.width + x as usize].max(0.0)])
-        });
-    let mut values = imageops::resize(&source, width as u32, height as u32, FILTER).into_raw();
+    let ink: Vec<f32> = digit.values.iter().map(|value| value.max(0.0)).collect();
+    let mut values = resample(&ink, (digit.width, digit.height), (width, height), FILTER)?;
+    // The filter overshoots at edges.
+    values.iter_mut().for_each(|value| *value = value.clamp(0.0, 1.0));
 
     // A stroke thinner than a pixel comes out faint all over; the top tenth of the ink sets the
     // scale.
@@ -467,7 +457,7 @@ fn scale(digit: &Field, side: usize) -> Field {
         let peak = *ink.select_nth_unstable_by(rank, f32::total_cmp).1;
         values.iter_mut().for_each(|value| *value = (*value / peak).min(1.0));
     }
-    Field { width, height, values }
+    Ok(Field { width, height, values })
 }
 
 /// Places a digit in a dark field with its centre of mass in the centre, as far as it fits.

@@ -1,40 +1,35 @@
 //! Which classes are taken for which, and what that means for each class.
 
-use anyhow::Result;
-
 use super::axes::Scale;
-use super::colour::{BLUE, FAINT, GRID, PAPER, Rgb, VERMILION, blues, ink_on, oranges};
+use super::color::{BLUE, FAINT, GRID, PAPER, Rgb, VERMILION, blues, ink_on, oranges};
 use super::findings::{Findings, Subject};
-use super::png::colours;
-use super::svg::{Anchor, Canvas, Font, Picture, TITLE_HEIGHT, shorten, text_width};
+use super::surface::{Anchor, Area, Figure, Font, MARGIN, Surface, TITLE_HEIGHT, Tile, shorten};
 use crate::text::{grouped, percent};
 
-const MARGIN: f64 = 20.0;
-
-/// A bar of colours from `colour(0)` below to `colour(1)` above, with its name at the side.
-pub(crate) fn colour_bar(
-    canvas: &mut Canvas,
+/// A bar of colors from `color(0)` below to `color(1)` above, with its name at the side.
+pub(crate) fn color_bar(
+    surface: &mut Surface,
     [x, y, height]: [f64; 3],
-    colour: impl Fn(f64) -> Rgb,
+    color: impl Fn(f64) -> Rgb,
     labels: &[(f64, String)],
     name: &str,
-) -> Result<()> {
+) {
     const STEPS: u32 = 256;
-    let steps = (0..STEPS).rev().map(|step| colour((f64::from(step) + 0.5) / f64::from(STEPS)));
+    let steps = (0..STEPS).rev().map(|step| color((f64::from(step) + 0.5) / f64::from(STEPS)));
     let steps: Vec<Rgb> = steps.collect();
-    canvas.image(x, y, 14.0, height, &colours(&steps, 1)?);
-    canvas.frame(x, y, 14.0, height, FAINT, 0.5);
+    let area = Area { x, y, width: 14.0, height };
+    surface.image(area, Tile { columns: 1, colors: steps });
+    surface.frame(area, FAINT, 0.5);
     for (share, label) in labels {
-        let font = Font::new(11.5, Anchor::Start).colour(FAINT);
-        canvas.text(x + 20.0, y + height * (1.0 - share) + 4.0, font, label);
+        let font = Font::new(11.5, Anchor::Start).color(FAINT);
+        surface.text(x + 20.0, y + height * (1.0 - share) + 4.0, font, label);
     }
-    let font = Font { upwards: true, ..Font::new(11.5, Anchor::Middle).colour(FAINT) };
-    canvas.text(x - 7.0, y + height / 2.0, font, name);
-    Ok(())
+    let font = Font::new(11.5, Anchor::Middle).color(FAINT).upwards();
+    surface.text(x - 7.0, y + height / 2.0, font, name);
 }
 
 /// Counts of true classes (rows) and found classes (columns).
-pub(crate) fn confusion(subject: &Subject<'_>, findings: &Findings) -> Result<Picture> {
+pub(crate) fn confusion(subject: &Subject<'_>, findings: &Findings) -> Figure {
     let counts = &findings.confusion;
     let classes = counts.len();
     let total: usize = counts.iter().flatten().sum();
@@ -47,13 +42,14 @@ pub(crate) fn confusion(subject: &Subject<'_>, findings: &Findings) -> Result<Pi
     let shows_counts = classes <= 30;
     let name_size = f64::min(14.0, cell * 0.8);
     let names: Vec<String> = subject.names.iter().map(|name| shorten(name, 14)).collect();
-    let widest = names.iter().map(|name| text_width(name, name_size)).fold(10.0, f64::max);
+    let font = Font::new(name_size, Anchor::Start);
+    let widest = names.iter().map(|name| font.width(name)).fold(10.0, f64::max);
     let upwards = widest > cell + 2.0;
     let side = cell * classes as f64;
     let left = MARGIN + 26.0 + widest + 8.0;
     let top = TITLE_HEIGHT + 26.0 + if upwards { widest } else { 18.0 };
 
-    let mut canvas = Canvas::new();
+    let mut surface = Surface::default();
     let correct = findings.correct();
     let accuracy = if total == 0 { 0.0 } else { correct as f64 / total as f64 };
     let subtitle = format!(
@@ -63,15 +59,15 @@ pub(crate) fn confusion(subject: &Subject<'_>, findings: &Findings) -> Result<Pi
         grouped(total),
         subject.set
     );
-    canvas.title("Confusion matrix", &subtitle);
-    canvas.text(
+    surface.title("Confusion matrix", &subtitle);
+    surface.text(
         left + side / 2.0,
         TITLE_HEIGHT + 14.0,
         Font::new(13.0, Anchor::Middle),
         "Found class",
     );
-    let font = Font { upwards: true, ..Font::new(13.0, Anchor::Middle) };
-    canvas.text(MARGIN + 14.0, top + side / 2.0, font, "True class");
+    let font = Font::new(13.0, Anchor::Middle).upwards();
+    surface.text(MARGIN + 14.0, top + side / 2.0, font, "True class");
 
     let share = |class: usize, count: usize| {
         let samples: usize = counts[class].iter().sum();
@@ -88,13 +84,13 @@ pub(crate) fn confusion(subject: &Subject<'_>, findings: &Findings) -> Result<Pi
         let y = top + cell * class as f64;
         let middle = y + cell / 2.0;
         let font = Font::new(name_size, Anchor::End);
-        canvas.text(left - 8.0, middle + name_size * 0.36, font, &names[class]);
+        surface.text(left - 8.0, middle + name_size * 0.36, font, &names[class]);
         let across = left + cell * (class as f64 + 0.5);
         if upwards {
-            let font = Font { upwards: true, ..Font::new(name_size, Anchor::Start) };
-            canvas.text(across + name_size * 0.36, top - 8.0, font, &names[class]);
+            let font = Font::new(name_size, Anchor::Start).upwards();
+            surface.text(across + name_size * 0.36, top - 8.0, font, &names[class]);
         } else {
-            canvas.text(across, top - 8.0, Font::new(name_size, Anchor::Middle), &names[class]);
+            surface.text(across, top - 8.0, Font::new(name_size, Anchor::Middle), &names[class]);
         }
         for (found, &count) in row.iter().enumerate() {
             let x = left + cell * found as f64;
@@ -106,84 +102,86 @@ pub(crate) fn confusion(subject: &Subject<'_>, findings: &Findings) -> Result<Pi
             } else {
                 orange(share / worst)
             };
-            canvas.rect(x, y, cell, cell, ground);
+            surface.rect(x, y, cell, cell, ground);
             if shows_counts && count > 0 {
                 let text = count.to_string();
-                let size = f64::min(13.0, (cell - 5.0) / text_width(&text, 1.0));
-                let font = Font::new(size, Anchor::Middle).colour(ink_on(ground));
-                canvas.text(x + cell / 2.0, middle + size * 0.36, font, &text);
+                let unit = Font::new(1.0, Anchor::Middle).width(&text);
+                let size = f64::min(13.0, (cell - 5.0) / unit);
+                let font = Font::new(size, Anchor::Middle).color(ink_on(ground));
+                surface.text(x + cell / 2.0, middle + size * 0.36, font, &text);
             }
         }
     }
     for line in 0..=classes {
         let at = cell * line as f64;
-        canvas.line((left + at, top), (left + at, top + side), GRID, 1.0);
-        canvas.line((left, top + at), (left + side, top + at), GRID, 1.0);
+        surface.line((left + at, top), (left + at, top + side), GRID, 1.0);
+        surface.line((left, top + at), (left + side, top + at), GRID, 1.0);
     }
 
     let bar = f64::max((side - 40.0) / 2.0, 90.0);
     let x = left + side + 46.0;
     let right = [(0.0, "0 %".to_owned()), (1.0, "100 %".to_owned())];
-    colour_bar(&mut canvas, [x, top, bar], blues, &right, "found, of class")?;
+    color_bar(&mut surface, [x, top, bar], blues, &right, "found, of class");
     let wrong = [(0.0, "0 %".to_owned()), (1.0, format!("{:.1} %", 100.0 * worst))];
     let lower = top + bar + 40.0;
     if worst > 0.0 {
-        colour_bar(&mut canvas, [x, lower, bar], orange, &wrong, "mistaken, of class")?;
+        color_bar(&mut surface, [x, lower, bar], orange, &wrong, "mistaken, of class");
     }
     let height = f64::max(top + side, lower + bar) + 24.0;
-    Ok(canvas.finish(x + 82.0, height, "Confusion matrix"))
+    surface.finish(x + 82.0, height, "Confusion matrix")
 }
 
 /// Precision and recall of each class.
-pub(crate) fn classes(subject: &Subject<'_>, findings: &Findings) -> Picture {
+pub(crate) fn classes(subject: &Subject<'_>, findings: &Findings) -> Figure {
     const BAR: f64 = 13.0;
     const STEP: f64 = 40.0;
     const LENGTH: f64 = 480.0;
     let counts = &findings.confusion;
     let names: Vec<String> = subject.names.iter().map(|name| shorten(name, 16)).collect();
-    let widest = names.iter().map(|name| text_width(name, 14.0)).fold(20.0, f64::max);
+    let font = Font::new(14.0, Anchor::End);
+    let widest = names.iter().map(|name| font.width(name)).fold(20.0, f64::max);
     let left = MARGIN + widest + 10.0;
     let top = TITLE_HEIGHT + 34.0;
     let bottom = top + STEP * counts.len() as f64;
-    let mut canvas = Canvas::new();
-    canvas.title(
+    let mut surface = Surface::default();
+    surface.title(
         "Precision and recall of each class",
         "Precision: the share that is right of what was taken for a class. Recall: the share found of a class.",
     );
-    for (x, colour, name) in [(left, BLUE, "precision"), (left + 110.0, VERMILION, "recall")] {
-        canvas.rect(x, TITLE_HEIGHT + 4.0, 12.0, 12.0, colour);
+    for (x, color, name) in [(left, BLUE, "precision"), (left + 110.0, VERMILION, "recall")] {
+        surface.rect(x, TITLE_HEIGHT + 4.0, 12.0, 12.0, color);
         let font = Font::new(13.0, Anchor::Start);
-        canvas.text(x + 18.0, TITLE_HEIGHT + 15.0, font, name);
+        surface.text(x + 18.0, TITLE_HEIGHT + 15.0, font, name);
     }
     let scale = Scale::around([0.0, 100.0], 5.0);
     for mark in scale.marks() {
         let x = left + LENGTH * mark / 100.0;
-        canvas.line((x, top - 4.0), (x, bottom), GRID, 1.0);
-        let font = Font::new(12.0, Anchor::Middle).colour(FAINT);
-        canvas.text(x, bottom + 18.0, font, &format!("{} %", scale.label(mark)));
+        surface.line((x, top - 4.0), (x, bottom), GRID, 1.0);
+        let font = Font::new(12.0, Anchor::Middle).color(FAINT);
+        surface.text(x, bottom + 18.0, font, &format!("{} %", scale.label(mark)));
     }
     for (class, name) in names.iter().enumerate() {
         let y = top + STEP * class as f64 + 4.0;
-        canvas.text(left - 10.0, y + BAR + 5.0, Font::new(14.0, Anchor::End), name);
+        surface.text(left - 10.0, y + BAR + 5.0, Font::new(14.0, Anchor::End), name);
         let right = counts[class][class];
         let of_class: usize = counts[class].iter().sum();
         let taken: usize = counts.iter().map(|row| row[class]).sum();
-        for (bar, (of, colour)) in [(taken, BLUE), (of_class, VERMILION)].into_iter().enumerate() {
+        for (bar, (of, color)) in [(taken, BLUE), (of_class, VERMILION)].into_iter().enumerate() {
             let y = y + (BAR + 2.0) * bar as f64;
-            let font = Font::new(11.5, Anchor::Start).colour(FAINT);
+            let font = Font::new(11.5, Anchor::Start).color(FAINT);
             if of == 0 {
                 let why = if bar == 0 { "nothing was taken for it" } else { "no sample" };
-                canvas.text(left + 6.0, y + BAR - 2.5, font, why);
+                surface.text(left + 6.0, y + BAR - 2.5, font, why);
                 continue;
             }
             let share = right as f64 / of as f64;
-            canvas.rect(left, y, LENGTH * share, BAR, colour);
+            surface.rect(left, y, LENGTH * share, BAR, color);
             let font = Font { anchor: Anchor::End, ..font };
-            canvas.text(left + LENGTH + 64.0, y + BAR - 2.5, font, &percent(share));
+            surface.text(left + LENGTH + 64.0, y + BAR - 2.5, font, &percent(share));
         }
     }
-    canvas.line((left, top - 4.0), (left, bottom), FAINT, 1.0);
-    canvas.finish(
+    surface.line((left, top - 4.0), (left, bottom), FAINT, 1.0);
+    surface.finish(
         (left + LENGTH + 90.0).max(700.0),
         bottom + 34.0,
         "Precision and recall of each class",

@@ -1,14 +1,16 @@
 //! Loss and accuracy over the epochs.
 
 use super::axes::{Panel, Scale};
-use super::colour::{BLUE, FAINT, Rgb, VERMILION};
+use super::color::{BLUE, FAINT, Rgb, VERMILION};
 use super::history::{Epoch, History};
-use super::svg::{Anchor, Canvas, Font, Picture, TITLE_HEIGHT};
+use super::surface::{Anchor, Figure, Font, Surface, TITLE_HEIGHT};
 
 /// Epochs up to which each has a dot.
 const DOTS: usize = 60;
 
-const LEFT: f64 = 98.0;
+const LEFT: f64 = 106.0;
+/// From one panel to the next.
+const GAP: f64 = 124.0;
 const PANEL_WIDTH: f64 = 360.0;
 const PANEL_HEIGHT: f64 = 260.0;
 
@@ -32,7 +34,7 @@ const MEASURES: [Measure; 2] = [
 const SERIES: [(Rgb, &str); 2] = [(BLUE, "training"), (VERMILION, "validation")];
 
 /// Draws both measures side by side.
-pub(crate) fn curves(history: &History) -> Picture {
+pub(crate) fn curves(history: &History) -> Figure {
     let epochs = &history.epochs;
     let mut folds: Vec<u32> = epochs.iter().map(|epoch| epoch.fold).collect();
     folds.sort_unstable();
@@ -41,7 +43,7 @@ pub(crate) fn curves(history: &History) -> Picture {
     let last = epochs.iter().map(|epoch| epoch.epoch).max().unwrap_or(1);
     let x = Scale::whole(f64::from(first), f64::from(last), 10.0);
 
-    let mut canvas = Canvas::new();
+    let mut surface = Surface::default();
     let mut subtitle = format!("{} epochs", last - first + 1);
     if folds.len() > 1 {
         subtitle += &format!(", {} folds", folds.len());
@@ -49,7 +51,7 @@ pub(crate) fn curves(history: &History) -> Picture {
     if let Some(kept) = history.kept {
         subtitle += &format!("; the parameters of epoch {kept} were kept");
     }
-    canvas.title("Training", &subtitle);
+    surface.title("Training", &subtitle);
     let top = TITLE_HEIGHT + 34.0;
     for (at, Measure { name, unit, of }) in MEASURES.into_iter().enumerate() {
         let values = epochs.iter().flat_map(|epoch| of.map(|of| of(epoch))).flatten();
@@ -59,15 +61,17 @@ pub(crate) fn curves(history: &History) -> Picture {
         if unit == " %" {
             y.max = y.max.min(100.0);
         }
-        let left = LEFT + (PANEL_WIDTH + 112.0) * at as f64;
+        let left = LEFT + (PANEL_WIDTH + GAP) * at as f64;
         let panel = Panel { left, top, width: PANEL_WIDTH, height: PANEL_HEIGHT, x, y };
-        panel.draw(&mut canvas, ["epoch", name], unit);
-        if let Some(kept) = history.kept.map(f64::from).filter(|kept| *kept <= x.max) {
+        panel.draw(&mut surface, ["epoch", name], unit);
+        if let Some(kept) =
+            history.kept.map(f64::from).filter(|kept| (x.min..=x.max).contains(kept))
+        {
             let ends = [panel.place((kept, y.min)), panel.place((kept, y.max))];
-            canvas.polyline(&ends, FAINT, 1.0, "4 4");
+            surface.polyline(&ends, FAINT, 1.0, 4.0);
         }
         let mut legend = left;
-        for ((colour, series), of) in SERIES.into_iter().zip(of) {
+        for ((color, series), of) in SERIES.into_iter().zip(of) {
             let mut drawn = false;
             for fold in &folds {
                 let of_fold = epochs.iter().filter(|epoch| epoch.fold == *fold);
@@ -76,25 +80,25 @@ pub(crate) fn curves(history: &History) -> Picture {
                     .collect();
                 drawn |= !points.is_empty();
                 if points.len() > 1 {
-                    canvas.polyline(&points, colour, if folds.len() > 1 { 1.2 } else { 2.0 }, "");
+                    surface.polyline(&points, color, if folds.len() > 1 { 1.2 } else { 2.0 }, 0.0);
                 }
                 if points.len() <= DOTS && folds.len() == 1 {
-                    points.iter().for_each(|point| canvas.circle(*point, 3.0, colour, 1.0));
+                    points.iter().for_each(|point| surface.circle(*point, 3.0, color, 1.0));
                 }
             }
             if drawn {
-                canvas.line((legend, top - 20.0), (legend + 22.0, top - 20.0), colour, 2.0);
+                surface.line((legend, top - 20.0), (legend + 22.0, top - 20.0), color, 2.0);
                 let font = Font::new(13.0, Anchor::Start);
-                canvas.text(legend + 29.0, top - 15.5, font, series);
+                surface.text(legend + 29.0, top - 15.5, font, series);
                 legend += 120.0;
             }
         }
         if legend == left {
             let middle = (left + PANEL_WIDTH / 2.0, top + PANEL_HEIGHT / 2.0);
-            let font = Font::new(13.0, Anchor::Middle).colour(FAINT);
-            canvas.text(middle.0, middle.1, font, "not measured");
+            let font = Font::new(13.0, Anchor::Middle).color(FAINT);
+            surface.text(middle.0, middle.1, font, "not measured");
         }
     }
-    let width = LEFT + 2.0 * PANEL_WIDTH + 112.0 + 30.0;
-    canvas.finish(width, top + PANEL_HEIGHT + 56.0, "Loss and accuracy over the epochs")
+    let width = LEFT + 2.0 * PANEL_WIDTH + GAP + 30.0;
+    surface.finish(width, top + PANEL_HEIGHT + 56.0, "Loss and accuracy over the epochs")
 }

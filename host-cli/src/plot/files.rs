@@ -48,15 +48,15 @@ pub(crate) fn parts(
     let mut parts = Vec::new();
     let mut add = |id, heading, part| parts.push((id, heading, part));
     if let Some(history) = history {
-        add("curves", "Training", Part::Picture(curves(history)));
+        add("curves", "Training", Part::Figure(curves(history)));
     }
-    add("confusion", "Which classes are confused", Part::Picture(confusion(subject, &findings)?));
-    add("classes", "Precision and recall", Part::Picture(classes(subject, &findings)));
-    let gallery = mistakes(subject, &findings, measured, MISTAKES)?;
-    add("mistakes", "Mistakes", Part::Picture(gallery));
-    add("weights", "Weights", Part::Picture(weights(subject, shape, TILES)?));
-    add("samples", "Samples", Part::Picture(samples(shown, SAMPLES)?));
-    add("rotation", "A digit that turns", Part::Picture(rotation(subject, measured, 0, STEP)?));
+    add("confusion", "Which classes are confused", Part::Figure(confusion(subject, &findings)));
+    add("classes", "Precision and recall", Part::Figure(classes(subject, &findings)));
+    let gallery = mistakes(subject, &findings, measured, MISTAKES);
+    add("mistakes", "Mistakes", Part::Figure(gallery));
+    add("weights", "Weights", Part::Figure(weights(subject, shape, TILES)?));
+    add("samples", "Samples", Part::Figure(samples(shown, SAMPLES)));
+    add("rotation", "A digit that turns", Part::Figure(rotation(subject, measured, 0, STEP)?));
     if shown.pixels() > MOST_PIXELS {
         let note = format!(
             "Principal components are left out: pictures of {} pixels take too long, more than {MOST_PIXELS}.",
@@ -65,7 +65,7 @@ pub(crate) fn parts(
         add("pca", "Principal components", Part::Note(note));
     } else {
         let pca = Pca::new(pool, shown)?;
-        add("pca", "Principal components", Part::Picture(pca.picture()));
+        add("pca", "Principal components", Part::Figure(pca.figure()));
         add("cloud", "Principal components, to be turned", Part::Cloud(Box::new(pca)));
     }
     Ok(parts)
@@ -95,7 +95,7 @@ pub(crate) fn files_of_folder(folder: &Path, format: FileFormat) -> Result<Vec<P
 ///
 /// # Errors
 ///
-/// If a picture cannot be drawn, before anything is written; if a file cannot be written.
+/// If a figure cannot be drawn, before anything is written; if a file cannot be written.
 pub(crate) fn write_folder(
     inputs: &Inputs,
     folder: &Path,
@@ -106,8 +106,8 @@ pub(crate) fn write_folder(
     let mut files = vec![(HISTORY.to_owned(), history.as_bytes().to_vec())];
     for (id, _, part) in parts {
         match part {
-            Part::Picture(picture) => {
-                files.push((format!("{id}.{}", format.ending()), format.encode(picture)?));
+            Part::Figure(figure) => {
+                files.push((format!("{id}.{}", format.ending()), format.encode(figure)?));
             }
             Part::Cloud(pca) => files.push((CLOUD.to_owned(), pca_page(pca).into_bytes())),
             Part::Settings(_) | Part::Note(_) => {}

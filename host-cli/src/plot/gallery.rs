@@ -2,11 +2,10 @@
 
 use anyhow::Result;
 
-use super::colour::{BLUE, FAINT, GRID, INK, Rgb, VERMILION};
+use super::color::{BLUE, FAINT, GRID, Rgb, VERMILION};
 use super::findings::{Findings, Subject};
-use super::png::digit;
 use super::rotate::rotated;
-use super::svg::{Anchor, Canvas, Font, Picture, TITLE_HEIGHT, shorten, text_width};
+use super::surface::{Anchor, Area, Figure, Font, MARGIN, Surface, TITLE_HEIGHT, Tile, shorten};
 use crate::data::Dataset;
 use crate::text::grouped;
 
@@ -16,13 +15,15 @@ const TILE: f64 = 84.0;
 const ACROSS: f64 = 116.0;
 /// Below a picture: its two lines, and room.
 const BELOW: f64 = 50.0;
-const MARGIN: f64 = 20.0;
+/// How the words below an image are written, and the length of their lines.
+const CAPTION: Font = Font::new(12.5, Anchor::Middle);
+const LINE: f64 = ACROSS - 6.0;
 
 /// A picture with two lines under it.
-struct Tile<'a> {
+struct Captioned<'a> {
     pixels: &'a [u8],
     lines: [String; 2],
-    colours: [Rgb; 2],
+    colors: [Rgb; 2],
 }
 
 /// Width and height of a picture in a square of `side`.
@@ -32,13 +33,12 @@ fn fitted(data: &Dataset, side: f64) -> (f64, f64) {
 }
 
 /// Draws a picture's pixels with a line around them, in the middle of `side`.
-fn draw_digit(canvas: &mut Canvas, data: &Dataset, pixels: &[u8], at: [f64; 3]) -> Result<()> {
-    let [x, y, side] = at;
+fn draw_digit(surface: &mut Surface, data: &Dataset, pixels: &[u8], [x, y, side]: [f64; 3]) {
     let (width, height) = fitted(data, side);
     let x = x + (side - width) / 2.0;
-    canvas.image(x, y, width, height, &digit(pixels, data.cols, data.max)?);
-    canvas.frame(x - 0.5, y - 0.5, width + 1.0, height + 1.0, GRID, 1.0);
-    Ok(())
+    surface.image(Area { x, y, width, height }, Tile::digit(pixels, data.cols, data.max));
+    let around = Area { x: x - 0.5, y: y - 0.5, width: width + 1.0, height: height + 1.0 };
+    surface.frame(around, GRID, 1.0);
 }
 
 fn tiles(
@@ -46,25 +46,25 @@ fn tiles(
     subtitle: &str,
     columns: usize,
     data: &Dataset,
-    tiles: &[Tile<'_>],
-) -> Result<Picture> {
+    tiles: &[Captioned<'_>],
+) -> Figure {
     let columns = columns.min(tiles.len()).max(5);
     let (_, height) = fitted(data, TILE);
     let down = height + BELOW;
-    let mut canvas = Canvas::new();
-    canvas.title(title, subtitle);
+    let mut surface = Surface::default();
+    surface.title(title, subtitle);
     for (at, tile) in tiles.iter().enumerate() {
         let x = MARGIN + ACROSS * (at % columns) as f64;
         let y = TITLE_HEIGHT + down * (at / columns) as f64;
-        draw_digit(&mut canvas, data, tile.pixels, [x + (ACROSS - TILE) / 2.0, y, TILE])?;
-        for ((line, text), colour) in tile.lines.iter().enumerate().zip(tile.colours) {
-            let font = Font::new(12.5, Anchor::Middle).colour(colour);
-            canvas.text(x + ACROSS / 2.0, y + height + 17.0 + 16.0 * line as f64, font, text);
+        draw_digit(&mut surface, data, tile.pixels, [x + (ACROSS - TILE) / 2.0, y, TILE]);
+        for ((line, text), color) in tile.lines.iter().enumerate().zip(tile.colors) {
+            let font = CAPTION.color(color);
+            surface.text(x + ACROSS / 2.0, y + height + 17.0 + 16.0 * line as f64, font, text);
         }
     }
     let rows = tiles.len().div_ceil(columns);
     let width = 2.0 * MARGIN + ACROSS * columns as f64;
-    Ok(canvas.finish(width, TITLE_HEIGHT + down * rows as f64 + 4.0, title))
+    surface.finish(width, TITLE_HEIGHT + down * rows as f64 + 4.0, title)
 }
 
 /// A share of 1 for a label: no more than six characters.
@@ -78,19 +78,20 @@ pub(crate) fn mistakes(
     findings: &Findings,
     data: &Dataset,
     most: usize,
-) -> Result<Picture> {
+) -> Figure {
     let all = findings.mistakes(data);
     let shown = &all[..most.min(all.len())];
-    let name = |class: usize| shorten(&subject.names[class], 6);
+    let arrow = CAPTION.width(" → ");
+    let name = |class: usize| CAPTION.fit(&subject.names[class], (LINE - arrow) / 2.0);
     let tile = |&sample: &usize| {
         let (found, label) = (findings.found[sample], usize::from(data.labels[sample]));
-        Tile {
+        Captioned {
             pixels: data.image(sample),
             lines: [
                 format!("{} → {}", name(label), name(found)),
                 share(findings.certainty(sample)),
             ],
-            colours: [VERMILION, FAINT],
+            colors: [VERMILION, FAINT],
         }
     };
     let counts = format!("{} of {} {}", grouped(all.len()), grouped(data.len()), subject.set);
@@ -111,22 +112,23 @@ pub(crate) fn rotation(
     data: &Dataset,
     sample: usize,
     step: u32,
-) -> Result<Picture> {
+) -> Result<Figure> {
     let angles: Vec<u32> = (0..360).step_by(step as usize).collect();
     let turn = |angle: &u32| rotated(data.image(sample), data.rows, data.cols, *angle);
     let pictures: Vec<Vec<u8>> = angles.iter().map(turn).collect();
     let probabilities = subject.probabilities(&pictures.concat())?;
     let label = usize::from(data.labels[sample]);
+    let name = LINE - CAPTION.width(": 100.0 %");
     let rows = probabilities.chunks_exact(subject.names.len());
     let shown = angles.iter().zip(&pictures).zip(rows).map(|((angle, pixels), row)| {
         let found = picomlp::argmax(row);
-        Tile {
+        Captioned {
             pixels,
             lines: [
-                format!("{}: {}", shorten(&subject.names[found], 6), share(row[found])),
+                format!("{}: {}", CAPTION.fit(&subject.names[found], name), share(row[found])),
                 format!("{angle}°"),
             ],
-            colours: [if found == label { BLUE } else { VERMILION }, FAINT],
+            colors: [if found == label { BLUE } else { VERMILION }, FAINT],
         }
     });
     let shown: Vec<_> = shown.collect();
@@ -135,11 +137,11 @@ pub(crate) fn rotation(
         grouped(sample),
         shorten(&subject.names[label], 20)
     );
-    tiles("A digit that turns", &subtitle, 8, data, &shown)
+    Ok(tiles("A digit that turns", &subtitle, 8, data, &shown))
 }
 
 /// The first `most` samples of each class, a row for each.
-pub(crate) fn samples(data: &Dataset, most: usize) -> Result<Picture> {
+pub(crate) fn samples(data: &Dataset, most: usize) -> Figure {
     const SIDE: f64 = 52.0;
     const STEP: f64 = 60.0;
     let mut of_class = vec![Vec::new(); data.classes];
@@ -148,32 +150,33 @@ pub(crate) fn samples(data: &Dataset, most: usize) -> Result<Picture> {
     }
     let names: Vec<String> =
         (0..data.classes).map(|class| shorten(&data.class_name(class), 16)).collect();
-    let widest = names.iter().map(|name| text_width(name, 14.0)).fold(20.0, f64::max);
+    let bold = Font::new(14.0, Anchor::End).bold();
+    let widest = names.iter().map(|name| bold.width(name)).fold(20.0, f64::max);
+    let most = most.min(of_class.iter().map(Vec::len).max().unwrap_or(0));
     let (left, right) = (MARGIN + widest + 14.0, 100.0);
     let (_, height) = fitted(data, SIDE);
     let down = (height + STEP - SIDE).max(22.0);
-    let mut canvas = Canvas::new();
+    let mut surface = Surface::default();
     let subtitle = format!(
         "{} samples of {}×{} pixels; right: the number of each class",
         grouped(data.len()),
         data.rows,
         data.cols
     );
-    canvas.title("Samples of each class", &subtitle);
+    surface.title("Samples of each class", &subtitle);
     for (class, (name, samples)) in names.iter().zip(&of_class).enumerate() {
         let y = TITLE_HEIGHT + down * class as f64;
         let base = y + height / 2.0 + 5.0;
-        canvas.text(left - 14.0, base, Font::new(14.0, Anchor::End).colour(INK).bold(), name);
+        surface.text(left - 14.0, base, bold, name);
         for (place, &sample) in samples.iter().take(most).enumerate() {
             let x = left + STEP * place as f64;
-            draw_digit(&mut canvas, data, data.image(sample), [x, y, SIDE])?;
+            draw_digit(&mut surface, data, data.image(sample), [x, y, SIDE]);
         }
-        let font = Font::new(12.5, Anchor::End).colour(FAINT);
+        let font = Font::new(12.5, Anchor::End).color(FAINT);
         let x = left + STEP * most as f64 + right - MARGIN - 14.0;
-        canvas.text(x, base, font, &grouped(samples.len()));
+        surface.text(x, base, font, &grouped(samples.len()));
     }
     let height = TITLE_HEIGHT + down * data.classes as f64 + 10.0;
-    let width =
-        (left + STEP * most as f64 + right - 14.0).max(text_width(&subtitle, 12.5) + MARGIN);
-    Ok(canvas.finish(width, height, "Samples of each class"))
+    let width = left + STEP * most as f64 + right - 14.0;
+    surface.finish(width, height, "Samples of each class")
 }

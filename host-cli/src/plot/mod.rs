@@ -1,21 +1,26 @@
-//! Pictures of a training, a model and its data, as SVG, PNG or HTML.
+//! Figures of a training, a model and its data, as SVG, PNG or HTML.
 //!
-//! A picture is put together as SVG ([`svg`]); PNG is that SVG drawn by resvg with a font that is built in ([`png`]), so both
-//! show the same, whatever fonts a machine has. Each kind of picture is a function from data to a [`Picture`]; `files` chooses
-//! among them for whole folders and reports.
+//! A figure is a list of marks ([`surface`]), which [`svg`] writes as text and [`pixels`] draws as PNG, both measured with the
+//! one font that is built in ([`font`]). Each kind of figure is a function from data to a [`Figure`]; `files` chooses among
+//! them for whole folders and reports.
 
 mod axes;
-mod colour;
+mod color;
 mod confusion;
 mod curves;
+mod eigen;
 mod files;
 mod findings;
+mod font;
 mod gallery;
 mod history;
+#[cfg(test)]
+mod layout;
 mod page;
 mod pca;
-mod png;
+mod pixels;
 mod rotate;
+mod surface;
 mod svg;
 mod weights;
 
@@ -32,7 +37,7 @@ pub(crate) use gallery::{mistakes, rotation, samples};
 pub(crate) use history::History;
 pub(crate) use page::{Part, pca as pca_page, report};
 pub(crate) use pca::Pca;
-pub(crate) use svg::Picture;
+pub(crate) use surface::Figure;
 pub(crate) use weights::weights;
 
 /// Misclassified digits in a gallery, unless said otherwise.
@@ -44,7 +49,7 @@ pub(crate) const TILES: usize = 100;
 /// Degrees from one picture of a turning digit to the next, unless said otherwise.
 pub(crate) const STEP: u32 = 15;
 
-/// What kind of file a picture is written as.
+/// What kind of file a figure is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FileFormat {
     /// Pixels, two for each unit of length.
@@ -78,24 +83,24 @@ impl FileFormat {
         }
     }
 
-    /// Width and height of the file's picture, in pixels or units.
-    pub(crate) const fn size(self, picture: &Picture) -> (u32, u32) {
+    /// Width and height of the file's figure, in pixels or units.
+    pub(crate) const fn size(self, figure: &Figure) -> (u32, u32) {
         let scale = match self {
-            Self::Png => png::SCALE,
+            Self::Png => pixels::SCALE,
             Self::Svg | Self::Html => 1,
         };
-        (picture.width * scale, picture.height * scale)
+        (figure.width.saturating_mul(scale), figure.height.saturating_mul(scale))
     }
 
     /// The bytes of the file.
     ///
     /// # Errors
     ///
-    /// If the picture cannot be drawn, or is to be a page.
-    pub(crate) fn encode(self, picture: &Picture) -> Result<Vec<u8>> {
+    /// If the figure has too many pixels, or is to be a page.
+    pub(crate) fn encode(self, figure: &Figure) -> Result<Vec<u8>> {
         match self {
-            Self::Png => png::render(picture),
-            Self::Svg => Ok(picture.svg.clone().into_bytes()),
+            Self::Png => pixels::render(figure),
+            Self::Svg => Ok(svg::write(figure).into_bytes()),
             Self::Html => bail!("only pca is written as HTML"),
         }
     }

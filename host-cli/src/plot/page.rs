@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
-use super::colour::of_class;
+use super::color::of_class;
 use super::pca::Pca;
-use super::svg::{Picture, escape};
+use super::surface::Figure;
+use super::svg::{self, escape};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -26,11 +27,11 @@ fn cloud(pca: &Pca) -> String {
     let places = || pca.points.iter().flat_map(|(place, _)| *place);
     let largest = places().fold(0.0, |most: f64, value| most.max(value.abs()));
     let unit = if largest > 0.0 { 1000.0 / largest } else { 0.0 };
-    let colours: Vec<String> =
+    let colors: Vec<String> =
         (0..pca.names().len()).map(|class| of_class(class).to_string()).collect();
     let data = json!({
         "names": pca.names(),
-        "colours": colours,
+        "colors": colors,
         "shares": pca.shares,
         "labels": pca.points.iter().map(|(_, label)| *label).collect::<Vec<_>>(),
         "places": places().map(|value| (value * unit).round() as i64).collect::<Vec<_>>(),
@@ -53,7 +54,7 @@ pub(crate) fn pca(pca: &Pca) -> String {
 pub(crate) enum Part {
     /// A name and what stands beside it.
     Settings(Vec<(&'static str, String)>),
-    Picture(Picture),
+    Figure(Figure),
     Cloud(Box<Pca>),
     /// Why something is missing.
     Note(String),
@@ -73,7 +74,9 @@ pub(crate) fn report(title: &str, lead: &str, parts: &[(&str, &str, Part)]) -> S
                 }
                 body += "</table>\n";
             }
-            Part::Picture(picture) => body += &format!("<figure>\n{}</figure>\n", picture.svg),
+            Part::Figure(figure) => {
+                body += &format!("<figure>\n{}</figure>\n", svg::write(figure));
+            }
             Part::Cloud(pca) => body += &cloud(pca),
             Part::Note(note) => body += &format!("<p>{}</p>\n", escape(note)),
         }

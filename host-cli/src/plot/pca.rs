@@ -1,21 +1,20 @@
 //! A set in its first three principal components.
 //!
 //! The covariance of the pixels is summed in whole numbers, so it is exact and does not depend on the order of the samples;
-//! its eigenvectors come from nalgebra's symmetric eigendecomposition (Householder's tridiagonal form, then implicit QR with
-//! Wilkinson's shifts), in f64 and without vector kernels, so that machines should agree (nothing but x86-64 was compared). The sign of a
-//! component, which is free, is such that its largest coordinate is positive.
+//! [`eigen`](super::eigen) finds its largest eigenvectors. The sign of a component, which is free, is such that its largest
+//! coordinate is positive.
 //!
 //! # Source
 //!
 //! Jolliffe, "Principal Component Analysis", 2nd edition, Springer 2002, section 1.1.
 
 use anyhow::{Result, ensure};
-use nalgebra::{DMatrix, SymmetricEigen};
 use rayon::prelude::*;
 
 use super::axes::{Panel, Scale};
-use super::colour::of_class;
-use super::svg::{Anchor, Canvas, Font, Picture, TITLE_HEIGHT, shorten, text_width};
+use super::color::of_class;
+use super::eigen;
+use super::surface::{Anchor, Figure, Font, Surface, TITLE_HEIGHT, shorten};
 use crate::Pool;
 use crate::data::Dataset;
 use crate::text::grouped;
@@ -23,7 +22,7 @@ use crate::text::grouped;
 /// Components that are looked at.
 pub(crate) const COMPONENTS: usize = 3;
 
-/// Pixels of a picture at most: the time grows with their third power (some seconds at this number).
+/// Pixels of an image at most: time and memory for the covariance grow with their square (some seconds at this number).
 pub(crate) const MOST_PIXELS: usize = 48 * 48;
 
 /// Points that are drawn at most.
@@ -98,36 +97,32 @@ impl Pca {
         let sums = pool.run(|| parts().reduce(|| Sums::new(pixels), Sums::add));
         let count = data.len() as f64;
         let mean: Vec<f64> = sums.values.iter().map(|sum| *sum as f64 / count).collect();
-        let covariance = DMatrix::from_fn(pixels, pixels, |row, col| {
+        // In whole numbers up to the division: nothing cancels.
+        let covariance = |row: usize, col: usize| {
             let (row, col) = (row.min(col), row.max(col));
-            // In whole numbers up to the division: nothing cancels.
             let products = u128::from(sums.products[row * pixels + col]) * data.len() as u128;
             let of_sums = u128::from(sums.values[row]) * u128::from(sums.values[col]);
             (products as i128 - of_sums as i128) as f64 / (count * count)
-        });
-        let variance = covariance.trace();
-        let eigen = SymmetricEigen::new(covariance);
-        let mut order: Vec<usize> = (0..pixels).collect();
-        order
-            .sort_by(|a, b| eigen.eigenvalues[*b].total_cmp(&eigen.eigenvalues[*a]).then(a.cmp(b)));
+        };
+        let matrix: Vec<f64> =
+            (0..pixels * pixels).map(|at| covariance(at / pixels, at % pixels)).collect();
+        let variance: f64 = (0..pixels).map(|at| matrix[at * pixels + at]).sum();
         let mut shares = [0.0; COMPONENTS];
-        let mut components = vec![vec![0.0; pixels]; COMPONENTS];
-        for (at, &from) in order.iter().take(COMPONENTS).enumerate() {
+        let mut components = eigen::largest(&matrix, pixels, COMPONENTS);
+        for (share, (value, vector)) in shares.iter_mut().zip(&mut components) {
             if variance > 0.0 {
-                shares[at] = eigen.eigenvalues[from].max(0.0) / variance;
+                *share = *value / variance;
             }
-            let vector = eigen.eigenvectors.column(from);
-            let largest = vector
-                .iter()
-                .fold(0.0, |most: f64, v| if v.abs() > most.abs() { *v } else { most });
-            let sign = if largest < 0.0 { -1.0 } else { 1.0 };
-            components[at] = vector.iter().map(|v| sign * v).collect();
+            let larger = |most: f64, v: &f64| if v.abs() > most.abs() { *v } else { most };
+            if vector.iter().fold(0.0, larger) < 0.0 {
+                vector.iter_mut().for_each(|v| *v = -*v);
+            }
         }
         let step = data.len().div_ceil(MOST_POINTS);
         let ink = f64::from(data.max.max(1));
         let place = |sample: usize| {
             let mut place = [0.0; COMPONENTS];
-            for (place, component) in place.iter_mut().zip(&components) {
+            for (place, (_, component)) in place.iter_mut().zip(&components) {
                 let terms = data.image(sample).iter().zip(&mean).zip(component);
                 *place =
                     terms.fold(0.0, |sum, ((p, mean), c)| sum + (f64::from(*p) - mean) * c) / ink;
@@ -155,42 +150,44 @@ impl Pca {
     }
 
     /// The first two components.
-    pub(crate) fn picture(&self) -> Picture {
+    pub(crate) fn figure(&self) -> Figure {
         const SIDE: f64 = 520.0;
-        let mut canvas = Canvas::new();
-        canvas.title("Principal components", &self.note());
+        let mut surface = Surface::default();
+        surface.title("Principal components", &self.note());
         let axis = |component: usize| {
             let values = self.points.iter().map(|(place, _)| place[component]);
             Scale::around(values, 6.0)
         };
-        let (left, top) = (98.0, TITLE_HEIGHT + 10.0);
+        let (left, top) = (106.0, TITLE_HEIGHT + 10.0);
         let panel = Panel { left, top, width: SIDE, height: SIDE, x: axis(0), y: axis(1) };
         let name = |component: usize| {
             format!("component {} ({:.1} %)", component + 1, 100.0 * self.shares[component])
         };
-        panel.draw(&mut canvas, [&name(0), &name(1)], "");
+        panel.draw(&mut surface, [&name(0), &name(1)], "");
         for (place, label) in &self.points {
             let at = panel.place((place[0], place[1]));
-            canvas.circle(at, 2.2, of_class(usize::from(*label)), 0.65);
+            surface.circle(at, 2.2, of_class(usize::from(*label)), 0.65);
         }
         let names: Vec<String> = self.names.iter().map(|name| shorten(name, 16)).collect();
-        let widest = names.iter().map(|name| text_width(name, 13.0)).fold(30.0, f64::max);
+        let font = Font::new(13.0, Anchor::Start);
+        let widest = names.iter().map(|name| font.width(name)).fold(30.0, f64::max);
         let rows = ((SIDE / 22.0) as usize).max(1);
         for (class, name) in names.iter().enumerate() {
             let x = left + SIDE + 26.0 + (widest + 30.0) * (class / rows) as f64;
             let y = top + 10.0 + 22.0 * (class % rows) as f64;
-            canvas.circle((x, y), 5.0, of_class(class), 1.0);
-            canvas.text(x + 13.0, y + 4.7, Font::new(13.0, Anchor::Start), name);
+            surface.circle((x, y), 5.0, of_class(class), 1.0);
+            surface.text(x + 13.0, y + 4.7, font, name);
         }
         let columns = names.len().div_ceil(rows) as f64;
         let width = left + SIDE + 26.0 + (widest + 30.0) * columns;
-        canvas.finish(width, top + SIDE + 56.0, "Principal components")
+        surface.finish(width, top + SIDE + 56.0, "Principal components")
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plot::svg;
 
     fn set(images: Vec<u8>, pixels: usize) -> Dataset {
         let labels = vec![0; images.len() / pixels];
@@ -240,7 +237,7 @@ mod tests {
         let pool = Pool::new(Some(1)).unwrap();
         let pca = Pca::new(&pool, &set(vec![7; 12], 4)).unwrap();
         assert_eq!((pca.shares, pca.points[2].0), ([0.0; 3], [0.0; 3]));
-        assert!(pca.picture().svg.contains("component 1 (0.0 %)"));
+        assert!(svg::write(&pca.figure()).contains("component 1 (0.0 %)"));
         let error = |data: Dataset| Pca::new(&pool, &data).err().unwrap().to_string();
         assert!(error(set(vec![], 4)).contains("no sample"));
         assert!(error(set(vec![0; 2305], 2305)).contains("expected at most 2304"));

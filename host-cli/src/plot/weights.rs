@@ -3,15 +3,13 @@
 use anyhow::{Context, Result, ensure};
 use picomlp::{AnyLayer, Layer};
 
-use super::colour::{FAINT, GRID, diverging};
-use super::confusion::colour_bar;
+use super::color::{FAINT, GRID, diverging};
+use super::confusion::color_bar;
 use super::findings::Subject;
-use super::png::colours;
-use super::svg::{Anchor, Canvas, Font, Picture, TITLE_HEIGHT, shorten};
+use super::surface::{Anchor, Area, Figure, Font, MARGIN, Surface, TITLE_HEIGHT, Tile};
 use crate::data::Shape;
 use crate::text::grouped;
 
-const MARGIN: f64 = 20.0;
 const TILE: f64 = 64.0;
 const ACROSS: f64 = 74.0;
 /// Below a picture: its name, and room.
@@ -25,7 +23,7 @@ const WITHIN: f64 = 0.995;
 /// # Errors
 ///
 /// If there is no dense layer, or it does not see pictures of this shape.
-pub(crate) fn weights(subject: &Subject<'_>, shape: Shape, most: usize) -> Result<Picture> {
+pub(crate) fn weights(subject: &Subject<'_>, shape: Shape, most: usize) -> Result<Figure> {
     let layers = subject.net.layers();
     let is_dense = |layer: &AnyLayer| matches!(layer, AnyLayer::Dense(_));
     let first = layers.iter().position(is_dense).context("the network has no dense layer")?;
@@ -42,7 +40,7 @@ pub(crate) fn weights(subject: &Subject<'_>, shape: Shape, most: usize) -> Resul
     // A little wider than high.
     let columns = ((1.5 * shown as f64).sqrt().ceil() as usize).clamp(5, 16);
 
-    let mut canvas = Canvas::new();
+    let mut surface = Surface::default();
     let (title, what) = if is_last {
         ("Weights of each class", "classes")
     } else {
@@ -57,7 +55,7 @@ pub(crate) fn weights(subject: &Subject<'_>, shape: Shape, most: usize) -> Resul
         "{count}, each a picture of {}×{} weights; blue is negative, red is positive",
         shape.rows, shape.cols
     );
-    canvas.title(title, &subtitle);
+    surface.title(title, &subtitle);
     let longer = shape.rows.max(shape.cols) as f64;
     let width = TILE * shape.cols as f64 / longer;
     let height = TILE * shape.rows as f64 / longer;
@@ -66,13 +64,15 @@ pub(crate) fn weights(subject: &Subject<'_>, shape: Shape, most: usize) -> Resul
         let x = MARGIN + ACROSS * (unit % columns) as f64;
         let y = TITLE_HEIGHT + down * (unit / columns) as f64;
         let of_unit = weights.iter().skip(unit).step_by(units);
-        let tile: Vec<_> = of_unit.map(|w| diverging(f64::from(*w) / end)).collect();
+        let colors = of_unit.map(|w| diverging(f64::from(*w) / end)).collect();
         let x = x + (TILE - width) / 2.0;
-        canvas.image(x, y, width, height, &colours(&tile, shape.cols)?);
-        canvas.frame(x - 0.5, y - 0.5, width + 1.0, height + 1.0, GRID, 1.0);
-        let name = if is_last { shorten(&subject.names[unit], 8) } else { unit.to_string() };
-        let font = Font::new(11.0, Anchor::Middle).colour(FAINT);
-        canvas.text(x + width / 2.0, y + height + 14.0, font, &name);
+        surface.image(Area { x, y, width, height }, Tile { columns: shape.cols, colors });
+        let around = Area { x: x - 0.5, y: y - 0.5, width: width + 1.0, height: height + 1.0 };
+        surface.frame(around, GRID, 1.0);
+        let name = if is_last { subject.names[unit].clone() } else { unit.to_string() };
+        let font = Font::new(11.0, Anchor::Middle).color(FAINT);
+        let name = font.fit(&name, ACROSS - 4.0);
+        surface.text(x + width / 2.0, y + height + 14.0, font, &name);
     }
     let rows = shown.div_ceil(columns);
     let left = MARGIN + ACROSS * columns as f64 + 36.0;
@@ -86,9 +86,9 @@ pub(crate) fn weights(subject: &Subject<'_>, shape: Shape, most: usize) -> Resul
         (mark / 2.0 + 0.5, format!("{sign}{}", signed(mark * end)))
     });
     let bar = |share: f64| diverging(2.0 * share - 1.0);
-    colour_bar(&mut canvas, [left, TITLE_HEIGHT + 4.0, tall], bar, &marks, "weight")?;
+    color_bar(&mut surface, [left, TITLE_HEIGHT + 4.0, tall], bar, &marks, "weight");
     let height = f64::max(TITLE_HEIGHT + down * rows as f64, TITLE_HEIGHT + tall + 20.0) + 8.0;
-    Ok(canvas.finish((left + 92.0).max(560.0), height, title))
+    Ok(surface.finish((left + 104.0).max(560.0), height, title))
 }
 
 /// A number to three digits, with the sign that is as wide as a plus.

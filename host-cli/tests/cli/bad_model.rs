@@ -262,6 +262,6 @@ fn a_picture_given_as_the_model_and_a_model_given_as_the_picture_are_told_apart(
     let place = Place::with_model();
     write_png(&place.path("a.png"), 8, &[0; 64]);
     place.fails("predict a.png model.pmlp", &["a.png: not a picomlp model"]);
-    place.fails("predict model.pmlp model.pmlp", &["model.pmlp is not a PNG file"]);
+    place.fails("predict model.pmlp model.pmlp", &["model.pmlp is not a PNG or JPEG file"]);
     place.fails("eval a.png --data data", &["a.png: not a picomlp model"]);
 }

@@ -402,9 +402,26 @@ fn folders_too_high_are_found_and_folders_too_low_are_named() {
         "train --data wrapped/mnist_png/train/0",
         &["has images but no folder for each class", "did you mean wrapped/mnist_png/train?"],
     );
-    place.put("jpg/train/0/0.jpg", b"\xff\xd8\xff\xe0");
-    place.put("jpg/train/1/0.jpg", b"\xff\xd8\xff\xe0");
-    place.fails("train --data jpg", &["jpg/train/0/0.jpg is a JPEG image", "only PNG", "convert"]);
+    place.put("gif/train/0/0.gif", b"GIF89a\x01\0");
+    place.put("gif/train/1/0.gif", b"GIF89a\x01\0");
+    let parts = ["gif/train/0/0.gif is a GIF image", "only PNG and JPEG", "convert"];
+    place.fails("train --data gif", &parts);
+}
+
+#[test]
+fn jpeg_files_in_class_folders_are_trained_on_and_predicted() {
+    let place = Place::new();
+    let (images, labels) = crate::util::bars_pixels(80, 1);
+    for (at, (pixels, label)) in images.chunks_exact(64).zip(labels).enumerate() {
+        let name = format!("jpg/train/{label}/{at:03}.{}", ["jpg", "JPEG"][at / 4 % 2]);
+        place.put(&name, b"");
+        let image = image::GrayImage::from_raw(8, 8, pixels.to_vec()).unwrap();
+        image.save_with_format(place.path(&name), image::ImageFormat::Jpeg).unwrap();
+    }
+    let text = place.ok("train --data jpg --hidden 6 --epochs 2");
+    assert!(text.contains("jpg/train: 80 pictures of 8×8 in 4 class folders"), "{text}");
+    let text = place.ok("predict model.pmlp jpg/train/2 --quiet");
+    assert!(text.contains(".jpg: ") && text.contains(".JPEG: "), "{text}");
 }
 
 #[test]

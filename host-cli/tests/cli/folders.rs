@@ -34,7 +34,7 @@ fn a_folder_of_png_files_is_trained_on_and_measured() {
     let lines = place.json("train --data png --hidden 6 --epochs 3 --json");
     assert_eq!((&lines[0]["network"], &lines[0]["test_samples"]), (&"64-6-4".into(), &TEST.into()));
     let notes = &lines[0]["data_notes"];
-    let expected = "png/train: 200 pictures of 8×8 in 4 class folders; files passed over, as they are not PNG: 1";
+    let expected = "png/train: 200 pictures of 8×8 in 4 class folders; files passed over, as they are not PNG or JPEG: 1";
     assert_eq!(notes[0], expected);
     let done = lines.last().unwrap();
     let eval = place.json("eval model.pmlp --data png --json").pop().unwrap();
@@ -161,7 +161,7 @@ fn what_is_wrong_with_a_folder_is_said() {
     place.put("png/train/2/0002.png", b"\x89PNG\r\n\x1a\n and no more");
     fails(&["cannot decode png/train/2/0002.png: the PNG is damaged or cut short"]);
     place.put("png/train/2/0002.png", b"no picture");
-    fails(&["png/train/2/0002.png is not a PNG file"]);
+    fails(&["png/train/2/0002.png is not a PNG or JPEG file"]);
     put_back();
 
     write_png(&place.path("png/test/2/0002.png"), 9, &[0; 81]);
@@ -169,9 +169,9 @@ fn what_is_wrong_with_a_folder_is_said() {
     put_bars(&place, "png/test", 8, 2, NUMBERS);
 
     std::fs::create_dir(place.path("png/train/4")).unwrap();
-    fails(&["the class folder png/train/4 has no PNG file: it is empty"]);
-    place.put("png/train/4/a.jpg", b"");
-    fails(&["the class folder png/train/4 has no PNG file: it has png/train/4/a.jpg"]);
+    fails(&["the class folder png/train/4 has no PNG or JPEG file: it is empty"]);
+    place.put("png/train/4/a.gif", b"");
+    fails(&["the class folder png/train/4 has no PNG or JPEG file: it has png/train/4/a.gif"]);
     std::fs::remove_dir_all(place.path("png/train/4")).unwrap();
 
     std::fs::rename(place.path("png/test/3"), place.path("png/test/4")).unwrap();

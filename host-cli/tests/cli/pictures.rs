@@ -1,5 +1,7 @@
 //! `draw` and `predict`.
 
+use std::io::Read;
+
 use image::{DynamicImage, GrayImage, Luma};
 
 use crate::util::{Place, crc32, json_lines, write_png};
@@ -44,7 +46,7 @@ fn predict_takes_a_folder_of_pictures_in_the_order_of_their_names() {
     assert_eq!(files, ["z.png", "some/a.PNG", "some/b.png", "some/c.png"]);
 
     std::fs::create_dir(place.path("none")).unwrap();
-    place.fails("predict model.pmlp none", &["none: no PNG file in this folder"]);
+    place.fails("predict model.pmlp none", &["none: no PNG or JPEG file in this folder"]);
 }
 
 #[test]
@@ -85,6 +87,7 @@ fn predict_names_the_picture_that_it_cannot_read() {
     blank("grey.png", 90);
     place.put("empty.png", b"");
     place.put("text.png", b"I am no picture");
+    place.put("gif.png", b"GIF89a\x01\0\x01\0");
     place.put("jpeg.png", b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01");
     place.put("short.png", &good[..40]);
     place.put("half.png", &good[..good.len() / 2]);
@@ -102,9 +105,10 @@ fn predict_names_the_picture_that_it_cannot_read() {
         ("black", "no ink found"),
         ("white", "no ink found"),
         ("grey", "no ink found"),
-        ("empty", "is not a PNG file: it is empty"),
-        ("text", "is not a PNG file: its first bytes"),
-        ("jpeg", "it is a JPEG image, expected a PNG image: only PNG images are read"),
+        ("empty", "is not a PNG or JPEG file: it is empty"),
+        ("text", "is not a PNG or JPEG file: its first bytes"),
+        ("gif", "it is a GIF image, expected a PNG or JPEG image: only PNG and JPEG"),
+        ("jpeg", "the JPEG is damaged or cut short"),
         ("short", "the PNG is damaged or cut short"),
         ("half", "the PNG is damaged or cut short"),
         ("damaged", "the PNG is damaged or cut short"),
@@ -136,6 +140,49 @@ fn predict_survives_a_picture_cut_short_or_changed_anywhere() {
                 _ => ran.assert_failed(1, "picomlp: ", &["bad.png"]),
             }
         }
+    }
+}
+
+/// A PNG with one chunk before its pixels, which are `lines`, compressed.
+fn png_with(width: u32, height: u32, [depth, color]: [u8; 2], extra: &[u8], lines: u64) -> Vec<u8> {
+    let chunk = |name: &[u8; 4], content: &[u8]| {
+        let body = [name, content].concat();
+        [&(content.len() as u32).to_be_bytes()[..], &body, &crc32(&body).to_be_bytes()].concat()
+    };
+    let mut zeros = std::io::repeat(0).take(lines);
+    let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::copy(&mut zeros, &mut zlib).unwrap();
+    let header =
+        [&width.to_be_bytes()[..], &height.to_be_bytes(), &[depth, color, 0, 0, 0]].concat();
+    let data = chunk(b"IDAT", &zlib.finish().unwrap());
+    let ends = [chunk(b"IHDR", &header), chunk(b"IEND", b"")];
+    [b"\x89PNG\r\n\x1a\n", &ends[0][..], extra, &data, &ends[1]].concat()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_png_takes_more_than_a_hundred_megabytes_and_none_aborts_the_program() {
+    let place = Place::with_model();
+    let announced = [&[0xff; 4][..], b"iCCP", &[7; 4 << 20]].concat();
+    let rows: [(&str, Vec<u8>, &str); 5] = [
+        ("profile", png_with(8, 8, [8, 0], &announced, 72), "the PNG is damaged or cut short"),
+        // 64 Mpixel of 16-bit RGB: 384 MB decoded.
+        ("large", png_with(8000, 8000, [16, 2], &[], 48_001 * 8000), "no ink found"),
+        ("clear", png_with(8000, 4000, [16, 6], &[], 64_001 * 4000), "no ink found"),
+        ("wide", png_with(65_535, 900, [16, 2], &[], 393_211 * 900), "no ink found"),
+        // A pixel, and zeros without end after it.
+        ("bomb", png_with(1, 1, [8, 0], &[], 1 << 30), "no ink found"),
+    ];
+    for (name, bytes, expected) in rows {
+        assert!(bytes.len() < 5 << 20, "{name}: {}", bytes.len());
+        place.put(&format!("{name}.png"), &bytes);
+        let program = env!("CARGO_BIN_EXE_picomlp");
+        // 120 MB of addresses, of which the program itself has its share.
+        let line = format!("ulimit -v 120000; exec {program} predict model.pmlp {name}.png");
+        let mut shell = std::process::Command::new("sh");
+        let output = shell.args(["-c", &line]).current_dir(place.path("")).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && said.contains(expected), "{name}: {output:?}");
     }
 }
 

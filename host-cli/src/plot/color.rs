@@ -1,4 +1,4 @@
-//! Colours that people with any kind of colour vision can tell apart.
+//! Colors that people with any kind of color vision can tell apart.
 
 use core::fmt;
 
@@ -39,10 +39,10 @@ const CLASSES: [Rgb; 10] = [
     Rgb(51, 34, 136),
 ];
 
-/// The colour of a class; from the eleventh on they come again, darker each time.
+/// The color of a class; from the eleventh on they come again, darker each time.
 pub(crate) fn of_class(class: usize) -> Rgb {
-    let colour = CLASSES[class % CLASSES.len()];
-    (0..class / CLASSES.len()).fold(colour, |colour, _| mix(colour, Rgb(0, 0, 0), 0.3))
+    let color = CLASSES[class % CLASSES.len()];
+    (0..class / CLASSES.len()).fold(color, |color, _| mix(color, Rgb(0, 0, 0), 0.3))
 }
 
 /// `share` of the way from `a` to `b`.
@@ -51,40 +51,40 @@ fn mix(a: Rgb, b: Rgb, share: f64) -> Rgb {
     Rgb(of(a.0, b.0), of(a.1, b.1), of(a.2, b.2))
 }
 
-/// The colour at `share` (0 to 1) of the way through colours at equal distances.
-fn along(colours: &[Rgb], share: f64) -> Rgb {
-    let place = share.clamp(0.0, 1.0) * (colours.len() - 1) as f64;
-    let before = (place as usize).min(colours.len() - 2);
-    mix(colours[before], colours[before + 1], place - before as f64)
+/// The color at `share` (0 to 1) of the way through colors at equal distances.
+fn along(colors: &[Rgb], share: f64) -> Rgb {
+    let place = share.clamp(0.0, 1.0) * (colors.len() - 1) as f64;
+    let before = (place as usize).min(colors.len() - 2);
+    mix(colors[before], colors[before + 1], place - before as f64)
 }
 
 /// From white to dark blue (ColorBrewer's Blues).
 pub(crate) fn blues(share: f64) -> Rgb {
-    const COLOURS: [Rgb; 5] = [
+    const COLORS: [Rgb; 5] = [
         Rgb(255, 255, 255),
         Rgb(198, 219, 239),
         Rgb(107, 174, 214),
         Rgb(33, 113, 181),
         Rgb(8, 48, 107),
     ];
-    along(&COLOURS, share)
+    along(&COLORS, share)
 }
 
 /// From white to dark orange (ColorBrewer's Oranges).
 pub(crate) fn oranges(share: f64) -> Rgb {
-    const COLOURS: [Rgb; 5] = [
+    const COLORS: [Rgb; 5] = [
         Rgb(255, 255, 255),
         Rgb(253, 208, 162),
         Rgb(253, 141, 60),
         Rgb(217, 72, 1),
         Rgb(127, 39, 4),
     ];
-    along(&COLOURS, share)
+    along(&COLORS, share)
 }
 
 /// From blue for -1 over white for 0 to red for 1 (ColorBrewer's RdBu).
 pub(crate) fn diverging(value: f64) -> Rgb {
-    const COLOURS: [Rgb; 7] = [
+    const COLORS: [Rgb; 7] = [
         Rgb(33, 102, 172),
         Rgb(103, 169, 207),
         Rgb(209, 229, 240),
@@ -93,7 +93,7 @@ pub(crate) fn diverging(value: f64) -> Rgb {
         Rgb(239, 138, 98),
         Rgb(178, 24, 43),
     ];
-    along(&COLOURS, value / 2.0 + 0.5)
+    along(&COLORS, value / 2.0 + 0.5)
 }
 
 /// What can be read on this ground.
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scales_end_in_their_colours_and_go_no_further() {
+    fn scales_end_in_their_colors_and_go_no_further() {
         assert_eq!((blues(0.0), blues(1.0), blues(7.0)), (PAPER, Rgb(8, 48, 107), blues(1.0)));
         assert_eq!(diverging(-1.0), Rgb(33, 102, 172));
         assert_eq!((diverging(0.0), diverging(1.0)), (Rgb(247, 247, 247), Rgb(178, 24, 43)));
@@ -116,10 +116,10 @@ mod tests {
     }
 
     #[test]
-    fn classes_have_different_colours() {
-        let mut colours: Vec<_> = (0..30).map(|class| of_class(class).to_string()).collect();
-        colours.sort();
-        colours.dedup();
-        assert!(colours.len() >= 29, "{colours:?}"); // black does not get darker
+    fn classes_have_different_colors() {
+        let mut colors: Vec<_> = (0..30).map(|class| of_class(class).to_string()).collect();
+        colors.sort();
+        colors.dedup();
+        assert!(colors.len() >= 29, "{colors:?}"); // black does not get darker
     }
 }
