@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 pub use crate::commands::verify::converse;
-use crate::plot::{History, curves};
+use crate::plot::{FileFormat, History, curves};
 use crate::recipe::Recipe;
 
 /// Reads a recipe's text; returns each setting's flag, and the words it stands for.
@@ -22,5 +22,6 @@ pub fn recipe(text: &str) -> Result<Vec<(String, String)>> {
 ///
 /// If it is none.
 pub fn history(text: &str) -> Result<String> {
-    Ok(curves(&History::parse(text)?).svg)
+    let bytes = FileFormat::Svg.encode(&curves(&History::parse(text)?))?;
+    Ok(String::from_utf8(bytes)?)
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
-use picomlp_cli::picture::{normalise, read_png};
+use picomlp_cli::picture::{normalise, read};
 
 use crate::source::{Source, with_file};
 
@@ -27,8 +27,8 @@ pub fn image(data: &[u8]) -> bool {
         }
     };
     with_file(file, |path| {
-        let picture = match read_png(path) {
-            Ok(picture) => picture,
+        let image = match read(path) {
+            Ok(image) => image.on_white(),
             Err(error) => {
                 let text = format!("{error:#}");
                 assert!(text.contains(&*path.to_string_lossy()), "{text}");
@@ -37,7 +37,7 @@ pub fn image(data: &[u8]) -> bool {
         };
         let mut taken = false;
         for (rows, cols) in [(28, 28), (8, 8), (5, 9)] {
-            if let Ok(pixels) = normalise(&picture, rows, cols) {
+            if let Ok(pixels) = normalise(&image, rows, cols) {
                 taken = true;
                 assert_eq!(pixels.len(), rows * cols);
                 assert!(pixels.iter().any(|pixel| *pixel > 0));
