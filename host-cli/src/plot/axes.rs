@@ -185,7 +185,7 @@ mod tests {
             let high = seed >> 20;
             match high % 4 {
                 0 => special[(high / 4) as usize % special.len()],
-                1 => 2.302_585 + 1e-9 * (high % 1000) as f64,
+                1 => 2.345_678 + 1e-9 * (high % 1000) as f64,
                 _ => Some(f64::from_bits(seed)).filter(|value| value.is_finite()).unwrap_or(1.0),
             }
         };

@@ -133,9 +133,9 @@ fn jacobi(matrix: &mut [Vec<f64>]) -> Vec<Vec<f64>> {
                     }
                 };
                 turn(matrix);
-                for col in 0..n {
-                    let (a, b) = (matrix[p][col], matrix[q][col]);
-                    (matrix[p][col], matrix[q][col]) = (c * a - s * b, s * a + c * b);
+                let (above, below) = matrix.split_at_mut(q);
+                for (a, b) in above[p].iter_mut().zip(&mut below[0]) {
+                    (*a, *b) = (c * *a - s * *b, s * *a + c * *b);
                 }
                 turn(&mut rotation);
             }
@@ -150,7 +150,9 @@ mod tests {
 
     /// Orthonormal vectors, as the rows of Hadamard's matrix of 16.
     fn hadamard(row: usize) -> Vec<f64> {
-        (0..16).map(|col| if (row & col).count_ones() % 2 == 0 { 0.25 } else { -0.25 }).collect()
+        (0..16)
+            .map(|col| if (row & col).count_ones().is_multiple_of(2) { 0.25 } else { -0.25 })
+            .collect()
     }
 
     /// The matrix that has these eigenvalues with [`hadamard`]'s rows.

@@ -84,7 +84,7 @@ fn figures_can_be_read_whatever_the_names_and_numbers_of_classes() {
 
 #[test]
 fn curves_can_be_read_whatever_the_losses() {
-    let losses = [0.0, 5e-324, 1e-7, 0.3, 2.302_585_1, 2.302_585_2, 1e6, 1.7e308];
+    let losses = [0.0, 5e-324, 1e-7, 0.3, 2.345_678_1, 2.345_678_2, 1e6, 1.7e308];
     for (at, first) in losses.into_iter().enumerate() {
         for second in &losses[at..] {
             for epochs in [1_u32, 2, 100, 100_000, u32::MAX] {
