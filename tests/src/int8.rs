@@ -104,7 +104,7 @@ fn logits_are_those_that_the_documents_define() {
             let net = Sequential::mlp(widths).unwrap();
             let params = params(&net, widths[0] as u64);
             let mut contents = Contents::new(&net, &params);
-            contents.input = Some(Input { rows: 1, cols: widths[0], map });
+            contents.input = Some(Input::image(1, widths[0], map));
             let ranges = vec![2.5; widths.len() - 2];
             contents.int8 = Some(Int8Contents::new(&ranges));
             let blob = write(&contents);

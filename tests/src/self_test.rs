@@ -8,7 +8,7 @@ type Net = Mlp<6, 5, 3>;
 
 const VECTORS: usize = 2;
 const PIXELS: [u8; 12] = [0, 255, 0, 7, 0, 0, 90, 2, 3, 0, 5, 255];
-const INPUT: Input = Input { rows: 2, cols: 3, map: InputMap { scale: 0.25, shift: -0.5 } };
+const INPUT: Input = Input::image(2, 3, InputMap { scale: 0.25, shift: -0.5 });
 
 /// Parameters of the two dense layers.
 const FIRST: usize = 6 * 5 + 5;

@@ -77,7 +77,7 @@ pub fn run(
 
     let mut contents = Contents::new(&net, params);
     contents.int8 = Some(Int8Contents::new(&[2.0]).keep_f32(true));
-    contents.input = Some(Input { rows: 10, cols: 10, map: InputMap::PIXELS });
+    contents.input = Some(Input::image(10, 10, InputMap::PIXELS));
     contents.write(&mut blob.0).map_err(|_| "writing a model")?;
     let sample = &pixels[0];
     let blob: &[u8] = &blob.0;
@@ -107,16 +107,11 @@ pub fn run(
         step(names[3], AdamW::new(0.001, 0.01), params, state, scratch, batch, call)?;
     }
     let state = &mut state[..4];
-    state.fill(0.0);
     let rms = GroupRms::new(0.01);
     let mut trainer = BufferedTrainer::new(net, rms, params, gradient, state, scratch)
         .map_err(|_| "BufferedTrainer::new")?;
     measure("GroupRms, batch 8", TRAIN_STACK, &mut || trainer.step(&*pixels, &LABELS).is_ok())
 }
-
-/// Measures a call that says whether it succeeded.
-type Measure<'a> =
-    &'a mut dyn FnMut(&'static str, &mut dyn FnMut() -> bool) -> Result<(), &'static str>;
 
 /// A step of a fresh trainer.
 fn step<O: Optimizer>(
@@ -126,7 +121,7 @@ fn step<O: Optimizer>(
     state: &mut [f32],
     scratch: &mut [f32],
     (pixels, labels): (&[[u8; Net::INPUTS]], &[u8]),
-    measure: Measure<'_>,
+    measure: &mut dyn FnMut(&'static str, &mut dyn FnMut() -> bool) -> Result<(), &'static str>,
 ) -> Result<(), &'static str> {
     let state = &mut state[..optimizer.state_per_param() * Net::PARAMS];
     state.fill(0.0);

@@ -1,13 +1,15 @@
 //! Writes a blob, piece by piece: into a buffer, a file, or down a wire from a device without room for two copies.
 
 use super::format::{CRC, HEADER, MAGIC, ROW, SECTION_ALIGN, VERSION, at, layer_kind, section};
+use super::input::{InputSection, LEN as INPUT_LEN};
 use super::provenance::FIXED as PROVENANCE_FIXED;
 use super::self_test::{FIXED as SELF_TEST_FIXED, vector_len};
-use super::{BlobError, Input, Provenance};
+use super::split::LEN as SPLIT_LEN;
+use super::{BlobError, DataSplit, Input, Provenance};
 use crate::fingerprint::{FNV_OFFSET, fingerprint, fnv1a};
 use crate::int8;
 use crate::kernels::InputMap;
-use crate::layers::{AnyLayer, Layer, LayerList, in_use};
+use crate::layers::{AnyLayer, Layer, LayerList, Sizes, in_use};
 
 /// What goes into a blob.
 #[derive(Clone, Copy, Debug)]
@@ -17,12 +19,14 @@ pub struct Contents<'a, N: ?Sized> {
     pub net: &'a N,
     /// Its parameters, `[params]`.
     pub params: &'a [f32],
-    /// The pictures it reads: as many pixels as the network has inputs.
+    /// What it reads: as many values as the network has inputs.
     pub input: Option<Input>,
     /// The names of its classes, as many as it has outputs, or none.
     pub class_names: &'a [&'a str],
     /// Where it comes from.
     pub provenance: Option<Provenance<'a>>,
+    /// How its training data was split.
+    pub split: Option<DataSplit>,
     /// Pixels of self-test vectors, `[vectors][inputs]`.
     pub self_test_inputs: &'a [u8],
     /// The logits they give, `[vectors][outputs]`.
@@ -78,6 +82,7 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
             input: None,
             class_names: &[],
             provenance: None,
+            split: None,
             self_test_inputs: &[],
             self_test_logits: &[],
             self_test_layers: &[],
@@ -171,9 +176,8 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
                     }
                 }
                 section::INPUT => {
-                    if let Some(Input { rows, cols, map }) = self.input {
-                        let [scale, shift] = [map.scale, map.shift].map(f32::to_bits);
-                        take(&row([rows as u32, cols as u32, scale, shift]));
+                    if let Some(input) = self.input {
+                        take(&input.to_bytes());
                     }
                 }
                 section::CLASSES => {
@@ -189,6 +193,7 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
                     take(&provenance.to_bytes());
                     take(provenance.command.as_bytes());
                 }
+                section::SPLIT => take(&self.split.unwrap_or_default().to_bytes()),
                 section::SELF_TEST => {
                     self.take_self_test(self.self_test_logits, |z| z.to_le_bytes(), &mut take);
                 }
@@ -227,14 +232,19 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
 
     fn layout(&self) -> Result<Layout, BlobError> {
         let malformed = |what| Err(BlobError::Malformed { what });
-        let layers = in_use(self.net).map_err(BlobError::of_network)?;
         let (inputs, outputs) = (self.net.inputs(), self.net.outputs());
         if self.params.len() != self.net.params() {
             return malformed("its parameters are not those of its layers");
         }
-        let shape = self.input.map(|shape| shape.rows.checked_mul(shape.cols));
-        if shape.is_some_and(|pixels| pixels != Some(inputs)) {
-            return malformed("its picture's shape is not that of its inputs");
+        if self.params.is_empty() {
+            return malformed("none of its layers has parameters");
+        }
+        if self.split.is_some_and(|split| DataSplit::from_bytes(&split.to_bytes()).is_none()) {
+            return malformed("its split of the data makes no sense");
+        }
+        if let Some(input) = self.input {
+            let section = InputSection { bytes: &input.to_bytes(), is_version_1: false };
+            section.check(inputs).map_err(|what| BlobError::Malformed { what })?;
         }
         let names = self.class_names;
         if !names.is_empty() && names.len() != outputs {
@@ -249,13 +259,17 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
         {
             return malformed("its self-test does not fit its layers");
         }
+        let layers = in_use(self.net).map_err(|_| BlobError::TooLarge)?;
         if layers.iter().any(|layer| matches!(layer, AnyLayer::BatchNorm(_))) {
             return malformed(
                 "it has a batch normalisation, which Network::fold works into another layer",
             );
         }
-        let hidden = hidden_outputs(&layers);
-        let traced = hidden.and_then(|hidden| hidden.checked_mul(vectors));
+        let mut sizes = Sizes::default();
+        if layers.iter().try_for_each(|layer| sizes.push(layer)).is_err() {
+            return malformed("its layers do not fit together");
+        }
+        let traced = sizes.hidden.and_then(|hidden| hidden.checked_mul(vectors));
         if !self.self_test_layers.is_empty() && Some(self.self_test_layers.len()) != traced {
             return malformed("its self-test's layers do not fit its layers");
         }
@@ -277,12 +291,13 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
                     Some(0)
                 },
             ),
-            (section::INPUT, Some(if self.input.is_some() { ROW } else { 0 })),
+            (section::INPUT, Some(if self.input.is_some() { INPUT_LEN } else { 0 })),
             (section::CLASSES, Some(names_len.saturating_sub(1))),
             (
                 section::PROVENANCE,
                 Some(self.provenance.map_or(0, |p| PROVENANCE_FIXED + p.command.len())),
             ),
+            (section::SPLIT, Some(if self.split.is_some() { SPLIT_LEN } else { 0 })),
             (section::SELF_TEST, if vectors > 0 && with_f32 { self_test() } else { Some(0) }),
             (
                 section::SELF_TEST_LAYERS,
@@ -333,7 +348,7 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
 }
 
 /// Kinds of sections.
-const SECTIONS: usize = 8;
+const SECTIONS: usize = 9;
 
 /// Where everything goes.
 struct Layout {
@@ -347,12 +362,6 @@ impl Layout {
     fn sections(&self) -> impl Iterator<Item = (u32, usize, usize)> + use<'_> {
         self.rows.iter().copied().filter(|(_, _, len)| *len > 0)
     }
-}
-
-/// Outputs of all layers but the last, or nothing if the number is too large for this machine.
-fn hidden_outputs(layers: &[AnyLayer]) -> Option<usize> {
-    let (_, hidden) = layers.split_last()?;
-    hidden.iter().try_fold(0usize, |sum, layer| sum.checked_add(layer.outputs()))
 }
 
 fn layer_row(layer: &AnyLayer) -> [u8; ROW] {

@@ -6,8 +6,8 @@ pub(super) use crate::checksum::CRC;
 /// the line ends and the 0x1A show a transfer that took the file for text.
 pub const MAGIC: [u8; 8] = [0x93, b'P', b'M', b'L', b'P', b'\r', b'\n', 0x1a];
 
-/// The newest format version that this crate reads, and the one that it writes.
-pub const VERSION: u16 = 1;
+/// The format version that this crate writes; it reads all from 1 to this one.
+pub const VERSION: u16 = 2;
 
 /// Bytes in the header, in a row of either table, and between two possible starts of a section.
 pub(super) const HEADER: usize = 64;
@@ -41,12 +41,15 @@ pub(super) mod layer_kind {
 pub(super) mod section {
     pub(crate) const PARAMS: u32 = 1;
     pub(crate) const INT8_PARAMS: u32 = 2;
-    pub(crate) const INPUT: u32 = 3;
+    /// The input section of version 1.
+    pub(crate) const INPUT_1: u32 = 3;
     pub(crate) const CLASSES: u32 = 4;
     pub(crate) const PROVENANCE: u32 = 5;
     pub(crate) const SELF_TEST: u32 = 6;
     pub(crate) const INT8_SELF_TEST: u32 = 7;
     pub(crate) const SELF_TEST_LAYERS: u32 = 8;
+    pub(crate) const INPUT: u32 = 9;
+    pub(crate) const SPLIT: u32 = 10;
 }
 
 /// The little-endian number at `at`, 0 past the end: callers have checked the length.

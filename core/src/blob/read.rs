@@ -8,7 +8,8 @@ use super::format::{
     CRC, HEADER, MAGIC, ROW, SECTION_ALIGN, VERSION, at, layer_kind, section, u16_at, u32_at,
     u64_at,
 };
-use super::{BlobError, Provenance, SelfTest};
+use super::input::{Input, InputSection};
+use super::{BlobError, DataSplit, Provenance, SelfTest};
 use crate::int8::{dense_len, hidden_layers, section_len};
 use crate::kernels::{InputMap, Int8Row};
 use crate::layers::{AnyLayer, Layer, LayerList, MAX_LAYERS, Sequential, Sizes};
@@ -20,17 +21,6 @@ pub struct Blob<'a> {
     bytes: &'a [u8],
     layers: usize,
     sections: usize,
-}
-
-/// How a picture becomes the network's inputs.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Input {
-    /// Rows of pixels.
-    pub rows: usize,
-    /// Pixels in a row.
-    pub cols: usize,
-    /// How a pixel's value is read.
-    pub map: InputMap,
 }
 
 impl<'a> Blob<'a> {
@@ -62,7 +52,7 @@ impl<'a> Blob<'a> {
             return Err(BlobError::HeaderCrc { expected, got });
         }
         let version = u16_at(header, at::VERSION);
-        if version != VERSION {
+        if !(1..=VERSION).contains(&version) {
             return Err(BlobError::Version { got: version });
         }
         let expected = u32_at(header, at::TOTAL_LEN) as usize;
@@ -101,12 +91,21 @@ impl<'a> Blob<'a> {
             }
         }
         let net = self.sizes()?;
-        if let Some(params) = self.section(section::PARAMS)
+        let (params, int8) = (self.section(section::PARAMS), self.section(section::INT8_PARAMS));
+        // Each width is that of a layer with parameters, which are as many at least: so no width is larger than
+        // what the blob holds, and nobody allocates for one that is.
+        if net.params == 0 {
+            return malformed("none of its layers has parameters");
+        }
+        if params.is_none() && int8.is_none() {
+            return Err(BlobError::NoSection { what: "f32 parameters" });
+        }
+        if let Some(params) = params
             && Some(params.len()) != net.params.checked_mul(4)
         {
             return malformed("its parameters are not those of its layers");
         }
-        if let Some(int8) = self.section(section::INT8_PARAMS) {
+        if let Some(int8) = int8 {
             if hidden_layers(self.layers, self.known_layers()).is_err() {
                 return malformed("it has int8 parameters, but layers that have no int8 form");
             }
@@ -122,14 +121,10 @@ impl<'a> Blob<'a> {
                 at += dense_len(layer.inputs(), layer.outputs()).unwrap_or(0);
             }
         }
-        if let Some(input) = self.section(section::INPUT) {
-            let shape = [u32_at(input, 0), u32_at(input, 4)].map(|n| n as usize);
-            if input.len() != ROW || shape[0].checked_mul(shape[1]) != Some(net.inputs) {
-                return malformed("its picture's shape is not that of its inputs");
-            }
-            if !input_map(input).scale.is_finite() || !input_map(input).shift.is_finite() {
-                return malformed("its pixels' scale or shift is not a finite number");
-            }
+        if let Some(input) = self.input_section()
+            && let Err(what) = input.check(net.inputs)
+        {
+            return malformed(what);
         }
         if let Some(classes) = self.section(section::CLASSES) {
             let names = core::str::from_utf8(classes).map(|names| names.split('\0').count());
@@ -141,6 +136,11 @@ impl<'a> Blob<'a> {
             && Provenance::from_bytes(provenance).is_none()
         {
             return malformed("its provenance cannot be read");
+        }
+        if let Some(split) = self.section(section::SPLIT)
+            && DataSplit::from_bytes(split).is_none()
+        {
+            return malformed("its split of the data makes no sense");
         }
         if let Some(test) = self.section(section::SELF_TEST) {
             let Some(test) = SelfTest::new(test, net.inputs, net.outputs) else {
@@ -177,7 +177,7 @@ impl<'a> Blob<'a> {
     }
 
     /// The rows of the layer table, up to one that makes no sense.
-    pub(super) fn known_layers(&self) -> impl Iterator<Item = AnyLayer> {
+    fn known_layers(&self) -> impl Iterator<Item = AnyLayer> {
         (0..self.layers).map_while(|i| self.layer(i).ok())
     }
 
@@ -305,12 +305,23 @@ impl<'a> Blob<'a> {
         })
     }
 
-    /// The shape of the pictures it reads and how it reads them, if it says.
+    /// What its inputs are and how they are read, if it says.
     #[must_use]
     pub fn input(&self) -> Option<Input> {
-        let input = self.section(section::INPUT)?;
-        let [rows, cols] = [0, 4].map(|field| u32_at(input, field) as usize);
-        Some(Input { rows, cols, map: input_map(input) })
+        Some(self.input_section()?.read())
+    }
+
+    /// How a raw value becomes an input: [`InputMap::PIXELS`] if it does not say.
+    #[must_use]
+    pub fn input_map(&self) -> InputMap {
+        self.input_section().map_or(InputMap::PIXELS, |input| input.map())
+    }
+
+    fn input_section(&self) -> Option<InputSection<'a>> {
+        let of = |kind, is_version_1| {
+            self.section(kind).map(|bytes| InputSection { bytes, is_version_1 })
+        };
+        of(section::INPUT, false).or_else(|| of(section::INPUT_1, true))
     }
 
     /// The names of the classes, in order, if it has them.
@@ -323,6 +334,12 @@ impl<'a> Blob<'a> {
     #[must_use]
     pub fn provenance(&self) -> Option<Provenance<'a>> {
         Provenance::from_bytes(self.section(section::PROVENANCE)?)
+    }
+
+    /// How its training data was split, if it says.
+    #[must_use]
+    pub fn split(&self) -> Option<DataSplit> {
+        DataSplit::from_bytes(self.section(section::SPLIT)?)
     }
 
     /// The loss that it was trained with; cross-entropy if it does not say where the model comes from.
@@ -367,10 +384,4 @@ impl<'a> Blob<'a> {
         let range = start.checked_add(len).map(|end| start as usize..end as usize);
         (kind, range)
     }
-}
-
-/// Scale and shift of an input section.
-fn input_map(input: &[u8]) -> InputMap {
-    let [scale, shift] = [8, 12].map(|field| f32::from_bits(u32_at(input, field)));
-    InputMap { scale, shift }
 }

@@ -7,7 +7,7 @@
 
 use cortex_m_rt::entry;
 use picomlp::blob::{Aligned, SelfTestFailure};
-use picomlp::{Dense, InputMap, Mlp, Model, include_model};
+use picomlp::{Dense, Mlp, Model, include_model};
 use picomlp_firmware::console::{exit, fail, print, print_hex, print_u32};
 
 type Net = Mlp<784, 128, 10>;
@@ -45,7 +45,7 @@ fn main() -> ! {
     let Some(ink) = first.iter().position(|pixel| *pixel != 0) else { fail("a vector is blank") };
     let weight = ink * 128 + UNIT;
     let bias = Net::PARAMS - Net::OUTPUTS + CLASS;
-    let map = model.blob().input().map_or(InputMap::PIXELS, |input| input.map);
+    let map = model.blob().input_map();
     let mut params = [0.0; Net::PARAMS];
     for (at, layer, output) in [(weight, 0, UNIT), (bias, 2, CLASS)] {
         params.copy_from_slice(model.params());

@@ -83,7 +83,7 @@ fn classify(
 /// Hands over the parameters as a blob, piece by piece, which a wire or a flash driver would take.
 fn written(params: &[f32]) -> bool {
     let net = Net::default();
-    let input = Some(Input { rows: 28, cols: 28, map: InputMap::PIXELS });
+    let input = Some(Input::image(28, 28, InputMap::PIXELS));
     let contents = Contents { input, ..Contents::new(&net, params) };
     contents.write_pieces(|piece| print_bytes("blob ", piece)).is_ok()
 }

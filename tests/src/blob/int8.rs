@@ -24,7 +24,7 @@ fn blob_with_int8_sections_is_read_back_as_it_was_written() {
 #[test]
 fn int8_self_test_names_the_first_integer_that_differs() {
     let mut bytes = full_int8();
-    let start = bytes.u32(at::SECTION_TABLE + 16 * 6 + 4) as usize;
+    let start = bytes.u32(at::SECTION_TABLE + 16 * 7 + 4) as usize;
     let at = start + 16 + 20 + 8 + 4; // past the counts, the first vector, and the second one's pixels and first logit
     let expected = bytes.u32(at) ^ 1;
     bytes.put(at, expected);
@@ -38,7 +38,7 @@ fn int8_self_test_names_the_first_integer_that_differs() {
 #[test]
 fn hostile_int8_words_under_right_checksums_are_refused_as_malformed() {
     let section = |i: usize, field: usize| at::SECTION_TABLE + 16 * i + 4 * field;
-    let (int8, int8_test) = (1, 6);
+    let (int8, int8_test) = (1, 7);
     let start = |i: usize| full_int8().u32(section(i, 1)) as usize;
     // 6 inputs are three rows, and biases and multipliers of 5 outputs two each.
     let second_layer = start(int8) + 16 * (1 + 3 + 2 + 2);

@@ -10,7 +10,8 @@ fn use_all(bytes: &[u8]) {
     let blob = Blob::parse(bytes).unwrap();
     blob.class_names().for_each(drop);
     let _ = (blob.len(), blob.version(), blob.checksums(), blob.fingerprint());
-    let _ = (blob.input(), blob.provenance(), blob.architecture_fingerprint());
+    let _ = (blob.input(), blob.input_map(), blob.split(), blob.provenance());
+    let _ = blob.architecture_fingerprint();
     if let Some(test) = blob.self_test() {
         test.vectors().for_each(|(_, bits)| bits.for_each(drop));
     }
@@ -78,12 +79,12 @@ impl Random {
 
 #[test]
 fn twenty_thousand_mutations_under_right_checksums_are_refused_or_run() {
-    mutate(&full(), 5);
+    mutate(&full(), 6);
 }
 
 #[test]
 fn twenty_thousand_mutations_of_an_int8_blob_are_refused_or_run() {
-    mutate(&full_int8(), 7);
+    mutate(&full_int8(), 8);
 }
 
 fn mutate(sound: &Bytes, sections: usize) {

@@ -1,14 +1,36 @@
 //! A sound blob with every section, and its bytes to change.
 
-use picomlp::blob::{Aligned, Contents, Input, Int8Contents, OptimizerKind, Provenance};
+use picomlp::blob::{
+    Aligned, Contents, DataSplit, Input, InputKind, InputStats, Int8Contents, OptimizerKind,
+    Preparation, Provenance,
+};
 use picomlp::{Batch, Init, InputMap, LossKind, Mlp, Network, QuantizedModel};
 
 pub(super) type Net = Mlp<6, 5, 3>;
 
 pub(super) const NAMES: [&str; 3] = ["Katze", "", "犬"];
 pub(super) const SELF_TEST_PIXELS: [u8; 12] = [0, 255, 0, 7, 0, 0, 1, 2, 3, 4, 5, 255];
-pub(super) const INPUT: Input =
-    Input { rows: 2, cols: 3, map: InputMap { scale: 0.25, shift: -0.5 } };
+const MAP: InputMap = InputMap { scale: 0.25, shift: -0.5 };
+/// As version 1 had it.
+pub(super) const IMAGE: Input = Input::image(2, 3, MAP);
+pub(super) const INPUT: Input = Input {
+    kind: InputKind::Image,
+    rows: 2,
+    cols: 3,
+    preparation: Preparation::MnistForm,
+    max: Some(16),
+    stats: Some(InputStats { mean: 2.5, deviation: 4.0, lowest: 0.5, highest: 9.0 }),
+    map: MAP,
+};
+pub(super) const SPLIT: DataSplit = DataSplit {
+    samples: 60_000,
+    test: 10_000,
+    validation: 5_000,
+    merged: false,
+    stratified: true,
+    last: true,
+    own_validation: false,
+};
 pub(super) const COMMAND: &str = "picomlp train --seed 1";
 
 /// Where things stand, as `docs/blob-format.md` has it; not taken from the crate under test.
@@ -20,10 +42,10 @@ pub(super) mod at {
     pub(in crate::blob) const PAYLOAD_CRC: usize = 20;
     pub(in crate::blob) const HEADER_CRC: usize = 60;
     pub(in crate::blob) const PAYLOAD: usize = 64;
-    /// Rows of 16 bytes; the blob of these tests has three layers and five sections.
+    /// Rows of 16 bytes; the blob of these tests has three layers and six sections.
     pub(in crate::blob) const LAYER_TABLE: usize = 64;
     pub(in crate::blob) const SECTION_TABLE: usize = 64 + 3 * 16;
-    pub(in crate::blob) const FIRST_SECTION: usize = 64 + 8 * 16;
+    pub(in crate::blob) const FIRST_SECTION: usize = 64 + 9 * 16;
 }
 
 /// A copy of a blob at an aligned address, with room behind it.
@@ -135,6 +157,7 @@ pub(super) fn written(int8: Option<Int8Contents<'_>>) -> Bytes {
         input: Some(INPUT),
         class_names: &NAMES,
         provenance: Some(provenance()),
+        split: Some(SPLIT),
         self_test_inputs: &SELF_TEST_PIXELS,
         self_test_logits: &logits,
         self_test_layers: &[],

@@ -1,11 +1,13 @@
 //! What is written is read back.
 
-use picomlp::blob::{Aligned, Blob, Contents, VERSION};
+use picomlp::blob::{Aligned, Blob, BlobError, Contents, VERSION};
 use picomlp::fingerprint::{FNV_OFFSET, fingerprint, fnv1a};
 use picomlp::{Dense, FixedLayer, Mlp, Model, Sequential};
 
+use super::refused::refusal;
 use super::sample::{
-    INPUT, NAMES, Net, SELF_TEST_PIXELS, at, full, params, provenance, self_test_logits,
+    Bytes, IMAGE, INPUT, NAMES, Net, SELF_TEST_PIXELS, SPLIT, at, full, params, provenance,
+    self_test_logits,
 };
 
 #[test]
@@ -33,6 +35,7 @@ fn blob_with_every_section_is_read_back_as_it_was_written() {
     assert_eq!(blob.input(), Some(INPUT));
     assert!(blob.class_names().eq(NAMES));
     assert_eq!(blob.provenance(), Some(provenance()));
+    assert_eq!(blob.split(), Some(SPLIT));
     let vectors = blob.self_test().unwrap();
     let read: Vec<_> =
         vectors.vectors().map(|(x, y)| (x.to_vec(), y.collect::<Vec<_>>())).collect();
@@ -45,20 +48,47 @@ fn blob_with_every_section_is_read_back_as_it_was_written() {
     assert_eq!(*free.net(), Sequential::mlp(&[6, 5, 3]).unwrap());
 }
 
-/// The format as it was first written: later versions must still read this file, and version 1 must still write it.
+static VERSION_1: &Aligned<[u8]> = picomlp::include_model!("../../golden/version-1.pmlp");
+static VERSION_2: &Aligned<[u8]> = picomlp::include_model!("../../golden/version-2.pmlp");
+
+/// The format as it was first written: later versions must still read this file, and version 2 must still write it.
 /// `PICOMLP_RENEW_GOLDEN=1 cargo test -p picomlp-tests golden_file` writes it anew, which needs a new format version.
 #[test]
 fn golden_file_is_included_aligned_read_in_place_and_written_again_byte_for_byte() {
     if std::env::var_os("PICOMLP_RENEW_GOLDEN").is_some() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/version-1.pmlp");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/version-2.pmlp");
         std::fs::write(path, full().get()).unwrap();
     }
-    static GOLDEN: &Aligned<[u8]> = picomlp::include_model!("../../golden/version-1.pmlp");
-    assert!(GOLDEN.as_ptr().addr().is_multiple_of(16));
-    assert_eq!(GOLDEN[..], *full().get());
-    let model = Model::<Net>::from_blob(GOLDEN).unwrap();
-    assert!(GOLDEN.as_ptr_range().contains(&model.params().as_ptr().cast()), "it was copied");
+    assert!(VERSION_2.as_ptr().addr().is_multiple_of(16));
+    assert_eq!(VERSION_2[..], *full().get());
+    let model = Model::<Net>::from_blob(VERSION_2).unwrap();
+    assert!(VERSION_2.as_ptr_range().contains(&model.params().as_ptr().cast()), "it was copied");
     assert_eq!(model.self_test(&mut [0.0; Net::INFER_SCRATCH]), Ok(None));
+}
+
+#[test]
+fn golden_file_of_version_1_is_read_and_says_what_it_recorded() {
+    let model = Model::<Net>::from_blob(VERSION_1).unwrap();
+    let blob = model.blob();
+    assert_eq!((blob.version(), blob.input(), blob.split()), (1, Some(IMAGE), None));
+    assert_eq!(blob.input_map(), IMAGE.map);
+    assert!(blob.class_names().eq(NAMES));
+    assert_eq!(blob.provenance(), Some(provenance()));
+    assert_eq!(fingerprint(model.params()), fingerprint(&params()));
+    assert_eq!(model.self_test(&mut [0.0; Net::INFER_SCRATCH]), Ok(None));
+    let mut bytes = Bytes::new(VERSION_1);
+    let start = at::LAYER_TABLE + 16 * (3 + 5) + 16 * 14; // behind the tables and 53 parameters
+    assert_eq!([0, 4].map(|field| bytes.u32(start + field)), [2, 3]);
+    for (field, word, what) in [
+        (0, u32::MAX, "its image's shape is not that of its inputs"),
+        (8, f32::NAN.to_bits(), "its pixels' scale or shift is not a finite number"),
+    ] {
+        let old = bytes.u32(start + field);
+        bytes.put(start + field, word);
+        bytes.seal();
+        assert_eq!(refusal(bytes.get()), BlobError::Malformed { what });
+        bytes.put(start + field, old);
+    }
 }
 
 #[test]
