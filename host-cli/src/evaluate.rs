@@ -12,6 +12,9 @@ use crate::data::Dataset;
 /// Samples that go through the network together; their logits and hidden values stay in the caches.
 const BATCH: usize = 256;
 
+/// Samples from which on one class for all of them says something about the network.
+const COLLAPSE_SAMPLES: usize = 20;
+
 /// What a network made of a labelled set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
@@ -23,6 +26,8 @@ pub struct Evaluation {
     pub loss: f64,
     /// Counts, `[true class][found class]`.
     pub confusion: Vec<Vec<usize>>,
+    /// The loss of guessing: of a network that finds all classes equally probable.
+    pub guessing: f64,
 }
 
 impl Evaluation {
@@ -30,6 +35,23 @@ impl Evaluation {
     #[must_use]
     pub fn accuracy(&self) -> f64 {
         self.correct as f64 / self.samples as f64
+    }
+
+    /// Says so if one class is predicted for all samples, which are of several.
+    pub(crate) fn collapse(&self, name: impl Fn(usize) -> String) -> Option<String> {
+        let classes = self.confusion.len();
+        let present = self.confusion.iter().filter(|row| row.iter().any(|count| *count > 0));
+        let is_predicted = |class: &usize| self.confusion.iter().any(|row| row[*class] > 0);
+        let mut predicted = (0..classes).filter(is_predicted);
+        let (only, None) = (predicted.next()?, predicted.next()) else { return None };
+        (present.count() > 1 && self.samples >= COLLAPSE_SAMPLES).then(|| {
+            format!("class {} is predicted for all {} samples measured", name(only), self.samples)
+        })
+    }
+
+    /// What there is to say where the loss is above that of guessing.
+    pub(crate) fn worse_than_guessing(&self) -> String {
+        format!("the loss, {:.4}, is above that of guessing, {:.4}", self.loss, self.guessing)
     }
 }
 
@@ -108,7 +130,7 @@ fn in_batches<F: FnMut(&[u32], &mut [f32]) -> Result<()>>(
     let run = |order: &[u32]| batches(classes, &data.labels, order, loss, runner());
     let parts: Result<Vec<_>> = pool.run(|| order.par_chunks(part).map(run).collect());
     let mut confusion = vec![vec![0; classes]; classes];
-    let mut loss = 0.0;
+    let (kind, mut loss) = (loss.kind(), 0.0);
     for (counts, losses) in parts? {
         for (sum, count) in confusion.iter_mut().flatten().zip(counts.into_iter().flatten()) {
             *sum += count;
@@ -116,7 +138,15 @@ fn in_batches<F: FnMut(&[u32], &mut [f32]) -> Result<()>>(
         loss = losses.into_iter().fold(loss, |sum, loss| sum + loss);
     }
     let correct = (0..classes).map(|class| confusion[class][class]).sum();
-    Ok(Evaluation { samples: order.len(), correct, loss: loss / order.len() as f64, confusion })
+    let loss = loss / order.len() as f64;
+    let guessing = guessing(kind, classes);
+    Ok(Evaluation { samples: order.len(), correct, loss, confusion, guessing })
+}
+
+/// The mean loss of a network that finds all classes equally probable: ln(classes), or 1 - 1/classes for squared error.
+pub(crate) fn guessing(kind: LossKind, classes: usize) -> f64 {
+    let mut equal = vec![1.0 / classes as f32; classes];
+    f64::from(Loss::new(kind).sum(&mut equal, &[0]))
 }
 
 /// Counts `[true class][found class]`, and the sum of the losses of each batch.
@@ -139,7 +169,7 @@ fn batches(
         for (logits, &label) in logits.chunks_exact(classes).zip(&labels) {
             confusion[usize::from(label)][argmax(logits)] += 1;
         }
-        losses.push(f64::from(loss.sum(logits, &labels)?));
+        losses.push(f64::from(loss.sum(logits, &labels)));
     }
     Ok((confusion, losses))
 }

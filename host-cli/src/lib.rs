@@ -13,6 +13,7 @@ pub mod fuzzing;
 pub mod interrupt;
 pub mod machine;
 mod model_file;
+mod model_input;
 mod open;
 mod output;
 pub mod picture;

@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use picomlp::blob::{Blob, MAGIC};
-use picomlp::{InputMap, Layer, Model, QuantizedModel, Sequential};
+use picomlp::{Model, QuantizedModel, Sequential};
 
-use crate::data::{Dataset, Known, Shape};
 use crate::file_kind;
 use crate::open::open;
 
@@ -114,94 +113,5 @@ impl ModelFile {
             bail!("{shown}: parameter {at} is {}, expected a finite number", model.params()[at]);
         }
         Ok(model)
-    }
-}
-
-/// What data must fit that a model is to be run on.
-pub(crate) struct ModelInput {
-    shape: Shape,
-    pub(crate) max: u8,
-    classes: usize,
-    names: Vec<String>,
-}
-
-impl ModelInput {
-    /// Of a sound blob and its network. A model that says nothing of its pictures' shape reads squares, or else one row.
-    pub(crate) fn new(blob: &Blob<'_>, net: &Sequential) -> Self {
-        let row = Shape { rows: 1, cols: net.inputs() };
-        let (shape, max) = match blob.input() {
-            Some(input) => {
-                let shape = Shape { rows: input.rows, cols: input.cols };
-                (shape, full_ink(input.map, blob.provenance().map(|p| p.command)))
-            }
-            None => (Shape::square(net.inputs()).unwrap_or(row), u8::MAX),
-        };
-        let mut names: Vec<String> = blob.class_names().map(str::to_owned).collect();
-        if names.iter().enumerate().all(|(class, name)| *name == class.to_string()) {
-            names.clear();
-        }
-        Self { shape, max, classes: net.outputs(), names }
-    }
-
-    pub(crate) fn known(&self) -> Known<'_> {
-        let Self { shape, max, classes, ref names } = *self;
-        Known { of: "the model", shape, max, classes, names }
-    }
-}
-
-/// The value of full ink: as the command that trained the model says by `--csv-max`; otherwise what the map reads as 1, if
-/// it reads 0 as 0 or as -1. It is 255 where neither tells, as with standardised and raw inputs.
-fn full_ink(map: InputMap, command: Option<&str>) -> u8 {
-    let is_read_as_1 = |max: &u8| {
-        let [unit, symmetric] = [1.0, 2.0].map(|span: f32| span / f32::from(*max));
-        (map.shift == 0.0 && map.scale == unit) || (map.shift == -1.0 && map.scale == symmetric)
-    };
-    let said = || {
-        let mut words = command?.split(' ').skip_while(|word| *word != "--csv-max");
-        words.nth(1)?.parse().ok()
-    };
-    // A scale of 1 is that of raw inputs.
-    said().or_else(|| (2..=u8::MAX).find(is_read_as_1)).unwrap_or(u8::MAX)
-}
-
-/// Whether a network can be run on a data set.
-pub(crate) fn check_fit(net: &Sequential, path: &Path, data: &Dataset) -> Result<()> {
-    let shown = path.display();
-    ensure!(
-        net.inputs() == data.pixels(),
-        "{shown} reads {} values, but the data's pictures have {}×{} = {}",
-        net.inputs(),
-        data.rows,
-        data.cols,
-        data.pixels()
-    );
-    ensure!(
-        net.outputs() >= data.classes,
-        "{shown} tells {} classes apart, but the data has {}",
-        net.outputs(),
-        data.classes
-    );
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn full_ink_is_what_the_map_or_the_command_says() {
-        let map = |scale, shift| InputMap { scale, shift };
-        assert_eq!(full_ink(InputMap::PIXELS, None), 255);
-        assert_eq!(full_ink(map(1.0 / 16.0, 0.0), None), 16);
-        assert_eq!(full_ink(map(2.0 / 16.0, -1.0), None), 16);
-        assert_eq!(full_ink(map(2.0 / 255.0, -1.0), None), 255);
-        let standard = map(0.17, -0.4);
-        assert_eq!(full_ink(standard, None), 255);
-        assert_eq!(full_ink(standard, Some("train --data a.csv --csv-max 16 --out b")), 16);
-        assert_eq!(full_ink(standard, Some("train --data a.csv --csv-max")), 255);
-        let raw = map(1.0, 0.0);
-        assert_eq!(full_ink(raw, None), 255);
-        assert_eq!(full_ink(raw, Some("train --data a.csv --csv-max 16 --out b")), 16);
-        assert_eq!(full_ink(raw, Some("train --data a.csv --csv-max 1 --out b")), 1);
     }
 }

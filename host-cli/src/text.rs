@@ -1,7 +1,7 @@
 //! How numbers and words are written for people.
 
 use std::borrow::Cow;
-use std::io::{self, Write};
+use std::io::{self, Write, stderr};
 
 /// `1234567` as `1,234,567`.
 pub(crate) fn grouped(number: usize) -> String {
@@ -14,6 +14,11 @@ pub(crate) fn grouped(number: usize) -> String {
         text.push(digit);
     }
     text
+}
+
+/// Writes a warning to standard error. One that nobody can read is no reason to fail.
+pub(crate) fn warn(text: &str) {
+    let _ = writeln!(stderr(), "picomlp: warning: {}", name(text));
 }
 
 /// A share of 1 as `97.61 %`.

@@ -38,7 +38,7 @@ pub fn self_test(data: &[u8]) -> bool {
         .unwrap();
     }
     let mut contents = Contents {
-        input: Some(Input { rows: 1, cols: inputs, map }),
+        input: Some(Input::image(1, inputs, map)),
         self_test_inputs: &pixels,
         self_test_logits: &logits,
         self_test_layers: if from.below(2) == 0 { &[] } else { &hidden },

@@ -3,13 +3,14 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
-use picomlp::{InputMap, Model, QuantizedModel, Sequential};
+use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
+use picomlp::{Model, QuantizedModel, Sequential};
 use serde_json::json;
 
-use crate::data::{Format, Source};
-use crate::model_file::{ModelInput, check_fit};
-use crate::text::{self, grouped, percent};
+use crate::data::{Dataset, Format, Source, Split};
+use crate::model_input::ModelInput;
+use crate::text::{self, grouped, percent, warn};
 use crate::{Evaluation, ModelFile, Pool, evaluate, evaluate_int8};
 
 /// Measure a model on the test set: accuracy, loss, and which classes it takes for which.
@@ -21,6 +22,10 @@ pub struct Args {
     /// (of which DIR/test is taken if it is there).
     #[arg(long, default_value_t, value_name = "DATA")]
     data: Source,
+    /// Measure on the samples that training took from DATA for this, instead of all of a CSV file or the test set. The
+    /// model records the split; DATA must be what it was trained on.
+    #[arg(long, value_enum, value_name = "PART")]
+    split: Option<SplitPart>,
     #[command(flatten)]
     format: Format,
     /// Threads to use [default: one for each core].
@@ -32,6 +37,17 @@ pub struct Args {
     /// Print one JSON object instead of text.
     #[arg(long)]
     json: bool,
+}
+
+/// A part of the training data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum SplitPart {
+    /// What was trained on.
+    Train,
+    /// What chose the epoch.
+    Validation,
+    /// What was held out.
+    Test,
 }
 
 /// What is measured.
@@ -50,18 +66,15 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let blob = file.blob()?;
     let form = if args.int8 { Form::Int8(file.quantized()?) } else { Form::F32(file.model()?) };
     let net = blob.network()?;
-    let input = ModelInput::new(&blob, &net);
-    let (data, note) = args.data.load_test(&args.format, &input.known())?;
-    check_fit(&net, file.path(), &data)?;
-    input.known().check_range(&data, &args.data)?;
-    let order: Vec<u32> = (0..).take(data.len()).collect();
+    let input = ModelInput::new(&file, &blob, &net);
+    let (data, order, note) = load(args, &input)?;
+    ensure!(!order.is_empty(), "{}: there is no sample to measure on", args.data);
     let pool = Pool::new(args.threads)?;
     let loss = blob.loss_kind();
     let result = match &form {
         Form::Int8(model) => evaluate_int8(&pool, model, &data, &order, loss),
         Form::F32(model) => {
-            let map = blob.input().map_or(InputMap::PIXELS, |input| input.map);
-            evaluate(&pool, &net, model.params(), &data, map, &order, loss)
+            evaluate(&pool, &net, model.params(), &data, blob.input_map(), &order, loss)
         }
     };
     let result = result.with_context(|| file.path().display().to_string())?;
@@ -78,14 +91,51 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
             "fingerprint": format!("{:016x}", blob.fingerprint()),
         });
         writeln!(out, "{line}")?;
-        return Ok(());
+    } else {
+        if let Some(note) = note {
+            writeln!(out, "data           {note}")?;
+        }
+        write_result(out, &result)?;
+        let names: Vec<&str> = blob.class_names().collect();
+        write_confusion(out, &result, &names)?;
     }
-    if let Some(note) = note {
-        writeln!(out, "data           {note}")?;
+    out.flush()?;
+    let shown = file.path().display();
+    if let Some(what) = result.collapse(|class| input.class_name(class)) {
+        warn(&format!("{shown}: {what}"));
     }
-    write_result(out, &result)?;
-    let names: Vec<&str> = blob.class_names().collect();
-    write_confusion(out, &result, &names)
+    ensure!(result.loss.is_finite(), "{shown}: the loss is {}, no finite number", result.loss);
+    // A network that has just begun to learn may be a little above.
+    if result.loss > 2.0 * result.guessing {
+        warn(&format!("{shown}: {}", result.worse_than_guessing()));
+    }
+    Ok(())
+}
+
+/// The data, the samples of it to measure on, and a sentence about them.
+fn load(args: &Args, input: &ModelInput) -> Result<(Dataset, Vec<u32>, Option<String>)> {
+    let all = |data: &Dataset| (0..).take(data.len()).collect::<Vec<u32>>();
+    let Some(part) = args.split else {
+        let (data, note) = input.load_test(&args.data, &args.format)?;
+        let order = all(&data);
+        return Ok((data, order, note));
+    };
+    let Split { train, test } = input.split_again(&args.data, &args.format)?;
+    let (trained_on, validation) = input.validation(&train);
+    let (data, order, name) = match part {
+        SplitPart::Train => (train, trained_on, "training"),
+        SplitPart::Validation => (train, validation, "validation"),
+        SplitPart::Test => {
+            let order = all(&test);
+            (test, order, "test")
+        }
+    };
+    let note = format!(
+        "{}: the {} {name} samples of the model's training",
+        args.data,
+        grouped(order.len())
+    );
+    Ok((data, order, Some(note)))
 }
 
 /// The lines that `train` ends with, too.

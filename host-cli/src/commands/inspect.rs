@@ -4,15 +4,16 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail, ensure};
-use picomlp::blob::{SelfTest, SelfTestFailure};
+use picomlp::blob::{InputKind, Preparation, SelfTest, SelfTestFailure};
 use picomlp::fingerprint::fingerprint;
+use picomlp::layers::{INFER_STACK, TRAIN_STACK};
 use picomlp::{Adam, AnyLayer, Layer, Sgd};
 use picomlp_train::config::OptimizerKind;
 use serde_json::json;
 
 use super::train::loss_name;
 use crate::ModelFile;
-use crate::model_file::ModelInput;
+use crate::model_input::ModelInput;
 use crate::text::{grouped, name, percent, widths};
 
 /// Show what a model holds: layers, memory, where it comes from, and whether it is intact.
@@ -64,10 +65,11 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         );
         let failure = model.self_test(&mut vec![0.0; net.infer_scratch(1)])?;
         forms.self_tests.push(self_test("", blob.self_test(), failure, &shown.to_string())?);
-        let train = |state: usize| 4 * (params + state + net.train_scratch(1));
+        let train = |state: usize| 4 * (params + state + net.train_scratch(1)) + TRAIN_STACK;
+        let infer = 4 * net.infer_scratch(1) + INFER_STACK;
         forms.flash.push(Bytes { use_: "the weights", bytes: 4 * params });
         forms.ram = vec![
-            Bytes { use_: "inference, weights in flash", bytes: 4 * net.infer_scratch(1) },
+            Bytes { use_: "inference, weights in flash", bytes: infer },
             Bytes { use_: "training with SGD, batch 1", bytes: train(Sgd::state_len(params)) },
             Bytes { use_: "training with Adam, batch 1", bytes: train(Adam::state_len(params)) },
         ];
@@ -78,10 +80,11 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         let test = self_test("int8: ", blob.int8_self_test(), failure, &shown.to_string())?;
         forms.self_tests.push(test);
         forms.flash.push(Bytes { use_: "the weights in int8", bytes: model.param_bytes() });
-        let bytes = 4 * model.scratch_len();
+        let bytes = 4 * model.scratch_len() + INFER_STACK;
         forms.ram.push(Bytes { use_: "int8 inference, weights in flash", bytes });
     }
     let self_test = forms.self_tests.join("; ");
+    let about = ModelInput::new(&file, &blob, net);
     if args.json {
         let layers: Vec<_> = net.layers().iter().map(layer_json).collect();
         let line = json!({
@@ -96,8 +99,25 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
             "adam_ram": has_f32.then(|| forms.ram[2].bytes),
             "int8": int8.as_ref().map(|model| json!({
                 "flash": model.param_bytes(),
-                "inference_ram": 4 * model.scratch_len(),
+                "inference_ram": 4 * model.scratch_len() + INFER_STACK,
                 "logit_step": model.logit_step(),
+            })),
+            "input": blob.input().map(|input| json!({
+                "kind": format!("{:?}", input.kind).to_lowercase(),
+                "rows": input.rows,
+                "cols": input.cols,
+                "preparation": preparation(about.preparation),
+                "max": about.max,
+                "mean": input.stats.map(|stats| stats.mean),
+                "std": input.stats.map(|stats| stats.deviation),
+            })),
+            "split": about.split.map(|split| json!({
+                "samples": split.samples,
+                "test": split.test,
+                "validation": split.validation,
+                "merged": split.merged,
+                "stratified": split.stratified,
+                "held_out": if split.last { "last" } else { "random" },
             })),
             "fingerprint": format!("{print:016x}"),
             "self_test": self_test,
@@ -130,15 +150,26 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     }
     if let Some(input) = blob.input() {
         let read = |pixel: f32| pixel * input.map.scale + input.map.shift;
-        let max = ModelInput::new(&blob, net).max;
         writeln!(
             out,
-            "input          {}×{} pixels, 0 to {max} read as {:.4} to {:.4}",
+            "input          {}×{} {}, 0 to {} read as {:.4} to {:.4}",
             input.rows,
             input.cols,
+            if input.kind == InputKind::Features { "features" } else { "pixels" },
+            about.max,
             read(0.0),
-            read(f32::from(max))
+            read(f32::from(about.max))
         )?;
+        if input.kind == InputKind::Image {
+            writeln!(out, "images         {}", preparation(about.preparation))?;
+        }
+        if let Some(stats) = input.stats {
+            let (mean, std) = (stats.mean, stats.deviation);
+            writeln!(
+                out,
+                "values         mean {mean:.2}, standard deviation {std:.2} in training"
+            )?;
+        }
     }
     writeln!(out, "classes        {}", blob.class_names().map(name).collect::<Vec<_>>().join(" "))?;
     let memory = [("flash", &forms.flash), ("RAM", &forms.ram)];
@@ -147,6 +178,10 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         let name = if i == 0 { "memory" } else { "" };
         writeln!(out, "{name:<14} {:>10} bytes of {kind} for {use_}", grouped(*bytes))?;
     }
+    writeln!(
+        out,
+        "               (RAM with {INFER_STACK} bytes of stack, {TRAIN_STACK} in training)"
+    )?;
     if let Some(p) = blob.provenance() {
         let optimizer = optimizer_name(p.optimizer);
         writeln!(
@@ -165,6 +200,17 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
             grouped(p.train_samples as usize),
             p.data_fingerprint
         )?;
+        if let Some(split) = about.split {
+            writeln!(
+                out,
+                "split          {} for testing and {} for validation, of {} samples{}{}",
+                grouped(split.test as usize),
+                grouped(split.validation as usize),
+                grouped(split.samples as usize),
+                if split.stratified { ", stratified" } else { "" },
+                if split.last { ", the last ones" } else { "" },
+            )?;
+        }
         match p.test_samples {
             0 => writeln!(out, "test accuracy  not measured")?,
             samples => writeln!(
@@ -180,6 +226,15 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     writeln!(out, "checksums      header {header:08x} right, payload {payload:08x} right")?;
     writeln!(out, "self-test      {self_test}")?;
     Ok(())
+}
+
+/// What is done to image files, for people and programs.
+fn preparation(preparation: Preparation) -> &'static str {
+    match preparation {
+        Preparation::MnistForm => "brought into MNIST's form",
+        Preparation::AsIs => "as they are",
+        _ => "not recorded",
+    }
 }
 
 /// What users call an optimizer.

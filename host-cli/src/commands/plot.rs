@@ -3,16 +3,14 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
-use picomlp::{Model, Sequential};
-
 use crate::data::{Dataset, Format, Source};
-use crate::model_file::{ModelInput, check_fit};
+use crate::model_input::ModelInput;
 use crate::output::{Inputs, Outputs};
 use crate::plot::{
     self, Figure, FileFormat, Findings, History, MISTAKES, Pca, SAMPLES, STEP, Subject, TILES,
 };
 use crate::{ModelFile, Pool};
+use anyhow::{Context, Result, ensure};
 
 /// Draw a picture, as PNG or SVG: how the training went, what the model confuses, what it looks at, what the data is like.
 #[derive(Debug, clap::Args)]
@@ -222,20 +220,6 @@ impl Kind {
     }
 }
 
-/// The data that a model is measured on.
-pub(super) fn load_measured(
-    file: &ModelFile,
-    model: &Model<'_, Sequential>,
-    source: &Source,
-    format: &Format,
-) -> Result<Dataset> {
-    let input = ModelInput::new(model.blob(), model.net());
-    let (data, _) = source.load_test(format, &input.known())?;
-    check_fit(model.net(), file.path(), &data)?;
-    input.known().check_range(&data, source)?;
-    Ok(data)
-}
-
 impl OfModel {
     /// Calls `draw` with the network and its data.
     fn draw(
@@ -244,7 +228,8 @@ impl OfModel {
     ) -> Result<Figure> {
         let file = ModelFile::read(&self.model)?;
         let model = file.model()?;
-        let data = load_measured(&file, &model, &self.data, &self.format)?;
+        let input = ModelInput::new(&file, model.blob(), model.net());
+        let (data, _) = input.load_test(&self.data, &self.format)?;
         draw(&Pool::new(self.threads)?, &Subject::of_model(&model), &data)
     }
 }
@@ -304,6 +289,6 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
 fn weights(path: &Path, count: usize) -> Result<Figure> {
     let file = ModelFile::read(path)?;
     let model = file.model()?;
-    let input = ModelInput::new(model.blob(), model.net());
-    plot::weights(&Subject::of_model(&model), input.known().shape, count)
+    let input = ModelInput::new(&file, model.blob(), model.net());
+    plot::weights(&Subject::of_model(&model), input.shape, count)
 }

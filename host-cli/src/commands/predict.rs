@@ -2,25 +2,26 @@
 
 mod rows;
 
-use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, bail};
 use picomlp::Layer;
-use picomlp::blob::Blob;
+use picomlp::blob::{Blob, Preparation};
 use serde_json::json;
 
-use crate::data::{Format, Source};
+use crate::data::folder::entries;
+use crate::data::{Format, Shape, Source};
 use crate::evaluate::int8_logits;
-use crate::model_file::ModelInput;
-use crate::text::percent;
+use crate::model_input::ModelInput;
+use crate::text::{percent, warn};
 use crate::{ModelFile, picture};
 
-/// Classify pictures: PNG of any size and colour, dark on light or light on dark, or a whole data set.
+/// Classify images: PNG files, or a whole data set.
 ///
-/// PNG files are brought into MNIST's form (the ink fitted into 20×20 of 28×28 pixels, centred by mass) and shown as the
-/// network sees them. With --data, pictures are taken as they are. Probabilities are the softmax of the outputs, or, of a
+/// PNG files are prepared as the model's training images were, which it records, and shown as the network sees them: taken as
+/// they are, or brought into MNIST's form (the ink fitted into 20×20 of 28×28 pixels, centered by mass), for which any size
+/// and color will do, dark on light or light on dark. A file that cannot be read is reported at the end. Probabilities are the softmax of the outputs, or, of a
 /// model trained with squared error, the outputs above 0 as shares of their sum.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -55,7 +56,7 @@ const TOP: usize = 3;
 ///
 /// # Errors
 ///
-/// If the model or a picture cannot be read. Pictures before that one have been reported.
+/// If the model cannot be read, or an image cannot: all others have been reported then.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let file = ModelFile::read(&args.model)?;
     let blob = file.blob()?;
@@ -63,32 +64,86 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     if let Some(source) = &args.data {
         return rows::run(args, source, &file, &blob, &mut classify, out);
     }
-    let max = ModelInput::new(&blob, &blob.network()?).max;
-    let shape = blob.input();
-    let shape = shape.with_context(|| {
-        format!("{}: the model does not say what shape its pictures have", file.path().display())
-    })?;
-    for path in files(&args.pictures)? {
-        let pixels = picture::read_normalised(&path, shape.rows, shape.cols)?;
-        let inputs: Vec<u8> = pixels.iter().map(|&level| of_range(level, max)).collect();
-        let ranking = ranking(&blob, classify(&inputs)?);
-        if args.json {
-            let line = json!({
-                "event": "prediction",
-                "file": path.display().to_string(),
-                "class": ranking.first().map(|(name, _)| name),
-                "top": top_json(&ranking),
-            });
-            writeln!(out, "{line}")?;
-            continue;
-        }
-        let (name, _) = ranking.first().context("the model has no classes")?;
-        writeln!(out, "{}: {name}", path.display())?;
-        if !args.quiet {
-            write!(out, "{}", picture::terminal::show(&pixels, shape.rows, shape.cols))?;
-        }
-        writeln!(out, "  {}", top_text(&ranking))?;
+    let net = blob.network()?;
+    let input = ModelInput::new(&file, &blob, &net);
+    input.format(&args.format)?;
+    input.check_reads_images()?;
+    if input.preparation == Preparation::NotRecorded {
+        warn(&format!(
+            "{} does not record how its images were prepared: these are brought into MNIST's form",
+            file.path().display()
+        ));
     }
+    let (mut bad, mut values) = (Vec::new(), Vec::new());
+    let files = files(&args.pictures);
+    for (path, found) in &files {
+        let read = match found {
+            Ok(()) => input.read_image(path),
+            Err(why) => Err(anyhow!("{why:#}")),
+        };
+        match read {
+            Ok((levels, note)) => {
+                let inputs: Vec<u8> =
+                    levels.iter().map(|&level| of_range(level, input.max)).collect();
+                let ranking = ranking(&blob, classify(&inputs)?);
+                show(args, path, &ranking, note, (&levels, input.shape), out)?;
+                if let Some(note) = note {
+                    warn(&format!("{}: {note}", path.display()));
+                }
+                values.extend(inputs);
+            }
+            Err(error) => {
+                if args.json {
+                    let (file, error) = (path.display().to_string(), format!("{error:#}"));
+                    let line = json!({"event": "prediction", "file": file, "error": error});
+                    writeln!(out, "{line}")?;
+                }
+                bad.push(error);
+            }
+        }
+    }
+    out.flush()?;
+    // What was brought into one form cannot be inverted or of another range.
+    if input.preparation == Preparation::AsIs {
+        input.warn_if_foreign(&values, &"the images");
+    }
+    match (bad.pop(), files.len()) {
+        (None, _) => Ok(()),
+        (Some(error), 1) => Err(error),
+        (Some(last), all) => {
+            let count = bad.len() + 1;
+            bad.iter().chain([&last]).for_each(|error| warn(&format!("{error:#}")));
+            bail!("{count} of {all} files could not be classified")
+        }
+    }
+}
+
+/// Reports one prediction.
+fn show(
+    args: &Args,
+    path: &Path,
+    ranking: &[(String, f32)],
+    note: Option<&str>,
+    (levels, shape): (&[u8], Shape),
+    out: &mut dyn Write,
+) -> Result<()> {
+    if args.json {
+        let line = json!({
+            "event": "prediction",
+            "file": path.display().to_string(),
+            "class": ranking.first().map(|(name, _)| name),
+            "top": top_json(ranking),
+            "note": note,
+        });
+        writeln!(out, "{line}")?;
+        return Ok(());
+    }
+    let (name, _) = ranking.first().context("the model has no classes")?;
+    writeln!(out, "{}: {name}", path.display())?;
+    if !args.quiet {
+        write!(out, "{}", picture::terminal::show(levels, shape.rows, shape.cols))?;
+    }
+    writeln!(out, "  {}", top_text(ranking))?;
     Ok(())
 }
 
@@ -144,27 +199,27 @@ fn top_text(ranking: &[(String, f32)]) -> String {
     top.join("   ")
 }
 
-/// The files named, and the PNG files in the folders named, sorted by name.
-fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+/// The files named, and the PNG files in the folders named, sorted by name; or why a folder has none.
+fn files(paths: &[PathBuf]) -> Vec<(PathBuf, Result<()>)> {
     let mut files = Vec::new();
     for path in paths {
         if !path.is_dir() {
-            files.push(path.clone());
+            files.push((path.clone(), Ok(())));
             continue;
         }
-        let shown = path.display();
-        let mut inside = Vec::new();
-        for entry in fs::read_dir(path).with_context(|| format!("cannot read {shown}"))? {
-            let path = entry.with_context(|| format!("cannot read {shown}"))?.path();
-            if picture::is_image(&path) {
-                inside.push(path);
+        let is_image = |path: &PathBuf| picture::is_image(path) && !path.is_dir();
+        match entries(path) {
+            Ok(inside) if inside.iter().any(is_image) => {
+                files.extend(inside.into_iter().filter(is_image).map(|path| (path, Ok(()))));
             }
+            Ok(_) => {
+                let why = anyhow!("{}: no PNG or JPEG file in this folder", path.display());
+                files.push((path.clone(), Err(why)));
+            }
+            Err(why) => files.push((path.clone(), Err(why))),
         }
-        ensure!(!inside.is_empty(), "{shown}: no PNG or JPEG file in this folder");
-        inside.sort();
-        files.append(&mut inside);
     }
-    Ok(files)
+    files
 }
 
 #[cfg(test)]

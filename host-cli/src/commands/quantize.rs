@@ -3,16 +3,18 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use picomlp::blob::{Contents, Int8Contents};
+use picomlp::layers::INFER_STACK;
 use picomlp::{Batch, InputMap, Layer, Model, Network, QuantizedModel, Sequential, argmax};
 use serde_json::{Value, json};
 
 use crate::ModelFile;
 use crate::calibrate::largest_activations;
+use crate::data::split::Amount;
 use crate::data::{Dataset, Format, Source, Split};
 use crate::evaluate::int8_logits;
-use crate::model_file::{ModelInput, check_fit};
+use crate::model_input::ModelInput;
 use crate::output::{Inputs, Outputs};
 use crate::text::{grouped, percent};
 
@@ -31,6 +33,10 @@ pub struct Args {
     /// What to measure on, if --data has no test set of its own, or another one is wanted.
     #[arg(long, value_name = "DATA")]
     test_data: Option<Source>,
+    /// Hold out so much of --data to measure on, as `train` does with the model's seed: a fraction, or a number of samples
+    /// [default: what training held out, if the data has no test set].
+    #[arg(long, value_name = "AMOUNT", conflicts_with = "test_data")]
+    test_split: Option<Amount>,
     #[command(flatten)]
     format: Format,
     /// Where the int8 model goes.
@@ -66,10 +72,10 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let file = ModelFile::read(&args.model)?;
     let model = file.model()?;
     let shown = file.path().display();
-    let Split { train, test } = load(args, &ModelInput::new(model.blob(), model.net()))?;
-    check_fit(model.net(), file.path(), &train)?;
-    check_fit(model.net(), file.path(), &test)?;
-    let map = model.blob().input().map_or(InputMap::PIXELS, |input| input.map);
+    let input = ModelInput::new(&file, model.blob(), model.net());
+    let Split { train, test } = load(args, &input)?;
+    input.warn_if_foreign(&train.images, &args.data);
+    let map = model.blob().input_map();
     let samples = (args.calibration as usize).min(train.len());
     let ranges = largest_activations(model.net(), model.params(), &train, map, samples)
         .with_context(|| shown.to_string())?;
@@ -90,12 +96,12 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         "f32": {
             "accuracy": compared.accuracy(compared.correct[0]),
             "flash_bytes": 4 * model.net().params(),
-            "ram_bytes": 4 * model.net().infer_scratch(1),
+            "ram_bytes": 4 * model.net().infer_scratch(1) + INFER_STACK,
         },
         "int8": {
             "accuracy": compared.accuracy(compared.correct[1]),
             "flash_bytes": quantized.param_bytes(),
-            "ram_bytes": 4 * quantized.scratch_len(),
+            "ram_bytes": 4 * quantized.scratch_len() + INFER_STACK,
             "logit_step": quantized.logit_step(),
         },
         "drop_points": drop,
@@ -128,20 +134,34 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
 
 /// The training set, and the test set that goes with it.
 fn load(args: &Args, input: &ModelInput) -> Result<Split> {
-    let loaded = args.data.load(&args.format)?;
-    let test = match (&args.test_data, loaded.test) {
-        (Some(source), _) => {
-            let (test, _) = source.load_test(&args.format, &input.known())?;
-            input.known().check_range(&test, source)?;
-            test
-        }
-        (None, Some(test)) => test,
-        (None, None) => bail!(
-            "{} has no test set, which says what int8 costs: name one by --test-data",
+    let format = input.format(&args.format)?;
+    let loaded = args.data.load(&format)?;
+    input.check_fit(&loaded.train, &args.data)?;
+    let is_merged = input.split.is_some_and(|split| split.merged);
+    let test = match (&args.test_data, args.test_split, &loaded.test) {
+        (Some(source), ..) => input.load_test(source, &args.format)?.0,
+        (None, Some(amount), None) => return input.split_by(loaded.train, amount),
+        (None, Some(amount), Some(_)) => bail!(
+            "--test-split {amount} was given, but {} has a test set of its own: leave it out",
             args.data
         ),
+        // Read anew: its labels are those of the model's classes, whatever the training set has.
+        (None, None, Some(_)) if !is_merged => input.load_test(&args.data, &args.format)?.0,
+        (None, None, _) => {
+            let split = input.split_again(&args.data, &args.format).with_context(|| {
+                format!(
+                    "{} has no test set, which says what int8 costs: name one by --test-data, or hold one out by --test-split",
+                    args.data
+                )
+            })?;
+            ensure!(
+                !split.test.is_empty(),
+                "{} has no test set, and training held none out: name one by --test-data",
+                args.data
+            );
+            return Ok(split);
+        }
     };
-    input.known().check_range(&loaded.train, &args.data)?;
     Ok(Split { train: loaded.train, test })
 }
 
@@ -251,6 +271,7 @@ fn blob(model: &Model<'_, Sequential>, ranges: &[f32], keep_f32: bool) -> Result
         input: old.input(),
         class_names: &names,
         provenance: old.provenance(),
+        split: old.split(),
         self_test_inputs: &pixels,
         self_test_logits: &logits,
         int8: Some(int8),

@@ -8,9 +8,9 @@ use picomlp::blob::Provenance;
 use picomlp::{Layer, Model, Sequential};
 
 use super::inspect::optimizer_name;
-use super::plot::load_measured;
 use super::train::loss_name;
 use crate::data::{Format, Source};
+use crate::model_input::ModelInput;
 use crate::output::{Inputs, Outputs};
 use crate::plot::{self, History, Part, Show, Subject};
 use crate::text::{grouped, percent, widths};
@@ -53,7 +53,8 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let file = ModelFile::read(&args.model)?;
     let model = file.model()?;
     let history = args.history.as_deref().map(History::read).transpose()?;
-    let data = load_measured(&file, &model, &args.data, &args.format)?;
+    let input = ModelInput::new(&file, model.blob(), model.net());
+    let (data, _) = input.load_test(&args.data, &args.format)?;
     let pool = Pool::new(args.threads)?;
     let subject = Subject::of_model(&model);
     let show = Show { subject, measured: &data, shown: &data, history: history.as_ref() };

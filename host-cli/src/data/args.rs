@@ -46,7 +46,7 @@ pub struct DataArgs {
     pub format: Format,
     /// The samples to validate on, the last of the training set, where the data has such; instead of `val_split`.
     #[arg(skip)]
-    validation: usize,
+    pub(crate) validation: usize,
 }
 
 /// Training and test data, and what there is to say about them.

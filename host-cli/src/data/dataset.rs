@@ -93,7 +93,7 @@ impl Dataset {
     /// # Errors
     ///
     /// If there is no memory for both.
-    pub(super) fn append(&mut self, other: Self) -> Result<()> {
+    pub(crate) fn append(&mut self, other: Self) -> Result<()> {
         debug_assert!((self.rows, self.cols, self.max) == (other.rows, other.cols, other.max));
         reserve(&mut self.images, other.images.len())?;
         self.images.extend(other.images);
@@ -125,7 +125,7 @@ impl Dataset {
     /// # Errors
     ///
     /// If there is no memory for them.
-    pub(super) fn take_out(&mut self, samples: &[u32]) -> Result<Self> {
+    pub(crate) fn take_out(&mut self, samples: &[u32]) -> Result<Self> {
         let pixels = self.pixels();
         let mut images = Vec::new();
         reserve(&mut images, samples.len() * pixels)?;

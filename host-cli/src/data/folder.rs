@@ -181,7 +181,7 @@ impl Pictures {
     ) -> Result<(Self, String)> {
         // The shape, and what it was taken from.
         let mut shape = shape.map(|shape| (shape, "the set's shape".to_owned()));
-        if format.normalise && shape.is_none() {
+        if format.normalize && shape.is_none() {
             shape = Some((MNIST, String::new()));
         }
         let (mut images, mut labels, mut others) = (Vec::new(), Vec::new(), 0);
@@ -190,7 +190,7 @@ impl Pictures {
             let (files, others_here) = image_files(folder)?;
             (seen, others) = (seen + 1, others + others_here);
             for file in files {
-                if let (true, Some((shape, _))) = (format.normalise, &shape) {
+                if let (true, Some((shape, _))) = (format.normalize, &shape) {
                     let pixels = picture::read_normalised(&file, shape.rows, shape.cols)?;
                     images.extend(pixels);
                 } else {
@@ -202,7 +202,7 @@ impl Pictures {
                     ensure!(
                         got == *expected,
                         "{name}: the picture is {got} (rows x columns), expected {expected} as {of}; \
-                         --normalise brings pictures of any size into one form"
+                         training with --normalize brings images of any size into one form"
                     );
                     images.extend(picture.into_raw());
                 }
@@ -220,7 +220,7 @@ impl Pictures {
             grouped(labels.len()),
             shape.rows,
             shape.cols,
-            if format.normalise { ", brought into MNIST's form" } else { "" },
+            if format.normalize { ", brought into MNIST's form" } else { "" },
         );
         Ok((Self { images, labels, shape }, note))
     }

@@ -22,9 +22,10 @@ pub struct Format {
     /// first one's size.
     #[arg(long, value_name = "RxC")]
     pub image_shape: Option<Shape>,
-    /// Bring PNG pictures of any size into MNIST's form, as `predict` does, of --image-shape or 28x28.
-    #[arg(long)]
-    pub normalise: bool,
+    /// Bring PNG images of any size into MNIST's form (the ink in 20x20 of 28x28 pixels, or in proportion of --image-shape,
+    /// light on dark, centered by mass). A model records it, and all commands that read the model do the same.
+    #[arg(long, alias = "normalise")]
+    pub normalize: bool,
 }
 
 impl Format {
@@ -44,8 +45,8 @@ impl Format {
         if let Some(shape) = self.image_shape {
             words += &format!(" --image-shape {shape}");
         }
-        if self.normalise {
-            words += " --normalise";
+        if self.normalize {
+            words += " --normalize";
         }
         words
     }
@@ -176,6 +177,12 @@ impl Shape {
         (pixels > 0 && side * side == pixels).then_some(Self { rows: side, cols: side })
     }
 
+    /// Whether an image may have this shape: the smallest legible digits have 3×5 pixels.
+    #[must_use]
+    pub fn holds_an_image(&self) -> bool {
+        self.rows >= 5 && self.cols >= 3
+    }
+
     /// Its pixels.
     #[must_use]
     pub fn pixels(&self) -> usize {
@@ -240,10 +247,10 @@ mod tests {
             label: LabelColumn::Named("my label".into()),
             csv_max: CsvMax(Some(16)),
             image_shape: "8x8".parse().ok(),
-            normalise: true,
+            normalize: true,
         };
         let expected =
-            " --csv-header no --label 'my label' --csv-max 16 --image-shape 8x8 --normalise";
+            " --csv-header no --label 'my label' --csv-max 16 --image-shape 8x8 --normalize";
         assert_eq!(format.words(), expected);
     }
 }

@@ -120,6 +120,11 @@ impl Source {
         is_elsewhere.then(|| format!("{self}: found in {}", path.display()))
     }
 
+    /// Whether it is a folder of image files, which a model may be trained on as they are or in MNIST's form.
+    pub(crate) fn is_png_folder(&self) -> bool {
+        matches!(self, Self::Path(path) if matches!(find(path), Ok((Kind::Png, _))))
+    }
+
     /// Loads or draws test data alone, which must fit `known`: all of a CSV file, else the test set. A sentence says what
     /// was found, where that is not plain.
     ///

@@ -5,6 +5,7 @@ use core::fmt;
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
 use picomlp::InputMap;
+use picomlp::blob::InputStats;
 
 use super::Dataset;
 
@@ -53,9 +54,16 @@ impl fmt::Display for Inputs {
 }
 
 /// The map that gives the pixels of these samples mean 0 and deviation 1.
+fn standard(data: &Dataset, samples: &[u32]) -> Result<InputMap> {
+    let [mean, deviation] = moments(data, samples);
+    ensure!(deviation > 0.0, "--inputs standardised: all pixels of the training samples are alike");
+    Ok(InputMap { scale: (1.0 / deviation) as f32, shift: (-mean / deviation) as f32 })
+}
+
+/// Mean and standard deviation of the pixels of these samples.
 ///
 /// From counts of the 256 values: exact, whatever the order.
-fn standard(data: &Dataset, samples: &[u32]) -> Result<InputMap> {
+fn moments(data: &Dataset, samples: &[u32]) -> [f64; 2] {
     let mut counts = [0u64; 256];
     for &sample in samples {
         data.image(sample as usize).iter().for_each(|&pixel| counts[usize::from(pixel)] += 1);
@@ -64,9 +72,18 @@ fn standard(data: &Dataset, samples: &[u32]) -> Result<InputMap> {
     let count = counts.iter().sum::<u64>() as f64;
     let mean = values().map(|(value, count)| value * count).sum::<u64>() as f64 / count;
     let square = values().map(|(value, count)| value * value * count).sum::<u64>() as f64 / count;
-    let deviation = (square - mean * mean).sqrt();
-    ensure!(deviation > 0.0, "--inputs standardised: all pixels of the training samples are alike");
-    Ok(InputMap { scale: (1.0 / deviation) as f32, shift: (-mean / deviation) as f32 })
+    [mean, (square - mean * mean).max(0.0).sqrt()]
+}
+
+/// What a model records of the raw values of these samples, of which there is at least one.
+pub(crate) fn stats(data: &Dataset, samples: &[u32]) -> InputStats {
+    let [mean, deviation] = moments(data, samples).map(|moment| moment as f32);
+    let sums = samples.iter().map(|&sample| {
+        data.image(sample as usize).iter().map(|&pixel| u64::from(pixel)).sum::<u64>()
+    });
+    let [lowest, highest] = [sums.clone().min(), sums.max()]
+        .map(|sum| (sum.unwrap_or(0) as f64 / data.pixels() as f64) as f32);
+    InputStats { mean, deviation, lowest, highest }
 }
 
 #[cfg(test)]
@@ -103,6 +120,14 @@ mod tests {
             assert_eq!(ends(Inputs::Raw), [0.0, f32::from(max)]);
         }
         assert_eq!(Inputs::Unit.map(&data(&[0], 255), &[0]).unwrap(), InputMap::PIXELS);
+    }
+
+    #[test]
+    fn stats_are_those_of_the_samples_that_are_named() {
+        let data = Dataset { cols: 2, ..data(&[2, 4, 6, 8, 200, 200], 255) };
+        let expected =
+            InputStats { mean: 5.0, deviation: 5.0_f32.sqrt(), lowest: 3.0, highest: 7.0 };
+        assert_eq!(stats(&data, &[0, 1]), expected);
     }
 
     #[test]

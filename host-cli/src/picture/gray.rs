@@ -70,10 +70,23 @@ impl Image {
     /// The image on white paper.
     #[must_use]
     pub fn on_white(self) -> GrayImage {
+        self.on(255)
+    }
+
+    /// The image on paper that its ink stands out from: black where all that is opaque is light, as in a canvas' export of
+    /// white strokes; else white.
+    #[must_use]
+    pub fn on_paper(self) -> GrayImage {
+        let opaque = self.gray.levels.iter().zip(self.alpha.iter().flatten());
+        let darkest = opaque.filter(|(_, alpha)| **alpha >= 128).map(|(level, _)| *level).min();
+        self.on(if darkest.is_some_and(|level| level >= 192) { 0 } else { 255 })
+    }
+
+    fn on(self, paper: u32) -> GrayImage {
         let Self { mut gray, alpha } = self;
         for (level, alpha) in gray.levels.iter_mut().zip(alpha.iter().flatten()) {
             let alpha = u32::from(*alpha);
-            *level = ((u32::from(*level) * alpha + 255 * (255 - alpha) + 127) / 255) as u8;
+            *level = ((u32::from(*level) * alpha + paper * (255 - alpha) + 127) / 255) as u8;
         }
         gray
     }

@@ -44,8 +44,18 @@ pub fn is_image(path: &Path) -> bool {
 ///
 /// Those of [`read`] and of [`normalise()`], each naming the file.
 pub fn read_normalised(path: &Path, rows: usize, cols: usize) -> Result<Vec<u8>> {
-    let picture = read(path)?.on_white();
-    normalise(&picture, rows, cols).with_context(|| format!("{}", path.display()))
+    read_normalised_with_note(path, rows, cols).map(|(pixels, _)| pixels)
+}
+
+/// As [`read_normalised`]; also says what speaks against one digit, if something does.
+pub(crate) fn read_normalised_with_note(
+    path: &Path,
+    rows: usize,
+    cols: usize,
+) -> Result<(Vec<u8>, Option<&'static str>)> {
+    let picture = read(path)?.on_paper();
+    normalise::normalise_with_note(&picture, rows, cols)
+        .with_context(|| format!("{}", path.display()))
 }
 
 /// Reads the image at `path`: a PNG or JPEG by its content, whatever its name, upright by its Exif data.

@@ -82,6 +82,15 @@ const FILTER: resize::Type = resize::Type::Catrom;
 /// # anyhow::Ok(())
 /// ```
 pub fn normalise(picture: &GrayImage, rows: usize, cols: usize) -> Result<Vec<u8>> {
+    normalise_with_note(picture, rows, cols).map(|(pixels, _)| pixels)
+}
+
+/// As [`normalise`]; also says what speaks against one digit, if something does.
+pub(super) fn normalise_with_note(
+    picture: &GrayImage,
+    rows: usize,
+    cols: usize,
+) -> Result<(Vec<u8>, Option<&'static str>)> {
     ensure!(rows > 0 && cols > 0, "cannot make a picture of {rows}x{cols} pixels");
     let size = (picture.width() as usize, picture.height() as usize);
     ensure!(size.0 > 0 && size.1 > 0, "no ink found: the picture has no pixels");
@@ -92,13 +101,13 @@ pub fn normalise(picture: &GrayImage, rows: usize, cols: usize) -> Result<Vec<u8
             .into_iter()
             .find(|pixels| is_normalised(pixels, rows, cols))
         {
-            return Ok(ready);
+            return Ok((ready, None));
         }
     }
 
     let ink = Field::shrunk(picture)?.into_ink()?;
-    let digit = ink.digit()?;
-    Ok(place(&scale(&digit, box_side(rows, cols))?, rows, cols))
+    let (digit, note) = ink.digit()?;
+    Ok((place(&scale(&digit, box_side(rows, cols))?, rows, cols), note))
 }
 
 /// The side of the box that a digit is scaled to, in pixels.
@@ -107,7 +116,7 @@ fn box_side(rows: usize, cols: usize) -> usize {
 }
 
 /// Tells whether a picture is in MNIST's form, up to one pixel of size and place.
-fn is_normalised(pixels: &[u8], rows: usize, cols: usize) -> bool {
+pub(crate) fn is_normalised(pixels: &[u8], rows: usize, cols: usize) -> bool {
     let field = Field {
         width: cols,
         height: rows,
@@ -212,8 +221,8 @@ impl Field {
         Ok(self)
     }
 
-    /// Cuts the digit out of a field of ink and clears everything around it.
-    fn digit(&self) -> Result<Self> {
+    /// Cuts the digit out of a field of ink and clears everything around it; says what speaks against one digit.
+    fn digit(&self) -> Result<(Self, Option<&'static str>)> {
         let smooth = self.smoothed();
         // Above four standard deviations lies one pixel of noise in 30 000.
         let threshold = INK_SHARE.max(4.0 * smooth.noise());
@@ -243,11 +252,17 @@ impl Field {
         let Some(frame) = Frame::around(self, |index| is_ink[index] && kept(index)) else {
             bail!("no ink found: nothing but specks stands out from the paper");
         };
+        let kept_blobs = masses.iter().zip(&frames).zip(&is_digit);
+        let kept_blobs: Vec<(f32, Frame)> = kept_blobs
+            .filter(|(_, is_digit)| **is_digit)
+            .filter_map(|((mass, frame), _)| Some((*mass, (*frame)?)))
+            .collect();
+        let note = self.doubt(&frame, |index| is_ink[index] && kept(index), &kept_blobs);
         let values = (frame.top..=frame.bottom)
             .flat_map(|y| (frame.left..=frame.right).map(move |x| y * self.width + x))
             .map(|index| if kept(index) { self.values[index].min(1.0) } else { 0.0 })
             .collect();
-        Ok(Self { width: frame.width(), height: frame.height(), values })
+        Ok((Self { width: frame.width(), height: frame.height(), values }, note))
     }
 
     /// The mean of each pixel's surroundings, which are wider in a larger field.
@@ -478,5 +493,6 @@ fn place(digit: &Field, rows: usize, cols: usize) -> Vec<u8> {
     pixels
 }
 
+mod doubt;
 #[cfg(test)]
 mod tests;

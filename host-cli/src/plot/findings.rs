@@ -30,7 +30,7 @@ impl<'a> Subject<'a> {
         let (net, blob) = (model.net(), model.blob());
         let mut names: Vec<String> = blob.class_names().map(str::to_owned).collect();
         names.extend((names.len()..net.outputs()).map(|class| class.to_string()));
-        let map = blob.input().map_or(InputMap::PIXELS, |input| input.map);
+        let map = blob.input_map();
         Self { net, params: model.params(), map, loss: model.loss_kind(), names, set: "samples" }
     }
 

@@ -12,8 +12,8 @@ const PAYLOAD_CRC: usize = 20;
 const FINGERPRINT: usize = 32;
 const HEADER_CRC: usize = 60;
 
-/// Rows of the two tables: three layers and six sections.
-const TABLES: usize = 16 * (3 + 6);
+/// Rows of the two tables: three layers and seven sections.
+const TABLES: usize = 16 * (3 + 7);
 
 /// Every command that reads a model.
 const READERS: [&str; 3] =
@@ -22,9 +22,9 @@ const READERS: [&str; 3] =
 /// A folder with a model, data and a picture, and the model's bytes.
 fn model() -> (Place, Vec<u8>) {
     let place = Place::with_model();
-    place.ok("draw 3 -o a.png");
+    write_png(&place.path("a.png"), 8, &[9; 64]);
     let bytes = place.read("model.pmlp");
-    assert_eq!(bytes[SECTIONS], 6, "the tables are not as long as these tests think");
+    assert_eq!(bytes[SECTIONS], 7, "the tables are not as long as these tests think");
     (place, bytes)
 }
 
@@ -78,8 +78,8 @@ fn every_command_says_what_is_wrong_with_a_model() {
         ),
         (
             "from a newer version",
-            sealed(&good, |bytes| bytes[VERSION] = 2),
-            "the model has format version 2, this program reads up to 1: use a newer picomlp"
+            sealed(&good, |bytes| bytes[VERSION] = 3),
+            "the model has format version 3, this program reads up to 2: use a newer picomlp"
                 .to_owned(),
         ),
         (
@@ -175,7 +175,7 @@ fn a_model_with_right_checksums_and_no_meaning_is_refused() {
         ("a relu that widens", row(1) + 8, 7, "an activation or a normalisation changes its width"),
         ("a section far away", row(3) + 4, 0xffff_fff0, "a section lies outside it"),
         ("a section too long", row(3) + 8, 0xffff_ffff, "a section lies outside it"),
-        ("a section askew", row(3) + 4, row(9) as u32 + 1, "at a multiple of 16"),
+        ("a section askew", row(3) + 4, row(10) as u32 + 1, "at a multiple of 16"),
     ] {
         println!("{what}");
         place.put("bad.pmlp", &sealed(&good, |bytes| put_u32(bytes, at, value)));
@@ -205,7 +205,7 @@ fn a_model_with_any_table_entry_changed_never_brings_a_command_down() {
 #[test]
 fn parameters_that_are_not_finite_or_not_those_of_fingerprint_or_self_test_are_found() {
     let (place, good) = model();
-    let row = (3..9).map(|row| HEADER + 16 * row).find(|row| good[*row] == 1).unwrap();
+    let row = (3..10).map(|row| HEADER + 16 * row).find(|row| good[*row] == 1).unwrap();
     let params = u32::from_le_bytes(good[row + 4..row + 8].try_into().unwrap()) as usize;
     let len = u32::from_le_bytes(good[row + 8..row + 12].try_into().unwrap()) as usize;
     // The last bias: it changes a logit of every sample.
@@ -241,6 +241,30 @@ fn parameters_that_are_not_finite_or_not_those_of_fingerprint_or_self_test_are_f
 }
 
 #[test]
+fn a_width_that_no_parameters_back_is_refused_by_all_commands() {
+    let (place, good) = model();
+    // A header and one ReLU of width 2³²-1, and nothing else.
+    let mut bytes = good[..96].to_vec();
+    put_u32(&mut bytes, VERSION, 2 | 1 << 16);
+    put_u32(&mut bytes, TOTAL_LEN, 96);
+    put_u32(&mut bytes, SECTIONS, 0);
+    for (field, word) in [2, u32::MAX, u32::MAX, 0].into_iter().enumerate() {
+        put_u32(&mut bytes, HEADER + 4 * field, word);
+    }
+    seal(&mut bytes);
+    place.put("bad.pmlp", &bytes);
+    let others = [
+        "plot weights bad.pmlp",
+        "report bad.pmlp --data data",
+        "quantize bad.pmlp --data data -o small.pmlp",
+        "verify bad.pmlp --data data --device false",
+    ];
+    for line in READERS.iter().chain(&others) {
+        place.fails(line, &["bad.pmlp: ", "none of its layers has parameters"]);
+    }
+}
+
+#[test]
 fn a_model_that_does_not_fit_the_data_is_refused() {
     let place = Place::with_model();
     // Pictures of another size, of four classes as the model's.
@@ -249,7 +273,7 @@ fn a_model_that_does_not_fit_the_data_is_refused() {
     place.put("large/t10k-labels-idx1-ubyte", &crate::util::idx(&[30], &labels));
     place.fails(
         "eval model.pmlp --data large",
-        &["model.pmlp reads 64 values", "pictures have 7×7 = 49"],
+        &["model.pmlp reads 64 values", "images have 7×7 = 49"],
     );
     // Ten classes, where the model knows four.
     place.fails("eval model.pmlp", &["synthetic data has 10 classes", "the model tells 4 apart"]);

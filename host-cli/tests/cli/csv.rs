@@ -5,7 +5,7 @@ use picomlp_fixtures::digits::{PIXELS, sample};
 use crate::mnist::mnist;
 use crate::util::{
     Place, TEST, TEST_IMAGES, TEST_LABELS, TRAIN, TRAIN_IMAGES, TRAIN_LABELS, bars_pixels, field,
-    gzip, idx, kaggle,
+    gzip, idx, kaggle, write_png,
 };
 
 const FLAGS: &str = "--hidden 6 --epochs 2";
@@ -159,9 +159,13 @@ fn a_model_of_small_digits_is_trained_measured_and_used() {
         place.fails("predict model.pmlp --data data", &["its pixels go to 255", "to 16"]);
         place.fails(
             "eval model.pmlp --data test.csv --csv-max 255",
-            &["--csv-max 255", "the model go to 16"],
+            &["--csv-max 255 contradicts model.pmlp, whose pixels go to 16"],
         );
-        place.ok("draw 1 -o one.png");
+        write_png(
+            &place.path("one.png"),
+            8,
+            &core::array::from_fn::<u8, 64, _>(|i| if (3..5).contains(&(i % 8)) { 255 } else { 0 }),
+        );
         assert!(place.ok("predict model.pmlp one.png").starts_with("one.png: "));
         place.remove("one.png");
     }
@@ -342,7 +346,10 @@ fn what_the_file_does_not_tell_must_be_said() {
     assert!(text.contains("3 training, 0 validation, 0 test"), "{text}");
     assert!(text.contains("test accuracy  not measured: there is no test set"), "{text}");
     let text = place.ok("inspect model.pmlp");
-    assert!(text.contains("1×3 pixels") && text.contains("test accuracy  not measured"), "{text}");
+    assert!(
+        text.contains("1×3 features") && text.contains("test accuracy  not measured"),
+        "{text}"
+    );
     assert!(text.contains("3 vectors, passed bit for bit"), "{text}");
 }
 

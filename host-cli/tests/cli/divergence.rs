@@ -1,6 +1,60 @@
-//! A loss that stops being a number: training stops, says where, and the last good model stays.
+//! A loss that stops being a number: training stops, says where, and the last good model stays. A model that is no better
+//! than guessing: it is written, and both `train` and `eval` say so.
+
+use picomlp::blob::{Contents, Input};
+use picomlp::{InputMap, Sequential};
 
 use crate::util::{Place, TRAIN, json_lines};
+
+#[test]
+fn train_fails_where_the_loss_is_above_that_of_guessing() {
+    let place = Place::with_data();
+    for flags in [
+        "--optimizer sgd --lr 300 --json",
+        "--optimizer sgd --lr 300 --val-split 0",
+        "--optimizer sgd --lr 1 --loss mse --hidden ''",
+        "--optimizer sgd --lr 30 --loss cross-entropy-sum",
+    ] {
+        let ran = place.run(&format!("train --data data --epochs 3 {flags}"));
+        let parts = ["model.pmlp was written", "is above that of guessing, ", "try another --lr"];
+        ran.assert_failed(1, "picomlp: ", &parts);
+        let guessing = if flags.contains("mse") { "guessing, 0.7500" } else { "guessing, 1.3863" };
+        assert!(ran.stderr.contains(guessing), "{ran:?}");
+        if flags.contains("json") {
+            assert_eq!(json_lines(&ran.stdout).last().unwrap()["event"], "done", "{ran:?}");
+        }
+        let ran = place.run("eval model.pmlp --data data");
+        assert!(ran.code == 0 && ran.stderr.contains(guessing), "{ran:?}");
+        place.remove("model.pmlp");
+    }
+}
+
+#[test]
+fn train_and_eval_warn_where_one_class_is_predicted_for_all() {
+    let place = Place::with_data();
+    // Nothing is learned at all: every logit stays 0.
+    let ran = place.run("train --data data --init zeros --optimizer sgd --lr 1e-30 --epochs 1");
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let what = "class 0 is predicted for all 60 samples measured";
+    assert!(ran.stderr.contains(&format!("picomlp: warning: {what}: try another --lr")), "{ran:?}");
+    let ran = place.run("eval model.pmlp --data data");
+    assert!(ran.code == 0 && ran.stderr.contains(what), "{ran:?}");
+}
+
+#[test]
+fn eval_fails_where_the_loss_is_no_finite_number() {
+    let place = Place::with_data();
+    let net = Sequential::mlp(&[64, 4]).unwrap();
+    let params: Vec<f32> = (0..260).map(|i| if i % 2 == 0 { 3e38 } else { -3e38 }).collect();
+    let mut contents = Contents::new(&net, &params);
+    contents.input = Some(Input::image(8, 8, InputMap::PIXELS));
+    let mut blob = vec![];
+    contents.write_pieces(|piece| blob.extend_from_slice(piece)).unwrap();
+    place.put("model.pmlp", &blob);
+    let ran = place.run("eval model.pmlp --data data --json");
+    ran.assert_failed(1, "picomlp: ", &["model.pmlp: the loss is ", "no finite number"]);
+    assert_eq!(json_lines(&ran.stdout).len(), 1, "{ran:?}");
+}
 
 #[test]
 fn train_says_at_which_step_the_loss_was_lost_and_writes_nothing() {
@@ -63,8 +117,8 @@ fn train_keeps_the_model_of_the_last_good_epoch_when_a_later_one_loses_the_loss(
             format!("{} steps of SGD, to the end of epoch {good};", good * steps_in_epoch);
         assert!(shown.contains(&trained), "{trained}: {shown}");
         let kept = place.json("inspect model.pmlp --json").pop().unwrap();
-        let done = place.json(&format!("train {flags} --epochs {good}")).pop().unwrap();
+        let ran = place.run(&format!("train {flags} --epochs {good}"));
+        let done = json_lines(&ran.stdout).pop().unwrap();
         assert_eq!(kept["fingerprint"], done["fingerprint"]);
-        place.ok("eval model.pmlp --data data");
     }
 }

@@ -315,7 +315,7 @@ fn inspect_shows_what_a_model_is_made_of_and_where_it_comes_from() {
         "{text}"
     );
     for part in [
-        format!("model.pmlp, {},{:03} bytes, format version 1", bytes / 1000, bytes % 1000),
+        format!("model.pmlp, {},{:03} bytes, format version 2", bytes / 1000, bytes % 1000),
         "dense  64→6".to_owned(),
         "relu   6→6".to_owned(),
         "dense  6→5".to_owned(),

@@ -131,7 +131,7 @@ fn pictures_of_any_size_are_brought_into_one_form_where_that_is_asked_for() {
         &[
             "png/1/50-1.png: the picture is 50x50",
             "expected 40x40 as png/1/40-1.png",
-            "--normalise",
+            "--normalize",
         ],
     );
     let text = place.ok(&format!("{line} --normalise"));
@@ -156,7 +156,7 @@ fn what_is_wrong_with_a_folder_is_said() {
     write_png(&place.path("png/train/2/0002.png"), 9, &[0; 81]);
     fails(&[
         "png/train/2/0002.png: the picture is 9x9 (rows x columns), expected 8x8 as png/train/0/0000.png",
-        "--normalise",
+        "--normalize",
     ]);
     place.put("png/train/2/0002.png", b"\x89PNG\r\n\x1a\n and no more");
     fails(&["cannot decode png/train/2/0002.png: the PNG is damaged or cut short"]);

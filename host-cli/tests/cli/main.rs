@@ -22,6 +22,7 @@ mod optimization;
 mod outputs;
 mod pictures;
 mod plots;
+mod preparation;
 mod recipes;
 mod signals;
 mod splits;

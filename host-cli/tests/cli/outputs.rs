@@ -70,7 +70,7 @@ fn a_model_is_readable_as_any_other_new_file() {
 #[test]
 fn a_reader_that_has_seen_enough_is_no_error() {
     let place = Place::with_model();
-    place.ok("draw 1 -o a.png");
+    crate::util::write_png(&place.path("a.png"), 8, &[90; 64]);
     for line in [
         "eval model.pmlp --data data",
         "eval model.pmlp --data data --json",

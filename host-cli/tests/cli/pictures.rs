@@ -4,16 +4,23 @@ use std::io::Read;
 
 use image::{DynamicImage, GrayImage, Luma};
 
-use crate::util::{Place, crc32, json_lines, write_png};
+use crate::util::{Place, crc32, write_png};
+
+/// A model that reads digits of any size.
+fn with_model() -> Place {
+    let place = Place::with_digits();
+    place.train("--hidden 6 --epochs 4 --lr 0.01 --quiet");
+    place
+}
 
 #[test]
 fn predict_shows_the_picture_the_class_and_three_probabilities() {
-    let place = Place::with_model();
+    let place = with_model();
     place.ok("draw 1 --seed 4 -o one.png");
     let shown = place.ok("predict model.pmlp one.png");
     let lines: Vec<&str> = shown.lines().collect();
     let class = lines[0].strip_prefix("one.png: ").unwrap();
-    assert!(["0", "1", "2", "3"].contains(&class), "{shown}");
+    assert!(class.parse::<u8>().unwrap() < 10, "{shown}");
     assert!(lines[1].starts_with('┌') && lines[lines.len() - 2].starts_with('└'), "{shown}");
     assert!(lines[2..lines.len() - 2].iter().all(|line| line.starts_with('│')), "{shown}");
     assert!(shown.contains('█'), "{shown}");
@@ -34,7 +41,7 @@ fn predict_shows_the_picture_the_class_and_three_probabilities() {
 
 #[test]
 fn predict_takes_a_folder_of_pictures_in_the_order_of_their_names() {
-    let place = Place::with_model();
+    let place = with_model();
     std::fs::create_dir(place.path("some")).unwrap();
     for name in ["c.png", "a.PNG", "b.png"] {
         place.ok(&format!("draw 7 -o some/{name}"));
@@ -51,7 +58,7 @@ fn predict_takes_a_folder_of_pictures_in_the_order_of_their_names() {
 
 #[test]
 fn predict_reads_dark_on_light_and_light_on_dark_of_any_size_and_colour_alike() {
-    let place = Place::with_model();
+    let place = with_model();
     let bar = |x: u32, y: u32| (40..52).contains(&x) && (20..90).contains(&y);
     let dark = GrayImage::from_fn(100, 120, |x, y| Luma([if bar(x, y) { 0 } else { 255 }]));
     let light = GrayImage::from_fn(100, 120, |x, y| Luma([if bar(x, y) { 255 } else { 0 }]));
@@ -78,7 +85,7 @@ fn predict_reads_dark_on_light_and_light_on_dark_of_any_size_and_colour_alike() 
 
 #[test]
 fn predict_names_the_picture_that_it_cannot_read() {
-    let place = Place::with_model();
+    let place = with_model();
     place.ok("draw 5 -o good.png");
     let good = place.read("good.png");
     let blank = |name: &str, level: u8| write_png(&place.path(name), 28, &[level; 784]);
@@ -118,15 +125,11 @@ fn predict_names_the_picture_that_it_cannot_read() {
         let name = format!("{name}.png");
         place.fails(&format!("predict model.pmlp {name}"), &[&name, part]);
     }
-    // Pictures before the bad one have been reported.
-    let ran = place.run("predict model.pmlp good.png white.png good.png --json");
-    ran.assert_failed(1, "picomlp: ", &["white.png"]);
-    assert_eq!(json_lines(&ran.stdout).len(), 1, "{ran:?}");
 }
 
 #[test]
 fn predict_survives_a_picture_cut_short_or_changed_anywhere() {
-    let place = Place::with_model();
+    let place = with_model();
     place.ok("draw 5 -o good.png");
     let good = place.read("good.png");
     for at in (0..good.len()).step_by(3) {
@@ -162,7 +165,7 @@ fn png_with(width: u32, height: u32, [depth, color]: [u8; 2], extra: &[u8], line
 #[cfg(target_os = "linux")]
 #[test]
 fn no_png_takes_more_than_a_hundred_megabytes_and_none_aborts_the_program() {
-    let place = Place::with_model();
+    let place = with_model();
     let announced = [&[0xff; 4][..], b"iCCP", &[7; 4 << 20]].concat();
     let rows: [(&str, Vec<u8>, &str); 5] = [
         ("profile", png_with(8, 8, [8, 0], &announced, 72), "the PNG is damaged or cut short"),

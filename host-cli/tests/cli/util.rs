@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use flate2::{Compression, Crc, write::GzEncoder};
+use picomlp_fixtures::digits;
 use picomlp_fixtures::sets::{BARS_PIXELS, bars8x8};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -33,6 +34,21 @@ impl Place {
     pub(crate) fn with_data() -> Self {
         let place = Self::new();
         place.put_bars("data", TRAIN);
+        place
+    }
+
+    /// With the folder `data`: digits in MNIST's form.
+    pub(crate) fn with_digits() -> Self {
+        let place = Self::new();
+        for (count, seed, names) in
+            [(TRAIN, 1, [TRAIN_IMAGES, TRAIN_LABELS]), (TEST, 2, [TEST_IMAGES, TEST_LABELS])]
+        {
+            let mut images = vec![0; count * digits::PIXELS];
+            let digits = images.as_chunks_mut::<{ digits::PIXELS }>().0.iter_mut().zip(0..);
+            let labels: Vec<u8> = digits.map(|(image, i)| digits::sample(i, seed, image)).collect();
+            place.put(&format!("data/{}", names[0]), &idx(&[count, 28, 28], &images));
+            place.put(&format!("data/{}", names[1]), &idx(&[count], &labels));
+        }
         place
     }
 
@@ -262,6 +278,31 @@ pub(crate) fn crc32(bytes: &[u8]) -> u32 {
     let mut crc = Crc::new();
     crc.update(bytes);
     crc.sum()
+}
+
+/// A model file as version 1 had it: section 3 in place of section 9, and no section 10.
+pub(crate) fn to_version_1(file: &[u8]) -> Vec<u8> {
+    let mut bytes = file.to_vec();
+    let word = |bytes: &[u8], at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+    bytes[8] = 1;
+    let [layers, sections] = [10, 16].map(|at| usize::from(bytes[at]));
+    for row in (0..sections).map(|i| 64 + 16 * (layers + i)) {
+        let start = word(&bytes, row + 4) as usize;
+        match bytes[row] {
+            9 => {
+                bytes.copy_within(start + 4..start + 12, start);
+                bytes.copy_within(start + 48..start + 56, start + 8);
+                (bytes[row], bytes[row + 8]) = (3, 16);
+            }
+            10 => bytes[row] = 200,
+            _ => {}
+        }
+    }
+    for (at, range) in [(20, 64..bytes.len()), (60, 0..60)] {
+        let crc = crc32(&bytes[range]).to_le_bytes();
+        bytes[at..at + 4].copy_from_slice(&crc);
+    }
+    bytes
 }
 
 pub(crate) fn write_png(path: &Path, side: u32, pixels: &[u8]) {

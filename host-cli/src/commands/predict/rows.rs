@@ -12,7 +12,7 @@ use serde_json::json;
 use super::{Args, Classify, ranking, top_json, top_text};
 use crate::ModelFile;
 use crate::data::Source;
-use crate::model_file::ModelInput;
+use crate::model_input::ModelInput;
 use crate::output::{Inputs, Outputs};
 use crate::text::grouped;
 
@@ -30,8 +30,9 @@ pub(super) fn run(
     let submission = submission.map(|path| anyhow::Ok((path, Outputs::plan(&inputs, [path])?)));
     let submission = submission.transpose()?;
     let net = blob.network()?;
-    let input = ModelInput::new(blob, &net);
-    let images = source.load_pictures(&args.format, &input.known())?;
+    let input = ModelInput::new(file, blob, &net);
+    let images = source.load_pictures(&input.format(&args.format)?, &input.known())?;
+    input.warn_if_foreign(&images, source);
     let pixels = net.inputs();
     ensure!(
         images.len().is_multiple_of(pixels),

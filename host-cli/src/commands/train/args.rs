@@ -226,7 +226,7 @@ mod tests {
     fn the_command_repeats_every_setting_of_the_data() {
         for line in [
             "--test-data b.csv --stratified --held-out last --csv-header no --label last --csv-max 16 --image-shape 8x8 --out a",
-            "--merge --test-split 10000 --normalise --out a",
+            "--merge --test-split 10000 --normalize --out a",
             "--test-split 0 --folds 5",
         ] {
             let command = parse(line).unwrap().command();

@@ -1,7 +1,7 @@
 //! The trained model as a file.
 
 use anyhow::{Context, Result};
-use picomlp::blob::{Contents, Input, Provenance};
+use picomlp::blob::{Contents, DataSplit, Input, Provenance};
 use picomlp::fingerprint::fingerprint;
 use picomlp::layers::trace;
 use picomlp::{Batch, Layer, Network, Sequential};
@@ -10,6 +10,8 @@ use super::args::Args;
 use super::session::{Place, Plan};
 use crate::Evaluation;
 use crate::data::Split;
+use crate::data::split::HeldOut;
+use crate::model_input::recorded;
 use crate::output::Outputs;
 
 /// Pictures of the test set (or of the training set if there is none) that travel in the model as self-test vectors.
@@ -21,6 +23,8 @@ pub(super) struct Exported {
     pub(super) bytes: usize,
     /// What trains the same model again.
     pub(super) command: String,
+    /// What it records of its inputs.
+    pub(super) input: Input,
 }
 
 /// Writes into `output`: parameters, input shape, class names, provenance, self-test vectors.
@@ -44,8 +48,21 @@ pub(super) fn write(
     let layers = traced(net, params, x)?;
     let command = args.command();
     let count = |samples: usize| u32::try_from(samples).unwrap_or(u32::MAX);
+    // After loading, `--test-split` is set where the data has no test set of its own.
+    let held_out = if args.data.test_split.is_some() { data.test.len() } else { 0 };
+    let input = recorded(&args.data, &data.train, &plan.train, plan.map);
+    let split = DataSplit {
+        samples: count(data.train.len() + held_out),
+        test: count(held_out),
+        validation: count(plan.validation.len()),
+        merged: args.data.merge,
+        stratified: args.data.stratified,
+        last: args.data.held_out == HeldOut::Last,
+        own_validation: args.data.validation > 0,
+    };
     let contents = Contents {
-        input: Some(Input { rows: pictures.rows, cols: pictures.cols, map: plan.map }),
+        input: Some(input),
+        split: Some(split),
         class_names: &names,
         provenance: Some(Provenance {
             seed: args.seed,
@@ -75,7 +92,7 @@ pub(super) fn write(
         .write_pieces(|piece| bytes.extend_from_slice(piece))
         .with_context(|| format!("cannot write {}", args.out.display()))?;
     output.write(&[&bytes])?;
-    Ok(Exported { fingerprint: fingerprint(params), bytes: bytes.len(), command })
+    Ok(Exported { fingerprint: fingerprint(params), bytes: bytes.len(), command, input })
 }
 
 /// What every layer but the last gives, sample by sample.

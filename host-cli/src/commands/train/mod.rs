@@ -15,11 +15,11 @@ mod session;
 use std::io::Write;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 use picomlp::optim::{AnyOptimizer, BufferedOptimizer};
 use picomlp::{
-    BufferedTrainer, Layer, Network, Optimizer, Sequential, Threads, Trainer, WeightDecay,
-    must_be_whole,
+    BufferedTrainer, InputMap, Layer, LossKind, Network, Optimizer, Sequential, Threads, Trainer,
+    WeightDecay, must_be_whole,
 };
 use picomlp_train::config::Built;
 
@@ -29,10 +29,12 @@ use report::Report;
 use session::{Plan, Stopped, train};
 
 use crate::data::{Dataset, Prepared};
+use crate::evaluate::guessing;
 use crate::interrupt::{self, Interrupted};
 use crate::output::Outputs;
 use crate::stdout::Lasting;
-use crate::{Pool, buffer, evaluate, plot};
+use crate::text::warn;
+use crate::{Evaluation, Pool, buffer, evaluate, plot};
 
 /// Samples of a large batch that are worked on together; the result does not depend on it. Their gradients at a layer stay in
 /// L2 (784-256-10 on 42,000 samples, native: 0.165 s a step; with 1,024 it took 0.204 s).
@@ -84,7 +86,8 @@ fn run_to(args: &Args, output: Option<Outputs>, out: &mut (dyn Write + Send)) ->
         let why = format!("no epoch was finished, so nothing was written to {out_path}");
         return Err(ending.error(&why));
     };
-    let (net, params) = net.fold(&mut params)?;
+    let trained_net = net;
+    let (net, params) = trained_net.fold(&mut params)?;
     // Who stops the training wants it to end now; `eval` can measure the model later.
     let test = if data.test.is_empty() || ending.interrupted {
         None
@@ -107,17 +110,60 @@ fn run_to(args: &Args, output: Option<Outputs>, out: &mut (dyn Write + Send)) ->
         return Err(Interrupted(holds).into());
     }
     drop(deferred);
-    match &args.plots {
-        Some(folder) => plots::write(
-            args,
-            folder,
-            &pool,
-            (&net, params, plan.map, plan.loss.kind()),
-            &data,
-            &mut report,
-        ),
-        None => Ok(()),
+    let trained = (&net, &*params, plan.map, plan.loss.kind());
+    if let Some(folder) = &args.plots {
+        plots::write(args, folder, &pool, trained, &data, &mut report)?;
     }
+    // Who asks for a number of steps does not ask for a model that is done.
+    if args.max_steps.is_some() {
+        return Ok(());
+    }
+    let measured = test.as_ref().or(ending.kept_validation.as_ref());
+    let initial_loss = || {
+        let mut params = buffer(trained_net.params(), "initial parameters")?;
+        trained_net.init(&mut params, args.init.0, args.seed)?;
+        let (data, kind) = (&data.train, plan.loss.kind());
+        Ok(evaluate(&pool, &trained_net, &params, data, plan.map, &plan.train, kind)?.loss)
+    };
+    let samples = (&data.train, &plan.train[..]);
+    check_learned(&pool, trained, samples, ending.kept_loss, measured, initial_loss)
+        .with_context(|| format!("{out_path} was written, but is of no use"))
+}
+
+/// Warns if the model predicts one class for all samples.
+///
+/// # Errors
+///
+/// If its loss on the training samples is more than a tenth above that of guessing, and training has not lowered it: a network
+/// that has just begun to learn is no failure. The loss of an epoch is a mean over parameters that change, so the samples
+/// are measured again where it is too high.
+fn check_learned(
+    pool: &Pool,
+    (net, params, map, kind): (&Sequential, &[f32], InputMap, LossKind),
+    (data, samples): (&Dataset, &[u32]),
+    epoch_loss: f64,
+    measured: Option<&Evaluation>,
+    initial_loss: impl FnOnce() -> Result<f64>,
+) -> Result<()> {
+    let is_good = epoch_loss <= guessing(kind, net.outputs());
+    let again = if is_good && measured.is_some() {
+        None
+    } else {
+        Some(evaluate(pool, net, params, data, map, samples, kind)?)
+    };
+    let cure = "try another --lr, --init or --inputs";
+    if let Some(what) =
+        measured.or(again.as_ref()).and_then(|found| found.collapse(|class| data.class_name(class)))
+    {
+        warn(&format!("{what}: {cure}"));
+    }
+    if let Some(training) = again
+        && (training.loss.is_nan()
+            || training.loss > 1.1 * training.guessing && training.loss >= initial_loss()?)
+    {
+        bail!("on the training samples, {}: {cure}", training.worse_than_guessing());
+    }
+    Ok(())
 }
 
 /// Trains from new weights on. Afterwards `params` are those to keep, if there are some.

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Result;
+use picomlp::blob::{Input, InputKind, Preparation};
 use picomlp::{Layer, Sequential};
 use serde_json::json;
 
@@ -256,6 +257,8 @@ impl<'a> Report<'a> {
                 "event": "done",
                 "test_accuracy": test.map(Evaluation::accuracy),
                 "test_loss": test.map(|test| test.loss),
+                "val_accuracy": ended.kept_validation.as_ref().map(Evaluation::accuracy),
+                "val_loss": ended.kept_validation.as_ref().map(|validation| validation.loss),
                 "fingerprint": format!("{:016x}", model.fingerprint),
                 "steps": ended.steps,
                 "stopped_early": ended.patience_of.is_some(),
@@ -305,7 +308,7 @@ impl<'a> Report<'a> {
         }
         writeln!(out, "repeat         {}", model.command)?;
         if !args.quiet && !ended.interrupted {
-            next_steps(*out, &path, &args.data)?;
+            next_steps(*out, &path, &args.data, &model.input)?;
         }
         Ok(())
     }
@@ -388,12 +391,29 @@ impl Report<'_> {
     }
 }
 
-fn next_steps(out: &mut dyn Write, model: &str, data: &DataArgs) -> Result<()> {
+fn next_steps(out: &mut dyn Write, model: &str, data: &DataArgs, input: &Input) -> Result<()> {
     let (picomlp, model) = (program(), shell_word(model));
+    let format = data.format.words();
     writeln!(out, "\nWhat to do next:")?;
-    writeln!(out, "  draw a digit and have it read:")?;
-    writeln!(out, "    {picomlp} draw 7 --seed 3 -o seven.png")?;
-    writeln!(out, "    {picomlp} predict {model} seven.png")?;
+    match (input.kind, input.preparation) {
+        (InputKind::Image, Preparation::MnistForm) => {
+            writeln!(out, "  draw a digit and have it read:")?;
+            writeln!(out, "    {picomlp} draw 7 --seed 3 -o seven.png")?;
+            writeln!(out, "    {picomlp} predict {model} seven.png")?;
+        }
+        (InputKind::Image, _) => {
+            let (rows, cols) = (input.rows, input.cols);
+            writeln!(
+                out,
+                "  classify a PNG image of {rows}x{cols} (rows x columns) like those of the data:"
+            )?;
+            writeln!(out, "    {picomlp} predict {model} FILE.png")?;
+        }
+        _ => {
+            writeln!(out, "  classify the rows of a CSV file, with labels or without:")?;
+            writeln!(out, "    {picomlp} predict {model} --data FILE.csv")?;
+        }
+    }
     writeln!(out, "  look at the model: layers, memory, where it comes from:")?;
     writeln!(out, "    {picomlp} inspect {model}")?;
     if data.source == Source::Synthetic {
@@ -403,14 +423,14 @@ fn next_steps(out: &mut dyn Write, model: &str, data: &DataArgs) -> Result<()> {
         )?;
         writeln!(out, "    {picomlp} train --data DIR")?;
     } else {
-        let with_training_samples = match data.test_split {
-            Some(_) => " (with samples among them that it was trained on)",
-            None => "",
-        };
-        writeln!(out, "  see which classes it confuses{with_training_samples}:")?;
         let source = data.test_data.as_ref().unwrap_or(&data.source).to_string();
-        let format = data.format.words();
-        writeln!(out, "    {picomlp} eval {model} --data {}{format}", shell_word(&source))?;
+        let split = if data.test_split.is_some_and(|amount| !amount.is_zero()) {
+            " --split test"
+        } else {
+            ""
+        };
+        writeln!(out, "  see which classes it confuses:")?;
+        writeln!(out, "    {picomlp} eval {model} --data {}{split}{format}", shell_word(&source))?;
     }
     Ok(())
 }

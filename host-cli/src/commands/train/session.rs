@@ -15,7 +15,7 @@ use super::optimization::OptimizationArgs;
 use super::report::{Epoch, Report};
 use crate::data::Dataset;
 use crate::interrupt::{self, Interrupted};
-use crate::{Pool, evaluate};
+use crate::{Evaluation, Pool, evaluate};
 
 /// What is trained on, in which order, how long.
 pub(super) struct Plan {
@@ -130,6 +130,10 @@ pub(super) struct Stopped {
     /// The end of the epoch that was best in validation, or of the last one if there is no validation; nothing if
     /// no epoch was finished (by `--max-steps`, too) with finite parameters.
     pub(super) kept: Option<Place>,
+    /// The training loss of the epoch that ended there.
+    pub(super) kept_loss: f64,
+    /// What those parameters reached in validation.
+    pub(super) kept_validation: Option<Evaluation>,
     /// Time in training passes alone.
     pub(super) training: Duration,
     /// Where the loss ceased to be a finite number, if it did.
@@ -246,6 +250,8 @@ pub(super) fn train(
     let mut ended = Stopped {
         steps: 0,
         kept: None,
+        kept_loss: f64::INFINITY,
+        kept_validation: None,
         training: Duration::ZERO,
         diverged: None,
         interrupted: false,
@@ -315,6 +321,7 @@ pub(super) fn train(
         } else {
             None
         };
+        let train_loss = loss_sum / samples as f64;
         // Of two equally good epochs the later one has seen more.
         let correct = validation.as_ref().map_or(0, |validation| validation.correct);
         epochs_since = if correct > most_correct { 0 } else { epochs_since + 1 };
@@ -322,8 +329,9 @@ pub(super) fn train(
             most_correct = correct;
             kept.copy_from_slice(trainer.params());
             ended.kept = Some(Place { step: ended.steps, epoch, rate });
+            ended.kept_loss = train_loss;
+            ended.kept_validation = validation.clone();
         }
-        let train_loss = loss_sum / samples as f64;
         if let Some(lowest) = &mut lowest {
             // A full batch's loss is that of the parameters before its step.
             lowest.saw(train_loss, trainer.params(), Place { step: ended.steps, epoch, rate });
@@ -355,7 +363,7 @@ pub(super) fn train(
             ended.kept.unwrap_or(Place { step: ended.steps, epoch: plan.epochs, rate: plan.rate });
         lowest.saw(last, params, at);
         kept.copy_from_slice(&lowest.params);
-        ended.kept = lowest.at;
+        (ended.kept, ended.kept_loss, ended.kept_validation) = (lowest.at, lowest.loss, None);
     }
     debug_assert!(ended.steps <= plan.steps_in_epoch() * u64::from(plan.epochs));
     Ok(ended)

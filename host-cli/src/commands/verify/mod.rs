@@ -16,7 +16,7 @@ use picomlp::protocol::{Arithmetic, ModelDevice, QuantizedDevice};
 
 use crate::ModelFile;
 use crate::data::{Format, Source};
-use crate::model_file::{ModelInput, check_fit};
+use crate::model_input::ModelInput;
 use link::Link;
 use session::{Session, memory_len};
 
@@ -57,10 +57,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let file = ModelFile::read(&args.model)?;
     let blob = file.blob()?;
     let net = blob.network()?;
-    let input = ModelInput::new(&blob, &net);
-    let (data, _) = args.data.load_test(&args.format, &input.known())?;
-    check_fit(&net, file.path(), &data)?;
-    input.known().check_range(&data, &args.data)?;
+    let (data, _) = ModelInput::new(&file, &blob, &net).load_test(&args.data, &args.format)?;
     ensure!(!data.is_empty(), "{}: there is no image to send", args.data);
 
     let mut memory = vec![0; memory_len(net.outputs())];
