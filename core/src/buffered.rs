@@ -4,10 +4,12 @@ use crate::Error;
 use crate::kernels::{
     Batch, Element, InputMap, IntoBatch, Serial, Sink, Threads, scale, sum_of_squares,
 };
-use crate::layers::{AnyLayer, Layer, LayerList};
-use crate::loss::{Loss, Objective};
+use crate::layers::{AnyLayer, Layer, Single, for_each_group};
+use crate::loss::{Loss, Objective, check_labels};
 use crate::math;
-use crate::network::{Part, backward, check_len, check_room, forward_and_loss_of};
+use crate::network::{
+    Part, backward, check_float_mode, check_len, check_room, forward_and_loss_of,
+};
 use crate::optim::BufferedOptimizer;
 
 /// A [`Trainer`](crate::Trainer) that keeps the gradient of a batch in a buffer before it steps.
@@ -67,7 +69,9 @@ impl<'a, N: Layer, O: BufferedOptimizer> BufferedTrainer<'a, N, O> {
     /// # Errors
     ///
     /// [`Error::BufferLength`] naming `params`, `gradient` or `state`; [`Error::BufferTooShort`] if `scratch` does not
-    /// even do for one sample; [`Error::Setting`] for a setting of the optimizer that makes no sense.
+    /// even do for one sample; [`Error::Setting`] for a setting of the optimizer that makes no sense;
+    /// [`Error::LayersDoNotMeet`]; [`Error::CannotDescribe`] for a layer with parameters that is not the crate's, since
+    /// nobody knows which of them are a bias; [`Error::FloatMode`].
     pub fn new(
         net: N,
         optimizer: O,
@@ -76,6 +80,9 @@ impl<'a, N: Layer, O: BufferedOptimizer> BufferedTrainer<'a, N, O> {
         state: &'a mut [f32],
         scratch: &'a mut [f32],
     ) -> Result<Self, Error> {
+        net.shape().check()?;
+        for_each_group(&net, |_| {})?;
+        check_float_mode()?;
         check_len("params", params, net.params())?;
         check_len("gradient", gradient, net.params())?;
         check_len("state", state, optimizer.state_len_of(&net))?;
@@ -127,8 +134,8 @@ impl<'a, N: Layer, O: BufferedOptimizer> BufferedTrainer<'a, N, O> {
     ///
     /// [`Error::EmptyBatch`], [`Error::BatchTooSmall`], [`Error::InputWidth`], [`Error::BufferLength`] naming `labels`,
     /// [`Error::BufferTooShort`] if the batch must be whole and the scratch has no room for it,
-    /// [`Error::LabelOutOfRange`] (numbered within its chunk), [`Error::LossNotFinite`],
-    /// [`Error::GradientNotFinite`]. Parameters, state and optimizer are then as they were.
+    /// [`Error::LabelOutOfRange`], [`Error::InputNotFinite`], [`Error::LossNotFinite`], [`Error::GradientNotFinite`],
+    /// [`Error::Setting`] for a setting of the optimizer that has been changed to nonsense. Parameters, state and optimizer are then as they were.
     pub fn step<'x>(&mut self, x: impl IntoBatch<'x>, labels: &[u8]) -> Result<f32, Error> {
         self.step_on(&Serial, x, labels)
     }
@@ -149,6 +156,8 @@ impl<'a, N: Layer, O: BufferedOptimizer> BufferedTrainer<'a, N, O> {
         let mut x = x.into_batch(self.net.inputs())?;
         let mut labels = labels;
         check_len("labels", labels, x.len())?;
+        check_labels(labels, self.net.outputs())?;
+        self.optimizer.check()?;
         let chunk = self.chunk(threads.count(), x)?;
         let Self { net, optimizer, params, gradient, state, scratch, clip_norm, objective } = self;
         let mut part = Part { objective, of: x.len(), first: 0, loss_before: 0.0 };
@@ -226,13 +235,21 @@ impl<'a, N: Layer, O: BufferedOptimizer> BufferedTrainer<'a, N, O> {
 /// So does batch normalisation, which compares the samples of a batch; and a first dense layer without a bias on inputs
 /// with a shift, since what the shift adds to its gradient comes from the sums that a bias would have.
 ///
+/// And so may a first layer of the user's own, on such inputs.
+///
 /// # Errors
 ///
-/// [`Error::TooManyLayers`] if the network has more than [`MAX_LAYERS`](crate::layers::MAX_LAYERS).
+/// None today: a network that cannot be described may still be trained.
 pub fn must_be_whole(net: &impl Layer, map: InputMap) -> Result<bool, Error> {
-    let mut layers = LayerList::new();
-    net.describe(&mut layers)?;
-    let no_bias = matches!(layers.first(), Some(AnyLayer::Dense(dense))
-        if dense.params() == dense.inputs() * dense.outputs());
+    let mut first = None;
+    net.for_each_layer(&mut |layer| {
+        first.get_or_insert(layer);
+        Ok(())
+    })?;
+    let no_bias = match first {
+        Some(Single::Known(AnyLayer::Dense(dense))) => !dense.has_bias(),
+        Some(Single::Custom { shape, .. }) => shape.params > 0,
+        _ => false,
+    };
     Ok(net.shape().min_batch > 1 || (no_bias && map.shift != 0.0))
 }

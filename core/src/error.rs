@@ -40,7 +40,7 @@ pub enum Error {
     },
     /// A label names a class the network does not have.
     LabelOutOfRange {
-        /// Which label of the batch.
+        /// Which label of the batch, counted from 0.
         index: usize,
         /// The label found.
         label: usize,
@@ -61,6 +61,34 @@ pub enum Error {
         /// The layer, counted from 0.
         layer: usize,
     },
+    /// An input is NaN or infinite: a broken sensor, a missing value.
+    InputNotFinite {
+        /// The sample, its place in the batch.
+        sample: usize,
+        /// The input, counted from 0.
+        input: usize,
+    },
+    /// An output is NaN or infinite, though all inputs are finite: they or the parameters are too large.
+    OutputNotFinite {
+        /// The sample, its place in the batch.
+        sample: usize,
+    },
+    /// A layer of the user's own has no place among [`AnyLayer`](crate::AnyLayer)'s kinds, so that the network cannot be
+    /// exported, folded or cut into groups of parameters.
+    CannotDescribe {
+        /// The type of the layer, or of its function.
+        layer: &'static str,
+    },
+    /// The single layers that a network describes have another number of parameters than the network.
+    DescribedParams {
+        /// Parameters of the layers.
+        described: usize,
+        /// Parameters of the network.
+        params: usize,
+    },
+    /// The processor does not round to nearest, ties to even, or flushes subnormal numbers to zero: somebody has changed
+    /// its control register, and other bits than everywhere else would come out.
+    FloatMode,
     /// The loss is NaN or infinite, so its gradient would ruin the parameters. They are as they were.
     LossNotFinite,
     /// The square of the gradient's norm is NaN or infinite, so no step can be scaled by it. The parameters are as they
@@ -124,6 +152,25 @@ impl fmt::Display for Error {
             Self::CannotFold { layer } => write!(
                 f,
                 "layer {layer} is a batch normalisation without a dense layer before it, and cannot be folded"
+            ),
+            Self::InputNotFinite { sample, input } => {
+                write!(f, "input {input} of sample {sample} is NaN or infinite")
+            }
+            Self::OutputNotFinite { sample } => write!(
+                f,
+                "the outputs for sample {sample} are not finite: its inputs or the parameters are too large"
+            ),
+            Self::CannotDescribe { layer } => write!(
+                f,
+                "the layer {layer} is not one of picomlp's: the network cannot be exported, folded or grouped"
+            ),
+            Self::DescribedParams { described, params } => write!(
+                f,
+                "the network has {params} parameters, the layers that it describes have {described}"
+            ),
+            Self::FloatMode => write!(
+                f,
+                "the processor rounds otherwise than to nearest or flushes subnormal numbers to zero: reset its floating-point control register"
             ),
             Self::LossNotFinite => write!(f, "the loss is not a finite number"),
             Self::GradientNotFinite => write!(f, "the gradient's norm is not a finite number"),

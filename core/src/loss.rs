@@ -136,13 +136,19 @@ impl Loss {
     ///
     /// `outputs: [batch][classes]` with `batch = labels.len()`.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// If `outputs` does not fit `labels`.
-    pub fn sum(&self, outputs: &mut [f32], labels: &[u8]) -> f32 {
-        let classes = outputs.len().checked_div(labels.len()).unwrap_or(0);
-        assert!(outputs.len() == labels.len() * classes, "outputs are not [batch][classes]");
-        self.total(outputs, labels, 1.0)
+    /// [`Error::EmptyBatch`], [`Error::BufferLength`] naming `outputs`, [`Error::LabelOutOfRange`], and
+    /// [`Error::Setting`] for a loss that makes no sense. `outputs` is then unchanged.
+    pub fn sum(&self, outputs: &mut [f32], labels: &[u8]) -> Result<f32, Error> {
+        self.check()?;
+        let classes = outputs.len().checked_div(labels.len()).ok_or(Error::EmptyBatch)?;
+        let (expected, got) = (labels.len() * classes.max(1), outputs.len());
+        if expected != got {
+            return Err(Error::BufferLength { what: "outputs", expected, got });
+        }
+        check_labels(labels, classes)?;
+        Ok(self.total(outputs, labels, 1.0))
     }
 
     fn total(&self, outputs: &mut [f32], labels: &[u8], scale: f32) -> f32 {
@@ -150,6 +156,17 @@ impl Loss {
             LossKind::CrossEntropy => cross_entropy(outputs, labels, scale, self.smoothing),
             LossKind::SquaredError => squared_error(outputs, labels, scale, self.smoothing),
         }
+    }
+}
+
+/// Whether every label names a class.
+pub(crate) fn check_labels(labels: &[u8], classes: usize) -> Result<(), Error> {
+    match labels.iter().position(|&label| usize::from(label) >= classes) {
+        Some(index) => {
+            let label = labels.get(index).map_or(0, |&label| usize::from(label));
+            Err(Error::LabelOutOfRange { index, label, classes })
+        }
+        None => Ok(()),
     }
 }
 

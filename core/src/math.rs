@@ -87,6 +87,23 @@ pub fn tanh(x: f32) -> f32 {
     (1.0 - 2.0 / (exp(size + size) + 1.0)).copysign(x)
 }
 
+/// Whether the processor's control register (`MXCSR`, `FPCR`, `FPSCR`, `fcsr`) is as IEEE 754 starts it: rounding to
+/// nearest, ties to even, and subnormal numbers kept, as operands and as results.
+///
+/// Found by three sums and two products whose results differ in each of the other modes, and which the compiler does not see
+/// through. Where floating point is software, the answer is always yes.
+#[must_use]
+pub fn rounds_to_nearest_and_keeps_subnormals() -> bool {
+    let value = |x: f32| core::hint::black_box(x);
+    let ulp = f32::EPSILON;
+    // Halfway: to even, so down; upwards and ties away from zero give 1 + ulp. Above halfway: up; towards zero gives 1.
+    let nearest = value(1.0) + value(0.5 * ulp) == 1.0
+        && value(1.0) + value(0.75 * ulp) == 1.0 + ulp
+        && value(-1.0) + value(-0.5 * ulp) == -1.0;
+    let subnormal = value(f32::MIN_POSITIVE) * value(0.5);
+    nearest && subnormal.to_bits() != 0 && value(subnormal) * value(2.0) == f32::MIN_POSITIVE
+}
+
 /// Natural logarithm (`libm::logf`), within 1 unit in the last place.
 #[inline]
 #[must_use]

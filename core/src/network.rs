@@ -3,8 +3,9 @@
 use crate::Error;
 use crate::init::Init;
 use crate::kernels::{Batch, Element, IntoBatch, Serial, Sink, Threads};
-use crate::layers::{Ends, Layer, Memory, Mode, Room, Sequential, fold};
-use crate::loss::Objective;
+use crate::layers::{Ends, Layer, Memory, Mode, Room, Sequential, fold, is_finite};
+use crate::loss::{Objective, check_labels};
+use crate::math;
 
 /// The checked calls, for every [`Layer`] and chain of layers.
 pub trait Network: Layer {
@@ -14,6 +15,7 @@ pub trait Network: Layer {
     ///
     /// [`Error::BufferLength`] naming `params`.
     fn init(&self, params: &mut [f32], init: Init, seed: u64) -> Result<(), Error> {
+        self.shape().check()?;
         check_len("params", params, self.params())?;
         self.init_pass(params, init, seed, &mut 0);
         Ok(())
@@ -28,7 +30,9 @@ pub trait Network: Layer {
     ///
     /// # Errors
     ///
-    /// [`Error::BufferLength`], [`Error::BufferTooShort`] and [`Error::InputWidth`]; `y` is then unchanged.
+    /// [`Error::LayersDoNotMeet`], [`Error::BufferLength`], [`Error::BufferTooShort`] and [`Error::InputWidth`]; `y` is then
+    /// unchanged. [`Error::InputNotFinite`] for an input that is NaN or infinite, [`Error::OutputNotFinite`] if finite
+    /// ones overflow; what is then in `y` is no answer.
     fn forward<'x>(
         &self,
         params: &[f32],
@@ -36,12 +40,17 @@ pub trait Network: Layer {
         y: &mut [f32],
         scratch: &mut [f32],
     ) -> Result<(), Error> {
+        self.shape().check()?;
         check_len("params", params, self.params())?;
         let x = x.into_batch(self.inputs())?;
         check_len("y", y, x.len() * self.outputs())?;
         check_room("scratch", scratch, x.len() * self.shape().activations)?;
         let room = Room { between: scratch, kept: &mut [] };
-        self.forward_pass(&Serial, Mode::Infer, params, x, y, room)
+        self.forward_pass(&Serial, Mode::Infer, params, x, y, room)?;
+        match y.iter().position(|y| !is_finite(*y)) {
+            None => Ok(()),
+            Some(at) => Err(Error::OutputNotFinite { sample: at / self.outputs().max(1) }),
+        }
     }
 
     /// Rewrites `params` to those of the network in use, in which each batch normalisation has been worked into the
@@ -53,8 +62,10 @@ pub trait Network: Layer {
     /// # Errors
     ///
     /// [`Error::BufferLength`] naming `params`; [`Error::CannotFold`] if a batch normalisation does not follow a dense
-    /// layer; [`Error::TooManyLayers`]. `params` is then unchanged.
+    /// layer; [`Error::TooManyLayers`]; [`Error::CannotDescribe`] for a layer that is not the crate's. `params` is then
+    /// unchanged.
     fn fold<'p>(&self, params: &'p mut [f32]) -> Result<(Sequential, &'p mut [f32]), Error> {
+        self.shape().check()?;
         check_len("params", params, self.params())?;
         let (net, len) = fold(self, params)?;
         Ok((net, params.get_mut(..len).unwrap_or_default()))
@@ -101,6 +112,7 @@ pub trait Network: Layer {
         gradient: &mut [f32],
         scratch: &mut [f32],
     ) -> Result<f32, Error> {
+        self.shape().check()?;
         check_len("params", params, self.params())?;
         check_len("gradient", gradient, self.params())?;
         let x = x.into_batch(self.inputs())?;
@@ -200,7 +212,15 @@ pub(crate) fn forward_and_loss_of<'a, N: Layer + ?Sized, T: Element>(
     let kept_len = net.shape().saved.len(mode, batch);
     let (kept, work) = rest.split_at_mut_checked(kept_len).ok_or(too_short)?;
 
-    net.forward_pass(threads, mode, params, x, outputs, Room { between, kept })?;
+    net.forward_pass(threads, mode, params, x, outputs, Room { between, kept }).map_err(
+        |error| match error {
+            Error::InputNotFinite { sample, input } => {
+                Error::InputNotFinite { sample: part.first + sample, input }
+            }
+            Error::OutputNotFinite { .. } => Error::LossNotFinite,
+            error => error,
+        },
+    )?;
     for (d_output, output) in d_outputs.iter_mut().zip(outputs.iter()) {
         *d_output = *output;
     }
@@ -241,15 +261,9 @@ pub fn argmax(values: &[f32]) -> usize {
     best.0
 }
 
-/// Whether every label names a class.
-pub(crate) fn check_labels(labels: &[u8], classes: usize) -> Result<(), Error> {
-    match labels.iter().position(|&label| usize::from(label) >= classes) {
-        Some(index) => {
-            let label = labels.get(index).map_or(0, |&label| usize::from(label));
-            Err(Error::LabelOutOfRange { index, label, classes })
-        }
-        None => Ok(()),
-    }
+/// Whether the processor computes as the numeric contract asks.
+pub(crate) fn check_float_mode() -> Result<(), Error> {
+    if math::rounds_to_nearest_and_keeps_subnormals() { Ok(()) } else { Err(Error::FloatMode) }
 }
 
 #[inline]

@@ -4,7 +4,7 @@ use crate::Error;
 use crate::kernels::{IntoBatch, Serial, Sink, Threads};
 use crate::layers::Layer;
 use crate::loss::{Loss, Objective};
-use crate::network::{backward, check_len, check_room, forward_and_loss};
+use crate::network::{backward, check_float_mode, check_len, check_room, forward_and_loss};
 use crate::optim::Optimizer;
 use crate::samples::{Sample, Samples};
 
@@ -53,7 +53,8 @@ impl<'a, N: Layer, O: Optimizer> Trainer<'a, N, O> {
     /// # Errors
     ///
     /// [`Error::BufferLength`] naming `params` or `state`; [`Error::BufferTooShort`] if `scratch` does not even do
-    /// for one sample; [`Error::Setting`] for a setting of the optimizer that makes no sense.
+    /// for one sample; [`Error::Setting`] for a setting of the optimizer that makes no sense; [`Error::LayersDoNotMeet`];
+    /// [`Error::FloatMode`].
     pub fn new(
         net: N,
         optimizer: O,
@@ -61,6 +62,8 @@ impl<'a, N: Layer, O: Optimizer> Trainer<'a, N, O> {
         state: &'a mut [f32],
         scratch: &'a mut [f32],
     ) -> Result<Self, Error> {
+        net.shape().check()?;
+        check_float_mode()?;
         check_len("params", params, net.params())?;
         check_len("state", state, optimizer.state_per_param() * net.params())?;
         check_room("scratch", scratch, net.train_scratch(1))?;
@@ -98,7 +101,8 @@ impl<'a, N: Layer, O: Optimizer> Trainer<'a, N, O> {
     ///
     /// [`Error::EmptyBatch`], [`Error::BatchTooSmall`], [`Error::InputWidth`], [`Error::BufferLength`] naming `labels`,
     /// [`Error::LabelOutOfRange`], [`Error::BufferTooShort`] if the scratch is too short for so many samples,
-    /// [`Error::LossNotFinite`]. Parameters, state and optimizer are then as they were.
+    /// [`Error::InputNotFinite`], [`Error::LossNotFinite`], [`Error::Setting`] for a setting of the optimizer that has been
+    /// changed to nonsense. Parameters, state and optimizer are then as they were.
     pub fn step<'x>(&mut self, x: impl IntoBatch<'x>, labels: &[u8]) -> Result<f32, Error> {
         self.step_on(&Serial, x, labels)
     }
@@ -117,6 +121,7 @@ impl<'a, N: Layer, O: Optimizer> Trainer<'a, N, O> {
         labels: &[u8],
     ) -> Result<f32, Error> {
         let x = x.into_batch(self.net.inputs())?;
+        self.optimizer.check()?;
         let Self { net, params, objective, .. } = self;
         let mut pass = forward_and_loss(threads, net, objective, params, x, labels, self.scratch)?;
         check_len("state", self.state, self.optimizer.state_per_param() * params.len())?;

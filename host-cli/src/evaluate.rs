@@ -169,7 +169,7 @@ fn batches(
         for (logits, &label) in logits.chunks_exact(classes).zip(&labels) {
             confusion[usize::from(label)][argmax(logits)] += 1;
         }
-        losses.push(f64::from(loss.sum(logits, &labels)));
+        losses.push(f64::from(loss.sum(logits, &labels)?));
     }
     Ok((confusion, losses))
 }

@@ -17,6 +17,7 @@ mod optimizers;
 mod protocol;
 mod pytorch;
 mod reference;
+mod refused;
 mod same_bits;
 mod self_test;
 mod sources;

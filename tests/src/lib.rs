@@ -15,3 +15,8 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/training.md")]
 struct Training;
+
+/// The examples of docs/from-pytorch.md, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/from-pytorch.md")]
+struct FromPyTorch;

@@ -363,7 +363,7 @@ fn buffered_trainer_refuses_what_does_not_fit_and_changes_nothing() {
     let x = data.batch(131);
     let mut wrong = data.labels.clone();
     wrong[69] = 10;
-    let expected = Error::LabelOutOfRange { index: 0, label: 10, classes: 10 };
+    let expected = Error::LabelOutOfRange { index: 69, label: 10, classes: 10 };
     assert_eq!(trainer.step_on(&Backwards(1), x, &wrong).unwrap_err(), expected);
     assert!(matches!(
         trainer.step_on(&Backwards(1), x, &wrong[1..]),

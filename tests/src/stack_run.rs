@@ -107,11 +107,16 @@ pub fn run(
         step(names[3], AdamW::new(0.001, 0.01), params, state, scratch, batch, call)?;
     }
     let state = &mut state[..4];
+    state.fill(0.0);
     let rms = GroupRms::new(0.01);
     let mut trainer = BufferedTrainer::new(net, rms, params, gradient, state, scratch)
         .map_err(|_| "BufferedTrainer::new")?;
     measure("GroupRms, batch 8", TRAIN_STACK, &mut || trainer.step(&*pixels, &LABELS).is_ok())
 }
+
+/// Measures a call that says whether it succeeded.
+type Measure<'a> =
+    &'a mut dyn FnMut(&'static str, &mut dyn FnMut() -> bool) -> Result<(), &'static str>;
 
 /// A step of a fresh trainer.
 fn step<O: Optimizer>(
@@ -121,7 +126,7 @@ fn step<O: Optimizer>(
     state: &mut [f32],
     scratch: &mut [f32],
     (pixels, labels): (&[[u8; Net::INPUTS]], &[u8]),
-    measure: &mut dyn FnMut(&'static str, &mut dyn FnMut() -> bool) -> Result<(), &'static str>,
+    measure: Measure<'_>,
 ) -> Result<(), &'static str> {
     let state = &mut state[..optimizer.state_per_param() * Net::PARAMS];
     state.fill(0.0);

@@ -9,7 +9,7 @@ use super::{BlobError, DataSplit, Input, Provenance};
 use crate::fingerprint::{FNV_OFFSET, fingerprint, fnv1a};
 use crate::int8;
 use crate::kernels::InputMap;
-use crate::layers::{AnyLayer, Layer, LayerList, Sizes, in_use};
+use crate::layers::{AnyLayer, Layer, LayerList, in_use};
 
 /// What goes into a blob.
 #[derive(Clone, Copy, Debug)]
@@ -232,6 +232,7 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
 
     fn layout(&self) -> Result<Layout, BlobError> {
         let malformed = |what| Err(BlobError::Malformed { what });
+        let layers = in_use(self.net).map_err(BlobError::of_network)?;
         let (inputs, outputs) = (self.net.inputs(), self.net.outputs());
         if self.params.len() != self.net.params() {
             return malformed("its parameters are not those of its layers");
@@ -259,17 +260,13 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
         {
             return malformed("its self-test does not fit its layers");
         }
-        let layers = in_use(self.net).map_err(|_| BlobError::TooLarge)?;
         if layers.iter().any(|layer| matches!(layer, AnyLayer::BatchNorm(_))) {
             return malformed(
                 "it has a batch normalisation, which Network::fold works into another layer",
             );
         }
-        let mut sizes = Sizes::default();
-        if layers.iter().try_for_each(|layer| sizes.push(layer)).is_err() {
-            return malformed("its layers do not fit together");
-        }
-        let traced = sizes.hidden.and_then(|hidden| hidden.checked_mul(vectors));
+        let hidden = hidden_outputs(&layers);
+        let traced = hidden.and_then(|hidden| hidden.checked_mul(vectors));
         if !self.self_test_layers.is_empty() && Some(self.self_test_layers.len()) != traced {
             return malformed("its self-test's layers do not fit its layers");
         }
@@ -362,6 +359,12 @@ impl Layout {
     fn sections(&self) -> impl Iterator<Item = (u32, usize, usize)> + use<'_> {
         self.rows.iter().copied().filter(|(_, _, len)| *len > 0)
     }
+}
+
+/// Outputs of all layers but the last, or nothing if the number is too large for this machine.
+fn hidden_outputs(layers: &[AnyLayer]) -> Option<usize> {
+    let (_, hidden) = layers.split_last()?;
+    hidden.iter().try_fold(0usize, |sum, layer| sum.checked_add(layer.outputs()))
 }
 
 fn layer_row(layer: &AnyLayer) -> [u8; ROW] {

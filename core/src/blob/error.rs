@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::format::VERSION;
+use crate::Error;
 use crate::layers::{AnyLayer, MAX_LAYERS};
 
 /// Why bytes are not a blob that can be used here; the first check that failed.
@@ -87,6 +88,9 @@ pub enum BlobError {
         /// Bytes there are.
         got: usize,
     },
+    /// The network itself was refused: its layers do not meet, or one of them is a type of the user's, which no blob can
+    /// hold.
+    Network(Error),
     /// The contents take more than 4 GiB.
     TooLarge,
 }
@@ -98,6 +102,16 @@ impl fmt::Display for LayerName {
         match self.0 {
             Some(layer) => write!(f, "{layer}"),
             None => f.write_str("no more layers"),
+        }
+    }
+}
+
+impl BlobError {
+    /// Why a network cannot be in a blob.
+    pub(super) fn of_network(error: Error) -> Self {
+        match error {
+            Error::TooManyLayers { .. } => Self::TooLarge,
+            error => Self::Network(error),
         }
     }
 }
@@ -161,6 +175,7 @@ impl fmt::Display for BlobError {
             Self::NoRoom { needed, got } => {
                 write!(f, "the model takes {needed} bytes, the buffer has {got}")
             }
+            Self::Network(error) => error.fmt(f),
             Self::TooLarge => {
                 write!(f, "the model would take more than 4 GiB or {MAX_LAYERS} layers")
             }

@@ -3,9 +3,9 @@
 use super::{Blob, BlobError, SelfTestFailure};
 use crate::Error;
 use crate::kernels::{Batch, Element, InputMap, IntoBatch};
-use crate::layers::{FixedLayer, Layer, Sequential, in_use};
+use crate::layers::{AnyLayer, FixedLayer, Layer, Sequential, check_described};
 use crate::loss::LossKind;
-use crate::network::{Network, argmax, check_len, check_room};
+use crate::network::{Network, argmax, check_float_mode, check_len, check_room};
 
 /// A network that can be checked against, or made from, a blob's layer table.
 pub trait FromBlob: Layer + Sized {
@@ -20,15 +20,25 @@ pub trait FromBlob: Layer + Sized {
 impl<N: FixedLayer> FromBlob for N {
     fn from_blob(blob: &Blob<'_>) -> Result<Self, BlobError> {
         let net = Self::default();
-        let layers = in_use(&net).map_err(|_| BlobError::TooLarge)?;
-        for layer in 0..layers.len().max(blob.layer_count()) {
-            let expected = layers.get(layer).copied();
-            let got = if layer < blob.layer_count() { Some(blob.layer(layer)?) } else { None };
+        check_described(&net).map_err(BlobError::of_network)?;
+        let (mut layer, mut difference) = (0, None);
+        let mut compare = |expected| {
+            let got = blob.known_layers().nth(layer);
             if expected != got {
-                return Err(BlobError::Architecture { layer, expected, got });
+                difference.get_or_insert(BlobError::Architecture { layer, expected, got });
             }
-        }
-        Ok(net)
+            layer += 1;
+        };
+        net.for_each_layer(&mut |single| {
+            match single.known()? {
+                AnyLayer::Dropout(_) => {}
+                known => compare(Some(known)),
+            }
+            Ok(())
+        })
+        .map_err(BlobError::of_network)?;
+        compare(None);
+        difference.map_or(Ok(net), Err)
     }
 }
 
@@ -71,8 +81,9 @@ impl<'a, N: FromBlob> Model<'a, N> {
     ///
     /// # Errors
     ///
-    /// Any of [`BlobError`], saying which check failed.
+    /// Any of [`BlobError`], saying which check failed; [`Error::FloatMode`] among them.
     pub fn from_blob(bytes: &'a [u8]) -> Result<Self, BlobError> {
+        check_float_mode().map_err(BlobError::Network)?;
         let blob = Blob::parse(bytes)?;
         Ok(Self { net: N::from_blob(&blob)?, params: blob.params()?, blob })
     }

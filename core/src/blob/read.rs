@@ -177,7 +177,7 @@ impl<'a> Blob<'a> {
     }
 
     /// The rows of the layer table, up to one that makes no sense.
-    fn known_layers(&self) -> impl Iterator<Item = AnyLayer> {
+    pub(super) fn known_layers(&self) -> impl Iterator<Item = AnyLayer> {
         (0..self.layers).map_while(|i| self.layer(i).ok())
     }
 

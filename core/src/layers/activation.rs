@@ -1,8 +1,8 @@
 //! Activations: ReLU, leaky ReLU, sigmoid and tanh, in place. Their ways back start from the output.
 
 use super::{
-    AnyLayer, Bits, Const, Dim, Ends, FixedLayer, Layer, LayerList, Memory, Mode, Number,
-    OutputUse, Real, Shape, write_back,
+    AnyLayer, Bits, Const, Dim, Ends, FixedLayer, Layer, Memory, Mode, Number, OutputUse, Real,
+    Shape, Single, Visit, write_back,
 };
 use crate::Error;
 use crate::init::Init;
@@ -23,8 +23,12 @@ pub trait Function: Copy {
     /// Turns the gradient at the output `y` into that at the input.
     fn gradient(self, y: &[f32], d_y: &mut [f32]);
 
-    /// The layer of this width, with its size known at run time.
-    fn layer(self, width: usize) -> AnyLayer;
+    /// The layer of this width, with its size known at run time. Nothing for a function of your own: none of them is the
+    /// same function, and a network that has it cannot be exported or folded.
+    fn layer(self, width: usize) -> Option<AnyLayer> {
+        let _ = width;
+        None
+    }
 }
 
 /// `max(x, 0)`.
@@ -56,8 +60,8 @@ impl Function for Rectify {
         mask_gradient(y, d_y);
     }
 
-    fn layer(self, width: usize) -> AnyLayer {
-        AnyLayer::relu(width)
+    fn layer(self, width: usize) -> Option<AnyLayer> {
+        Some(AnyLayer::relu(width))
     }
 }
 
@@ -74,8 +78,8 @@ impl<S: Real> Function for Leak<S> {
         leaky_relu_gradient(y, d_y, self.0.get());
     }
 
-    fn layer(self, width: usize) -> AnyLayer {
-        AnyLayer::leaky_relu(width, self.0.get())
+    fn layer(self, width: usize) -> Option<AnyLayer> {
+        Some(AnyLayer::leaky_relu(width, self.0.get()))
     }
 }
 
@@ -92,8 +96,8 @@ impl Function for Logistic {
         sigmoid_gradient(y, d_y);
     }
 
-    fn layer(self, width: usize) -> AnyLayer {
-        AnyLayer::sigmoid(width)
+    fn layer(self, width: usize) -> Option<AnyLayer> {
+        Some(AnyLayer::sigmoid(width))
     }
 }
 
@@ -110,8 +114,8 @@ impl Function for Tangent {
         tanh_gradient(y, d_y);
     }
 
-    fn layer(self, width: usize) -> AnyLayer {
-        AnyLayer::tanh(width)
+    fn layer(self, width: usize) -> Option<AnyLayer> {
+        Some(AnyLayer::tanh(width))
     }
 }
 
@@ -155,6 +159,14 @@ pub struct ActivationLayer<F, N> {
     width: N,
 }
 
+impl<F: Function, N: Dim> ActivationLayer<F, N> {
+    /// A layer of this function and width.
+    #[must_use]
+    pub const fn of(function: F, width: N) -> Self {
+        Self { function, width }
+    }
+}
+
 impl<N: Dim> ReluLayer<N> {
     /// A layer of this width.
     #[must_use]
@@ -196,13 +208,18 @@ impl<N: Dim> TanhLayer<N> {
 }
 
 impl<F: Function, N: Dim> Layer for ActivationLayer<F, N> {
+    const ENDS: [Option<usize>; 2] = [N::SIZE; 2];
+
     #[inline]
     fn shape(&self) -> Shape {
         shape::<F>(self.width.get())
     }
 
-    fn describe(&self, layers: &mut LayerList) -> Result<(), Error> {
-        self.function.layer(self.width.get()).describe(layers)
+    fn for_each_layer(&self, visit: &mut Visit<'_>) -> Result<(), Error> {
+        visit(match self.function.layer(self.width.get()) {
+            Some(layer) => Single::Known(layer),
+            None => Single::Custom { name: core::any::type_name::<F>(), shape: self.shape() },
+        })
     }
 
     fn init_pass(&self, _params: &mut [f32], _init: Init, _seed: u64, _index: &mut u64) {}

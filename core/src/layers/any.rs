@@ -3,9 +3,8 @@
 use core::fmt;
 
 use super::{
-    BatchNormLayer, DenseLayer, DropoutLayer, Ends, Layer, LayerList, LayerNormLayer,
-    LeakyReluLayer, MAX_LAYERS, Memory, Mode, Number, ReluLayer, Room, Shape, SigmoidLayer,
-    TanhLayer,
+    BatchNormLayer, DenseLayer, DropoutLayer, Ends, Layer, LayerNormLayer, LeakyReluLayer, Memory,
+    Mode, Number, ReluLayer, Room, Shape, SigmoidLayer, Single, TanhLayer, Visit,
 };
 use crate::Error;
 use crate::init::Init;
@@ -188,8 +187,8 @@ impl Layer for AnyLayer {
         each!(self, layer => layer.shape())
     }
 
-    fn describe(&self, layers: &mut LayerList) -> Result<(), Error> {
-        layers.push(*self).map_err(|_| Error::TooManyLayers { most: MAX_LAYERS })
+    fn for_each_layer(&self, visit: &mut Visit<'_>) -> Result<(), Error> {
+        visit(Single::Known(*self))
     }
 
     fn init_pass(&self, params: &mut [f32], init: Init, seed: u64, index: &mut u64) {

@@ -1,8 +1,8 @@
 //! Batch normalisation, in place.
 
 use super::{
-    AnyLayer, Bits, Const, DEFAULT_EPSILON, Dim, Ends, FixedLayer, Layer, LayerList, Memory, Mode,
-    Number, Real, Saved, Shape, init_scale, keep, split, split_mut, write_back,
+    AnyLayer, Bits, Const, DEFAULT_EPSILON, Dim, Ends, FixedLayer, Layer, Memory, Mode, Number,
+    Real, Saved, Shape, Single, Visit, init_scale, keep, split, split_mut, write_back,
 };
 use crate::Error;
 use crate::init::Init;
@@ -120,13 +120,19 @@ impl<N: Dim, E: Real, M: Real> BatchNormLayer<N, E, M> {
 }
 
 impl<N: Dim, E: Real, M: Real> Layer for BatchNormLayer<N, E, M> {
+    const ENDS: [Option<usize>; 2] = [N::SIZE; 2];
+
     #[inline]
     fn shape(&self) -> Shape {
         shape(self.width.get())
     }
 
-    fn describe(&self, layers: &mut LayerList) -> Result<(), Error> {
-        AnyLayer::batch_norm(self.width.get(), self.epsilon(), self.momentum()).describe(layers)
+    fn for_each_layer(&self, visit: &mut Visit<'_>) -> Result<(), Error> {
+        visit(Single::Known(AnyLayer::batch_norm(
+            self.width.get(),
+            self.epsilon(),
+            self.momentum(),
+        )))
     }
 
     fn init_pass(&self, params: &mut [f32], _init: Init, _seed: u64, _index: &mut u64) {

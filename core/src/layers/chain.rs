@@ -1,7 +1,7 @@
 //! Two layers, one after the other.
 
 use super::{
-    Ends, FixedLayer, Layer, LayerList, Memory, Mode, Room, Shape, fixed::inherent_sizes, split,
+    Ends, FixedLayer, Layer, Memory, Mode, Room, Shape, Visit, fixed::inherent_sizes, split,
     split_mut,
 };
 use crate::Error;
@@ -10,25 +10,39 @@ use crate::kernels::{Batch, Element, Sink, Threads};
 
 /// `B` after `A`; longer networks are chains of chains, `Chain<Chain<A, B>, C>`.
 ///
-/// Parameters: those of `A`, then those of `B`. Sizes that do not meet do not compile:
+/// Parameters: those of `A`, then those of `B`. Sizes that do not meet do not compile, whether a constant of the type is
+/// named or not; sizes known only at run time are refused by every call that checks its arguments.
 ///
 /// ```compile_fail,E0080
 /// use picomlp::{Chain, Dense};
 /// type Wrong = Chain<Dense<784, 32>, Dense<16, 10>>; // 32 into 16
 /// let params = [0.0; Wrong::PARAMS];
 /// ```
+///
+/// ```compile_fail,E0080
+/// use picomlp::{Chain, Dense, Layer};
+/// let wrong = Chain::<Dense<4, 8>, Dense<6, 2>>::default();
+/// let params = wrong.params();
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Chain<A, B>(pub A, pub B);
 
 impl<A: Layer, B: Layer> Layer for Chain<A, B> {
+    const ENDS: [Option<usize>; 2] = [A::ENDS[0], B::ENDS[1]];
+
     #[inline]
     fn shape(&self) -> Shape {
+        const {
+            if let (Some(before), Some(inputs)) = (A::ENDS[1], B::ENDS[0]) {
+                assert!(before == inputs, "a layer's inputs must be the outputs of the one before");
+            }
+        }
         self.0.shape().then(self.1.shape())
     }
 
-    fn describe(&self, layers: &mut LayerList) -> Result<(), Error> {
-        self.0.describe(layers)?;
-        self.1.describe(layers)
+    fn for_each_layer(&self, visit: &mut Visit<'_>) -> Result<(), Error> {
+        self.0.for_each_layer(visit)?;
+        self.1.for_each_layer(visit)
     }
 
     fn init_pass(&self, params: &mut [f32], init: Init, seed: u64, index: &mut u64) {
@@ -116,7 +130,12 @@ pub(super) fn forward_pass<A: Layer + ?Sized, B: Layer, T: Element>(
     let a_room = Room { between: a_between, kept: a_kept };
     a.forward_pass(threads, mode, a_params, x, middle, a_room)?;
     let b_room = Room { between: b_between, kept: b_kept };
-    b.forward_pass(threads, b_mode, b_params, Batch::rows(middle, a.outputs())?, y, b_room)
+    let middle = Batch::rows(middle, a.outputs())?;
+    // What `b` finds wrong with its inputs is no fault of the caller's inputs, which `a` has seen.
+    b.forward_pass(threads, b_mode, b_params, middle, y, b_room).map_err(|error| match error {
+        Error::InputNotFinite { sample, .. } => Error::OutputNotFinite { sample },
+        error => error,
+    })
 }
 
 #[inline]

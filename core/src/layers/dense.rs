@@ -1,8 +1,8 @@
 //! The fully connected layer, `y = b + x·W`.
 
 use super::{
-    AnyLayer, Const, Dim, Ends, FixedLayer, Layer, LayerList, Memory, Mode, Room, Shape,
-    fixed::inherent_sizes, split,
+    AnyLayer, Const, Dim, Ends, FixedLayer, Layer, Memory, Mode, Room, Shape, Single, Visit,
+    check_inputs, fixed::inherent_sizes, split,
 };
 use crate::Error;
 use crate::init::Init;
@@ -104,14 +104,16 @@ impl<I: Dim, O: Dim, B: Bias> DenseLayer<I, O, B> {
 }
 
 impl<I: Dim, O: Dim, B: Bias> Layer for DenseLayer<I, O, B> {
+    const ENDS: [Option<usize>; 2] = [I::SIZE, O::SIZE];
+
     #[inline]
     fn shape(&self) -> Shape {
         Shape::dense(self.inputs.get(), self.outputs.get(), self.has_bias())
     }
 
-    fn describe(&self, layers: &mut LayerList) -> Result<(), Error> {
+    fn for_each_layer(&self, visit: &mut Visit<'_>) -> Result<(), Error> {
         let layer = DenseLayer::new(self.inputs(), self.outputs(), self.has_bias());
-        AnyLayer::Dense(layer).describe(layers)
+        visit(Single::Known(AnyLayer::Dense(layer)))
     }
 
     fn init_pass(&self, params: &mut [f32], init: Init, seed: u64, index: &mut u64) {
@@ -131,7 +133,7 @@ impl<I: Dim, O: Dim, B: Bias> Layer for DenseLayer<I, O, B> {
     ) -> Result<(), Error> {
         let (weights, bias) = split(params, self.weights())?;
         forward(threads, x, weights, bias, self.outputs(), y);
-        Ok(())
+        check_inputs(x, y, self.outputs())
     }
 
     #[inline]

@@ -2,6 +2,9 @@
 
 /// A number of inputs or outputs.
 pub trait Dim: Copy {
+    /// The number, if it is part of the type.
+    const SIZE: Option<usize> = None;
+
     /// The number.
     fn get(self) -> usize;
 }
@@ -11,6 +14,8 @@ pub trait Dim: Copy {
 pub struct Const<const N: usize>;
 
 impl<const N: usize> Dim for Const<N> {
+    const SIZE: Option<usize> = Some(N);
+
     #[inline(always)]
     fn get(self) -> usize {
         N

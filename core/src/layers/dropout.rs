@@ -1,8 +1,8 @@
 //! Dropout, in place.
 
 use super::{
-    AnyLayer, Bits, Const, Dim, Draws, Ends, FixedLayer, Layer, LayerList, Memory, Mode, Number,
-    Real, Shape, write_back,
+    AnyLayer, Bits, Const, Dim, Draws, Ends, FixedLayer, Layer, Memory, Mode, Number, Real, Shape,
+    Single, Visit, write_back,
 };
 use crate::Error;
 use crate::init::Init;
@@ -69,13 +69,15 @@ impl<N: Dim, P: Real> DropoutLayer<N, P> {
 }
 
 impl<N: Dim, P: Real> Layer for DropoutLayer<N, P> {
+    const ENDS: [Option<usize>; 2] = [N::SIZE; 2];
+
     #[inline]
     fn shape(&self) -> Shape {
         shape(self.width.get())
     }
 
-    fn describe(&self, layers: &mut LayerList) -> Result<(), Error> {
-        AnyLayer::dropout(self.width.get(), self.probability()).describe(layers)
+    fn for_each_layer(&self, visit: &mut Visit<'_>) -> Result<(), Error> {
+        visit(Single::Known(AnyLayer::dropout(self.width.get(), self.probability())))
     }
 
     fn init_pass(&self, _params: &mut [f32], _init: Init, _seed: u64, _index: &mut u64) {}

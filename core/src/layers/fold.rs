@@ -1,8 +1,8 @@
 //! Works batch normalisation into the dense layer before it.
 
 use super::{
-    AnyLayer, BatchNormLayer, DenseLayer, Layer, LayerList, Number, Sequential, split_mut,
-    too_short,
+    AnyLayer, BatchNormLayer, DenseLayer, Layer, LayerList, Number, Sequential, check_described,
+    split_mut, too_short,
 };
 use crate::Error;
 
@@ -14,6 +14,7 @@ pub(crate) fn fold(
     net: &(impl Layer + ?Sized),
     params: &mut [f32],
 ) -> Result<(Sequential, usize), Error> {
+    check_described(net)?;
     let mut layers = LayerList::new();
     net.describe(&mut layers)?;
     check(&layers)?;

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::{AnyLayer, Layer, LayerList};
+use super::{AnyLayer, Layer, Single, check_described};
 use crate::Error;
 
 /// The weights of a layer, its bias, or the gain or the shift of a normalisation.
@@ -19,15 +19,20 @@ pub struct Group {
 ///
 /// # Errors
 ///
-/// [`Error::TooManyLayers`] if the network has more than [`MAX_LAYERS`](super::MAX_LAYERS).
+/// [`Error::CannotDescribe`] for a layer with parameters that is none of [`AnyLayer`]'s, [`Error::DescribedParams`]; nothing
+/// has been visited then.
 pub fn for_each_group<L: Layer + ?Sized>(
     net: &L,
     mut visit: impl FnMut(Group),
 ) -> Result<(), Error> {
-    let mut layers = LayerList::new();
-    net.describe(&mut layers)?;
+    check_described(net)?;
+    net.for_each_layer(&mut |layer| match layer {
+        Single::Custom { shape, .. } if shape.params > 0 => layer.known().map(drop),
+        _ => Ok(()),
+    })?;
     let mut at = 0;
-    for layer in &layers {
+    net.for_each_layer(&mut |layer| {
+        let Single::Known(layer) = layer else { return Ok(()) };
         let width = layer.outputs();
         let mut group = |at: usize, len: usize, bias| visit(Group { range: at..at + len, bias });
         match layer {
@@ -50,8 +55,8 @@ pub fn for_each_group<L: Layer + ?Sized>(
             | AnyLayer::Dropout(_) => {}
         }
         at += layer.params();
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[cfg(test)]

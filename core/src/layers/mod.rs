@@ -70,6 +70,9 @@ const DEFAULT_EPSILON: u32 = 1e-5f32.to_bits();
 /// The passes do not check the lengths of what they are given; [`Network`](crate::Network) does, once, and is
 /// what user code calls.
 pub trait Layer {
+    /// Inputs and outputs, if they are part of the type: a [`Chain`] of layers that do not meet then does not compile.
+    const ENDS: [Option<usize>; 2] = [None; 2];
+
     /// Sizes, and what the passes need.
     fn shape(&self) -> Shape;
 
@@ -91,12 +94,25 @@ pub trait Layer {
         self.shape().params
     }
 
+    /// Shows `visit` the single layers, first to last. A layer of your own leaves this as it is.
+    ///
+    /// # Errors
+    ///
+    /// What `visit` returns.
+    fn for_each_layer(&self, visit: &mut Visit<'_>) -> Result<(), Error> {
+        visit(Single::Custom { name: core::any::type_name::<Self>(), shape: self.shape() })
+    }
+
     /// Appends the single layers, first to last.
     ///
     /// # Errors
     ///
-    /// [`Error::TooManyLayers`] if `layers` is full.
-    fn describe(&self, layers: &mut LayerList) -> Result<(), Error>;
+    /// [`Error::TooManyLayers`] if `layers` is full, [`Error::CannotDescribe`] for a layer that is none of [`AnyLayer`]'s.
+    fn describe(&self, layers: &mut LayerList) -> Result<(), Error> {
+        self.for_each_layer(&mut |layer| {
+            layers.push(layer.known()?).map_err(|_| Error::TooManyLayers { most: MAX_LAYERS })
+        })
+    }
 
     /// Sets the parameters; `index` counts the dense layers, each of which has a random stream of its own.
     fn init_pass(&self, params: &mut [f32], init: Init, seed: u64, index: &mut u64);
@@ -105,7 +121,7 @@ pub trait Layer {
     ///
     /// # Errors
     ///
-    /// [`Error::BufferTooShort`] if a slice is.
+    /// [`Error::BufferTooShort`] if a slice is, [`Error::InputNotFinite`].
     #[inline]
     fn forward_pass<T: Element>(
         &self,
@@ -117,6 +133,7 @@ pub trait Layer {
         room: Room<'_>,
     ) -> Result<(), Error> {
         read_into(x, y);
+        check_inputs(x, y, 1)?;
         self.apply(threads, mode, params, y, room.kept)
     }
 
@@ -178,6 +195,88 @@ pub trait Layer {
     }
 }
 
+/// A single layer, as a network describes it.
+#[derive(Clone, Copy, Debug)]
+pub enum Single {
+    /// One of the kinds that a blob can hold, or that are [folded](crate::Network::fold) before it is written.
+    Known(AnyLayer),
+    /// Another one: a type of the user's.
+    Custom {
+        /// The name of the type.
+        name: &'static str,
+        /// Its sizes.
+        shape: Shape,
+    },
+}
+
+/// What [`Layer::for_each_layer`] calls.
+pub type Visit<'a> = dyn FnMut(Single) -> Result<(), Error> + 'a;
+
+impl Single {
+    /// The layer, if it is one of the known kinds.
+    pub(crate) fn known(self) -> Result<AnyLayer, Error> {
+        match self {
+            Self::Known(layer) => Ok(layer),
+            Self::Custom { name, .. } => Err(Error::CannotDescribe { layer: name }),
+        }
+    }
+
+    fn shape(&self) -> Shape {
+        match self {
+            Self::Known(layer) => layer.shape(),
+            Self::Custom { shape, .. } => *shape,
+        }
+    }
+}
+
+/// Whether what a network describes is the network: layers that meet, with all of its parameters.
+pub(crate) fn check_described(net: &(impl Layer + ?Sized)) -> Result<(), Error> {
+    let mut described: Option<Shape> = None;
+    net.for_each_layer(&mut |layer| {
+        described = Some(described.map_or(layer.shape(), |before| before.then(layer.shape())));
+        Ok(())
+    })?;
+    let (described, net) = (described.unwrap_or(Shape::in_place(0)), net.shape());
+    described.check()?;
+    net.check()?;
+    if described.params != net.params {
+        let (described, params) = (described.params, net.params);
+        return Err(Error::DescribedParams { described, params });
+    }
+    Ok(())
+}
+
+/// Whether all inputs are finite, found by one output of each sample, `outputs` apart.
+///
+/// An output of a dense layer is not finite if any input is not: `x·w` is then NaN or infinite for every weight, 0
+/// included, and no sum that it is added to becomes finite again. So one comparison a sample does, and the inputs are looked at
+/// only to say which one it was; if all are finite, the sum has overflowed, which the end of the pass finds.
+/// A layer that works in place says that its outputs are 1 apart, before it changes the values: all are looked at.
+#[inline]
+fn check_inputs<T: Element>(x: Batch<'_, T>, y: &[f32], outputs: usize) -> Result<(), Error> {
+    let all = y.iter().step_by(outputs.max(1)).all(|y| is_finite(*y));
+    if all { Ok(()) } else { find_not_finite(x) }
+}
+
+/// In integers: without an FPU, a comparison of floats is a call.
+#[inline(always)]
+pub(crate) fn is_finite(value: f32) -> bool {
+    value.to_bits() << 1 < f32::INFINITY.to_bits() << 1
+}
+
+#[cold]
+#[inline(never)]
+fn find_not_finite<T: Element>(x: Batch<'_, T>) -> Result<(), Error> {
+    let map = x.map();
+    for (sample, row) in x.iter().enumerate() {
+        let value = |x: &T| x.to_f32() * map.scale + map.shift;
+        if let Some(input) = row.iter().position(|x| !is_finite(value(x))) {
+            return Err(Error::InputNotFinite { sample, input });
+        }
+    }
+    Ok(())
+}
+
 /// What a backward pass goes between: the values and gradients at both ends of a layer.
 #[derive(Debug)]
 pub struct Ends<'a, T> {
@@ -223,6 +322,7 @@ const fn work_len(widths: [usize; 2], batch: usize, threads: usize) -> usize {
 
 /// The single layers of the network in use: all but dropout.
 pub(crate) fn in_use(net: &(impl Layer + ?Sized)) -> Result<LayerList, Error> {
+    check_described(net)?;
     let mut layers = LayerList::new();
     net.describe(&mut layers)?;
     layers.retain(|layer| !matches!(layer, AnyLayer::Dropout(_)));

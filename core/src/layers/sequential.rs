@@ -2,7 +2,7 @@
 
 use heapless::Vec;
 
-use super::{AnyLayer, Ends, Layer, Memory, Mode, Room, Shape, chain};
+use super::{AnyLayer, Ends, Layer, Memory, Mode, Room, Shape, Visit, chain};
 use crate::Error;
 use crate::init::Init;
 use crate::kernels::{Batch, Element, Sink, Threads};
@@ -122,8 +122,8 @@ impl Layer for Sequential {
         self.layers().shape()
     }
 
-    fn describe(&self, layers: &mut LayerList) -> Result<(), Error> {
-        self.layers().describe(layers)
+    fn for_each_layer(&self, visit: &mut Visit<'_>) -> Result<(), Error> {
+        self.layers().for_each_layer(visit)
     }
 
     fn init_pass(&self, params: &mut [f32], init: Init, seed: u64, index: &mut u64) {
@@ -181,8 +181,8 @@ impl Layer for [AnyLayer] {
         })
     }
 
-    fn describe(&self, layers: &mut LayerList) -> Result<(), Error> {
-        self.iter().try_for_each(|layer| layer.describe(layers))
+    fn for_each_layer(&self, visit: &mut Visit<'_>) -> Result<(), Error> {
+        self.iter().try_for_each(|layer| layer.for_each_layer(visit))
     }
 
     fn init_pass(&self, params: &mut [f32], init: Init, seed: u64, index: &mut u64) {

@@ -1,6 +1,7 @@
 //! Sizes of a layer or a network, and how those of two layers add up.
 
 use super::{Mode, work_len};
+use crate::Error;
 
 /// Sizes of a layer or chain, and what its passes need. One struct for sizes known to the compiler and for those known
 /// only at run time: both are added up by [`then`](Self::then). Sums that overflow saturate.
@@ -34,6 +35,8 @@ pub struct Shape {
     pub gradient_width: usize,
     /// As [`gradient_width`](Self::gradient_width), if the gradient at the inputs of the first layer is not wanted.
     pub inner_gradient_width: usize,
+    /// What is wrong with the sizes, which [`check`](Self::check) returns.
+    pub fault: Option<Error>,
 }
 
 impl Shape {
@@ -55,6 +58,10 @@ impl Shape {
             max_outputs: 0,
             gradient_width: 0,
             inner_gradient_width: 0,
+            fault: match width {
+                0 => Some(Error::ZeroSize { what: "layer width" }),
+                _ => None,
+            },
         }
     }
 
@@ -62,13 +69,15 @@ impl Shape {
     #[must_use]
     pub const fn dense(inputs: usize, outputs: usize, bias: bool) -> Self {
         let weights = inputs.saturating_mul(outputs);
+        let this = if inputs == 0 { Self::in_place(0) } else { Self::in_place(outputs) };
         Self {
             inputs,
+            outputs,
             params: weights.saturating_add(if bias { outputs } else { 0 }),
             in_place: false,
             max_outputs: outputs,
             gradient_width: outputs,
-            ..Self::in_place(outputs)
+            ..this
         }
     }
 
@@ -94,6 +103,38 @@ impl Shape {
             max_outputs: larger(self.max_outputs, next.max_outputs),
             gradient_width: larger(self.gradient_width, next.gradient_width),
             inner_gradient_width: larger(self.inner_gradient_width, next.gradient_width),
+            fault: self.fault_then(next),
+        }
+    }
+
+    const fn fault_then(self, next: Self) -> Option<Error> {
+        match (self.fault, next.fault) {
+            (Some(fault), _) => Some(fault),
+            (None, Some(Error::LayersDoNotMeet { layer, before, inputs })) => {
+                Some(Error::LayersDoNotMeet { layer: self.layers + layer, before, inputs })
+            }
+            (None, Some(fault)) => Some(fault),
+            (None, None) if self.outputs != next.inputs => Some(Error::LayersDoNotMeet {
+                layer: self.layers,
+                before: self.outputs,
+                inputs: next.inputs,
+            }),
+            (None, None) => None,
+        }
+    }
+
+    /// Whether the layers meet and their parameters can be counted: every call that checks its arguments asks first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LayersDoNotMeet`], [`Error::ZeroSize`], [`Error::NetworkTooLarge`].
+    #[inline]
+    pub const fn check(self) -> Result<(), Error> {
+        match self.fault {
+            Some(fault) => Err(fault),
+            // Bytes are counted in usize as well.
+            None if self.params > usize::MAX / 4 => Err(Error::NetworkTooLarge),
+            None => Ok(()),
         }
     }
 

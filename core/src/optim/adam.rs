@@ -45,6 +45,29 @@ impl Adam {
         Self::STATE_PER_PARAM * params
     }
 
+    /// The same, as if `steps` steps had been taken: with the moments of a run that was stopped there, it goes on as if it
+    /// had never been. Multiplies β once for each step, up to where its power is 0.
+    ///
+    /// ```
+    /// # use picomlp::Adam;
+    /// assert_eq!(Adam::new(1e-3).at_step(1000).steps(), 1000);
+    /// ```
+    #[must_use]
+    pub const fn at_step(self, steps: u64) -> Self {
+        let mut powers = [1.0; 2];
+        let mut step = 0;
+        while step < steps {
+            let next = [powers[0] * self.beta1, powers[1] * self.beta2];
+            if next[0].to_bits() == powers[0].to_bits() && next[1].to_bits() == powers[1].to_bits()
+            {
+                break;
+            }
+            powers = next;
+            step += 1;
+        }
+        Self { steps, powers, ..self }
+    }
+
     /// Steps taken so far.
     #[must_use]
     pub const fn steps(&self) -> u64 {
@@ -58,6 +81,10 @@ impl Settings for Adam {
         check_share("beta1", self.beta1)?;
         check_share("beta2", self.beta2)?;
         check_positive("epsilon", self.epsilon)
+    }
+
+    fn set_steps(&mut self, steps: u64) {
+        *self = self.at_step(steps);
     }
 
     learning_rate_field!();

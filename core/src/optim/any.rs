@@ -43,6 +43,10 @@ impl Settings for AnyOptimizer {
         each!(AnyOptimizer, self, optimizer => optimizer.learning_rate())
     }
 
+    fn set_steps(&mut self, steps: u64) {
+        each!(AnyOptimizer, self, optimizer => optimizer.set_steps(steps));
+    }
+
     fn set_learning_rate(&mut self, rate: f32) {
         each!(AnyOptimizer, self, optimizer => optimizer.set_learning_rate(rate));
     }

@@ -41,6 +41,12 @@ pub trait Settings {
     /// The learning rate.
     fn learning_rate(&self) -> f32;
 
+    /// Goes on as if this number of steps had been taken: for a run that is resumed with its state. Without effect on an
+    /// optimizer that does not count them.
+    fn set_steps(&mut self, steps: u64) {
+        let _ = steps;
+    }
+
     /// Sets the learning rate, from the next step on.
     fn set_learning_rate(&mut self, rate: f32);
 }

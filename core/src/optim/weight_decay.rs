@@ -76,6 +76,10 @@ impl<O: Settings> Settings for WeightDecay<O> {
         self.optimizer.learning_rate()
     }
 
+    fn set_steps(&mut self, steps: u64) {
+        self.optimizer.set_steps(steps);
+    }
+
     fn set_learning_rate(&mut self, rate: f32) {
         self.optimizer.set_learning_rate(rate);
     }

@@ -4,10 +4,10 @@
 
 use cortex_m_rt::entry;
 use picomlp::kernels::{
-    AdamCoefficients, Batch, Element, InputMap, Serial, Sink, adam, adam_scalar,
-    dense_forward, dense_forward_scalar, dense_input_gradient, dense_input_gradient_scalar,
-    dense_update, dense_update_scalar, exp, exp_scalar, relu, relu_gradient, relu_gradient_scalar,
-    relu_scalar, sgd, sgd_scalar, update_work,
+    AdamCoefficients, Batch, Element, InputMap, Serial, Sink, adam, adam_scalar, dense_forward,
+    dense_forward_scalar, dense_input_gradient, dense_input_gradient_scalar, dense_update,
+    dense_update_scalar, exp, exp_scalar, relu, relu_gradient, relu_gradient_scalar, relu_scalar,
+    sgd, sgd_scalar, update_work,
 };
 use picomlp::{Adam, Optimizer, Sgd};
 use picomlp_firmware::console::{exit, fail, print, print_u32};

@@ -4,18 +4,24 @@
 
 use cortex_m_rt::entry;
 use picomlp_firmware::console::{exit, fail, print, print_u32};
+use picomlp_firmware::counter::Counter;
 use picomlp_firmware::stack;
 use picomlp_tests::stack_run::{self, Memory};
 
 #[entry]
 fn main() -> ! {
     static mut MEMORY: Memory = Memory::new();
-    let mut too_deep = false;
+    let (mut too_deep, mut counter) = (false, Counter::start());
     let run = stack_run::run(
         MEMORY,
-        |call| stack::used_by(call).0,
-        |name, bytes, ceiling| {
+        |call| {
+            let (count, ()) = counter.count(&mut *call);
             print("measured ");
+            print_u32(count);
+            print(" instructions, ");
+            stack::used_by(call).0
+        },
+        |name, bytes, ceiling| {
             print(name);
             print(": ");
             print_u32(bytes as u32);

@@ -144,7 +144,6 @@ fn leftovers(place: &Place) -> usize {
 fn in_shell(place: &Place, before: &str, line: &str) -> Ran {
     let picomlp = place.command(line);
     let mut shell = std::process::Command::new("sh");
-    shell.env_remove("CARGO").env_remove("CARGO_PKG_NAME");
     shell.args(["-c", &format!("{before}; exec \"$0\" \"$@\"")]).current_dir(place.path(""));
     shell.env_remove("CARGO").env_remove("CARGO_PKG_NAME"); // as `Place::command` does
     Ran::new(line, shell.arg(picomlp.get_program()).args(picomlp.get_args()).output().unwrap())
@@ -198,7 +197,6 @@ fn on_a_full_or_protected_disk_no_file_is_replaced_and_the_error_names_the_outpu
     let namespace = ["unshare", "--user", "--map-root-user", "--mount"];
     let run = |script: &str| {
         let mut command = std::process::Command::new(namespace[0]);
-        command.env_remove("CARGO").env_remove("CARGO_PKG_NAME");
         command.args(&namespace[1..]).args(["sh", "-c", script, env!("CARGO_BIN_EXE_picomlp")]);
         command.env_remove("CARGO").env_remove("CARGO_PKG_NAME");
         command.current_dir(place.path("")).output()
