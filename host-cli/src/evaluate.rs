@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 use picomlp::{
-    Batch, InputMap, Layer, Loss, LossKind, Network, QuantizedModel, Sequential, Threads, argmax,
+    Batch, Error, InputMap, Layer, Loss, LossKind, Network, QuantizedModel, Sequential, Threads,
+    argmax,
 };
 use rayon::prelude::*;
 
@@ -73,7 +74,11 @@ pub fn evaluate<N: Layer + Sync>(
         let mut scratch = vec![0.0; net.infer_scratch(BATCH)];
         move |order: &[u32], logits: &mut [f32]| {
             let x = Batch::gather(&data.images, data.pixels(), order)?.with_map(map);
-            Ok(net.forward(params, x, logits, &mut scratch)?)
+            match net.forward(params, x, logits, &mut scratch) {
+                // The loss of such outputs is not finite either, and says so.
+                Ok(()) | Err(Error::OutputNotFinite { .. }) => Ok(()),
+                Err(error) => Err(error.into()),
+            }
         }
     })
 }
@@ -146,7 +151,8 @@ fn in_batches<F: FnMut(&[u32], &mut [f32]) -> Result<()>>(
 /// The mean loss of a network that finds all classes equally probable: ln(classes), or 1 - 1/classes for squared error.
 pub(crate) fn guessing(kind: LossKind, classes: usize) -> f64 {
     let mut equal = vec![1.0 / classes as f32; classes];
-    f64::from(Loss::new(kind).sum(&mut equal, &[0]))
+    // Without classes there is no loss to compare with.
+    Loss::new(kind).sum(&mut equal, &[0]).map_or(f64::INFINITY, f64::from)
 }
 
 /// Counts `[true class][found class]`, and the sum of the losses of each batch.

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use picomlp::blob::{Contents, DataSplit, Input, Provenance};
 use picomlp::fingerprint::fingerprint;
 use picomlp::layers::trace;
-use picomlp::{Batch, Layer, Network, Sequential};
+use picomlp::{Batch, Error, Layer, Network, Sequential};
 
 use super::args::Args;
 use super::session::{Place, Plan};
@@ -41,11 +41,19 @@ pub(super) fn write(
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let pictures = if data.test.is_empty() { &data.train } else { &data.test };
     let vectors = SELF_TESTS.min(pictures.len());
-    let inputs = &pictures.images[..vectors * net.inputs()];
+    let mut inputs = &pictures.images[..vectors * net.inputs()];
     let mut logits = vec![0.0; vectors * net.outputs()];
     let x = Batch::rows(inputs, net.inputs())?.with_map(plan.map);
-    net.forward(params, x, &mut logits, &mut vec![0.0; net.infer_scratch(vectors)])?;
-    let layers = traced(net, params, x)?;
+    let mut layers = Vec::new();
+    match net.forward(params, x, &mut logits, &mut vec![0.0; net.infer_scratch(vectors)]) {
+        Ok(()) => layers = traced(net, params, x)?,
+        // Bits of NaN differ from machine to machine: nothing to compare with.
+        Err(Error::OutputNotFinite { .. }) => {
+            inputs = &[];
+            logits.clear();
+        }
+        Err(error) => return Err(error.into()),
+    }
     let command = args.command();
     let count = |samples: usize| u32::try_from(samples).unwrap_or(u32::MAX);
     // After loading, `--test-split` is set where the data has no test set of its own.
