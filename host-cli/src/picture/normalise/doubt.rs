@@ -22,7 +22,7 @@ impl Field {
         let ink = |x: usize, y: usize| is_ink((frame.top + y) * self.width + frame.left + x);
         let inked = (0..width * height).filter(|i| ink(i % width, i / width)).count();
         let rows = full_lines(height, width, |row, x| ink(x, row));
-        let cols = full_lines(width, height, &ink);
+        let cols = full_lines(width, height, ink);
         // A thick stroke fills its box; a frame and a grid are mostly empty.
         let is_open = 5 * inked <= 3 * width * height;
         if is_open && rows.len() >= 3 && cols.len() >= 3 {
