@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use criterion::{BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
 use picomlp::fingerprint::fingerprint;
-use picomlp::{Adam, Init, Layer, Mlp, Network, Optimizer, Sequential, Sgd, Trainer};
+use picomlp::{Adam, Buffers, Init, Layer, Mlp, Network, Optimizer, Sequential, Sgd, Trainer};
 use picomlp_benches::Digits;
 use picomlp_cli::Buffer;
 use picomlp_cli::flops::{forward_flops, step_flops};
@@ -93,8 +93,12 @@ fn step<O: Optimizer>(
     let mut state = zeros(O::STATE_PER_PARAM * net.params());
     let mut scratch = zeros(net.train_scratch(batch));
     net.init(&mut params, Init::He, 1).expect("parameters of the right length");
-    let mut trainer = Trainer::new(net, optimizer(1e-9), &mut params, &mut state, &mut scratch)
-        .expect("memory that fits");
+    let mut trainer = Trainer::new(
+        net,
+        optimizer(1e-9),
+        Buffers { params: &mut params, state: &mut state, workspace: &mut scratch },
+    )
+    .expect("memory that fits");
     let mut batches =
         digits.images.chunks_exact(batch * INPUTS).zip(digits.labels.chunks_exact(batch)).cycle();
     group.throughput(Throughput::Elements(step_flops(batch, &[INPUTS, hidden, CLASSES])));
@@ -114,8 +118,12 @@ fn run<O: Optimizer>(hidden: usize, batch: usize, digits: &Digits, optimizer: O)
     let mut state = zeros(O::STATE_PER_PARAM * net.params());
     let mut scratch = zeros(net.train_scratch(batch));
     net.init(&mut params, Init::He, 1).expect("parameters of the right length");
-    let mut trainer = Trainer::new(net, optimizer, &mut params, &mut state, &mut scratch)
-        .expect("memory that fits");
+    let mut trainer = Trainer::new(
+        net,
+        optimizer,
+        Buffers { params: &mut params, state: &mut state, workspace: &mut scratch },
+    )
+    .expect("memory that fits");
     let mut loss = 0.0;
     let images = digits.images.chunks_exact(batch * INPUTS);
     for (x, labels) in images.zip(digits.labels.chunks_exact(batch)).take(3) {

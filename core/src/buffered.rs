@@ -11,6 +11,7 @@ use crate::network::{
     Part, backward, check_float_mode, check_len, check_room, forward_and_loss_of,
 };
 use crate::optim::BufferedOptimizer;
+use crate::trainer::Buffers;
 
 /// A [`Trainer`](crate::Trainer) that keeps the gradient of a batch in a buffer before it steps.
 ///
@@ -25,7 +26,7 @@ use crate::optim::BufferedOptimizer;
 ///
 /// ```
 /// use picomlp::optim::GroupRms;
-/// use picomlp::{BufferedTrainer, Init, Mlp, Network};
+/// use picomlp::{BufferedTrainer, Buffers, Init, Mlp, Network};
 ///
 /// type Net = Mlp<4, 8, 2>;
 ///
@@ -33,9 +34,9 @@ use crate::optim::BufferedOptimizer;
 /// let mut state = [0.0; 4]; // one for each weight matrix and each bias
 /// let mut scratch = [0.0; Net::train_scratch(1)];
 /// Net::default().init(&mut params, Init::Normal(0.1), 1)?;
-/// let mut trainer = BufferedTrainer::new(
-///     Net::default(), GroupRms::new(0.1), &mut params, &mut gradient, &mut state, &mut scratch,
-/// )?;
+/// let buffers = Buffers { params: &mut params, state: &mut state, workspace: &mut scratch };
+/// let mut trainer =
+///     BufferedTrainer::new(Net::default(), GroupRms::new(0.1), buffers, &mut gradient)?;
 /// let (images, labels) = ([[255u8, 255, 0, 0], [0, 0, 255, 255], [0, 0, 0, 255]], [0, 1, 1]);
 /// let first = trainer.step(&images, &labels)?;
 /// for _ in 0..50 {
@@ -61,32 +62,31 @@ impl<'a, N: Layer, O: BufferedOptimizer> BufferedTrainer<'a, N, O> {
     ///
     /// # Shapes
     ///
-    /// `params` and `gradient`: `[params]`; `state` as long as
+    /// `gradient`: `[params]`; `state` as long as
     /// [`state_len_of`](BufferedOptimizer::state_len_of) says, for an [`Optimizer`](crate::Optimizer)
-    /// `[state_per_param][params]`; `scratch` as long as [`train_scratch`](Layer::train_scratch) of as many samples as
+    /// `[state_per_param][params]`; the workspace as long as [`train_scratch`](Layer::train_scratch) of as many samples as
     /// shall be worked on together.
     ///
     /// # Errors
     ///
-    /// [`Error::BufferLength`] naming `params`, `gradient` or `state`; [`Error::BufferTooShort`] if `scratch` does not
-    /// even do for one sample; [`Error::Setting`] for a setting of the optimizer that makes no sense;
+    /// [`Error::BufferLength`] naming `params`, `gradient` or `state`; [`Error::BufferTooShort`] if the workspace is
+    /// too short for one sample; [`Error::Setting`] for a setting of the optimizer that makes no sense;
     /// [`Error::LayersDoNotMeet`]; [`Error::CannotDescribe`] for a layer with parameters that is not the crate's, since
     /// nobody knows which of them are a bias; [`Error::FloatMode`].
     pub fn new(
         net: N,
         optimizer: O,
-        params: &'a mut [f32],
+        buffers: Buffers<'a>,
         gradient: &'a mut [f32],
-        state: &'a mut [f32],
-        scratch: &'a mut [f32],
     ) -> Result<Self, Error> {
+        let Buffers { params, state, workspace: scratch } = buffers;
         net.shape().check()?;
         for_each_group(&net, |_| {})?;
         check_float_mode()?;
         check_len("params", params, net.params())?;
         check_len("gradient", gradient, net.params())?;
         check_len("state", state, optimizer.state_len_of(&net))?;
-        check_room("scratch", scratch, net.train_scratch(1))?;
+        check_room("workspace", scratch, net.train_scratch(1))?;
         optimizer.check()?;
         let objective = Objective::default();
         Ok(Self { net, optimizer, params, gradient, state, scratch, clip_norm: None, objective })

@@ -69,4 +69,4 @@ pub use loss::{Loss, LossKind, Objective};
 pub use network::{Network, argmax};
 pub use optim::{Adam, AdamW, Momentum, Optimizer, RmsProp, Sgd, WeightDecay};
 pub use samples::{Sample, Samples, StoredSamples};
-pub use trainer::{Pass, Trainer};
+pub use trainer::{Buffers, Pass, Trainer};

@@ -197,7 +197,7 @@ pub(crate) fn forward_and_loss_of<'a, N: Layer + ?Sized, T: Element>(
     check_len("labels", labels, batch)?;
     check_labels(labels, classes)?;
     let (needed, got) = (net.train_scratch_on(threads.count(), batch), scratch.len());
-    let too_short = Error::BufferTooShort { what: "scratch", needed, got };
+    let too_short = Error::BufferTooShort { what: "workspace", needed, got };
     if got < needed {
         return Err(too_short);
     }

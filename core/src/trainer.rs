@@ -8,12 +8,24 @@ use crate::network::{backward, check_float_mode, check_len, check_room, forward_
 use crate::optim::Optimizer;
 use crate::samples::{Sample, Samples};
 
+/// The memory of a training run, by name: the parameters and the optimizer's state may have the same length.
+#[derive(Debug)]
+pub struct Buffers<'a> {
+    /// The parameters, `[params]`.
+    pub params: &'a mut [f32],
+    /// The optimizer's state: `[state_per_param][params]` for an [`Optimizer`].
+    pub state: &'a mut [f32],
+    /// Temporary workspace, at least [`train_scratch`](Layer::train_scratch) of the largest batch. Its contents are not
+    /// preserved between calls.
+    pub workspace: &'a mut [f32],
+}
+
 /// A network, its optimizer, and the memory of both.
 ///
 /// The same code trains with batches of 64 on a desktop and of 1 on a microcontroller:
 ///
 /// ```
-/// use picomlp::{Adam, Init, Mlp, Network, Trainer};
+/// use picomlp::{Adam, Buffers, Init, Mlp, Network, Trainer};
 ///
 /// type Net = Mlp<4, 8, 2>;
 /// const BATCH: usize = 2;
@@ -22,8 +34,8 @@ use crate::samples::{Sample, Samples};
 /// let mut state = [0.0; Adam::state_len(Net::PARAMS)];
 /// let mut scratch = [0.0; Net::train_scratch(BATCH)];
 /// Net::default().init(&mut params, Init::He, 1)?;
-/// let mut trainer =
-///     Trainer::new(Net::default(), Adam::new(1e-2), &mut params, &mut state, &mut scratch)?;
+/// let buffers = Buffers { params: &mut params, state: &mut state, workspace: &mut scratch };
+/// let mut trainer = Trainer::new(Net::default(), Adam::new(1e-2), buffers)?;
 /// let (images, labels) = ([[255u8, 255, 0, 0], [0, 0, 255, 255]], [0, 1]);
 /// let first = trainer.step(&images, &labels)?;
 /// for _ in 0..50 {
@@ -43,30 +55,20 @@ pub struct Trainer<'a, N, O> {
 }
 
 impl<'a, N: Layer, O: Optimizer> Trainer<'a, N, O> {
-    /// Puts a network and its memory together; the parameters and the state go on from what they are.
-    ///
-    /// # Shapes
-    ///
-    /// `params: [params]`, `state: [state_per_param][params]`; `scratch` as long as
-    /// [`train_scratch`](Layer::train_scratch) of the largest batch.
+    /// Puts a network and its memory together; training goes on from the parameters and the state as they are.
     ///
     /// # Errors
     ///
-    /// [`Error::BufferLength`] naming `params` or `state`; [`Error::BufferTooShort`] if `scratch` does not even do
-    /// for one sample; [`Error::Setting`] for a setting of the optimizer that makes no sense; [`Error::LayersDoNotMeet`];
+    /// [`Error::BufferLength`] naming `params` or `state`; [`Error::BufferTooShort`] if the workspace is too
+    /// short for one sample; [`Error::Setting`] for a setting of the optimizer that makes no sense; [`Error::LayersDoNotMeet`];
     /// [`Error::FloatMode`].
-    pub fn new(
-        net: N,
-        optimizer: O,
-        params: &'a mut [f32],
-        state: &'a mut [f32],
-        scratch: &'a mut [f32],
-    ) -> Result<Self, Error> {
+    pub fn new(net: N, optimizer: O, buffers: Buffers<'a>) -> Result<Self, Error> {
+        let Buffers { params, state, workspace: scratch } = buffers;
         net.shape().check()?;
         check_float_mode()?;
         check_len("params", params, net.params())?;
         check_len("state", state, optimizer.state_per_param() * net.params())?;
-        check_room("scratch", scratch, net.train_scratch(1))?;
+        check_room("workspace", scratch, net.train_scratch(1))?;
         optimizer.check()?;
         let objective = Objective::default();
         Ok(Self { net, optimizer, params, state, scratch, objective })
@@ -237,8 +239,12 @@ mod tests {
         Net::default().init(&mut params, Init::He, 1).unwrap();
         let mut scratch = [0.0; Net::train_scratch(4)];
         let net = Net::default();
-        let mut trainer =
-            Trainer::new(net, Sgd::new(0.1), &mut params, &mut [], &mut scratch).unwrap();
+        let mut trainer = Trainer::new(
+            net,
+            Sgd::new(0.1),
+            Buffers { params: &mut params, state: &mut [], workspace: &mut scratch },
+        )
+        .unwrap();
         let pass = train(&mut trainer);
         (params, pass)
     }

@@ -8,7 +8,8 @@ use core::fmt;
 use picomlp::fingerprint::{FNV_OFFSET, fingerprint, fnv1a};
 use picomlp::kernels::softmax;
 use picomlp::{
-    Adam, Batch, Element, Error, Init, InputMap, Mlp, Network, Optimizer, Sgd, Trainer, argmax, rng,
+    Adam, Batch, Buffers, Element, Error, Init, InputMap, Mlp, Network, Optimizer, Sgd, Trainer,
+    argmax, rng,
 };
 
 /// What [`run`] ends in, on every machine. It stands here alone; after a change of the formulas, `cargo xtask golden`
@@ -87,7 +88,11 @@ fn train<O: Optimizer>(
 ) -> Result<(), Error> {
     let mut order = [0; SAMPLES];
     let mut scratch = [0.0; Net::train_scratch(LARGEST)];
-    let mut trainer = Trainer::new(Net::default(), optimizer, params, state, &mut scratch)?;
+    let mut trainer = Trainer::new(
+        Net::default(),
+        optimizer,
+        Buffers { params, state, workspace: &mut scratch },
+    )?;
     for epoch in 0..EPOCHS {
         rng::shuffle(&mut order, SEED, epoch);
         let mut rest = order.as_slice();

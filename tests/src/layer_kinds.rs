@@ -4,8 +4,9 @@
 use picomlp::fingerprint::fingerprint;
 use picomlp::layers::{Draws, DropoutLayer, LayerList};
 use picomlp::{
-    Adam, AnyLayer, Batch, BatchNorm, Chain, Dense, DenseNoBias, Dropout, Error, FixedLayer, Layer,
-    LayerNorm, LeakyRelu, Loss, Network, Objective, Relu, Sequential, Sgd, Sigmoid, Tanh, Trainer,
+    Adam, AnyLayer, Batch, BatchNorm, Buffers, Chain, Dense, DenseNoBias, Dropout, Error,
+    FixedLayer, Layer, LayerNorm, LeakyRelu, Loss, Network, Objective, Relu, Sequential, Sgd,
+    Sigmoid, Tanh, Trainer,
 };
 
 use crate::reference::gamma;
@@ -52,7 +53,12 @@ fn train(net: &(impl Layer + Clone), loss: Loss, threads: usize, x: &[u8], y: &[
     let mut state = vec![0.0; Adam::state_len(params.len())];
     let mut scratch = vec![f32::NAN; net.train_scratch_on(threads, y.len())];
     let adam = Adam::new(1e-3);
-    let trainer = Trainer::new(net.clone(), adam, &mut params, &mut state, &mut scratch).unwrap();
+    let trainer = Trainer::new(
+        net.clone(),
+        adam,
+        Buffers { params: &mut params, state: &mut state, workspace: &mut scratch },
+    )
+    .unwrap();
     let mut trainer = trainer.with_loss(loss).unwrap().with_seed(9, 3);
     let x = Batch::rows(x, net.inputs()).unwrap();
     let mut result: Vec<f32> =
@@ -168,7 +174,11 @@ fn training_goes_on_with_the_draws_of_its_step() {
     let (x, y) = (pixels(8 * 20, 5), labels(8, 5));
     let steps = |params: &mut Vec<f32>, from: u64, to: u64| {
         let mut scratch = vec![0.0; Net::train_scratch(8)];
-        let trainer = Trainer::new(Net::default(), Sgd::new(0.1), params, &mut [], &mut scratch);
+        let trainer = Trainer::new(
+            Net::default(),
+            Sgd::new(0.1),
+            Buffers { params, state: &mut [], workspace: &mut scratch },
+        );
         let mut trainer = trainer.unwrap().with_seed(4, from);
         for _ in from..to {
             trainer.step(&x[..], &y).unwrap();
@@ -195,8 +205,12 @@ fn batch_normalisation_refuses_a_batch_of_one_and_moves_its_statistics_by_no_gra
     assert_eq!(gradient[start..], [0.0; 12]);
     let before = params.clone();
     let mut state = vec![0.0; Adam::state_len(Net::PARAMS)];
-    let mut trainer =
-        Trainer::new(net, Adam::new(1e-3), &mut params, &mut state, &mut scratch).unwrap();
+    let mut trainer = Trainer::new(
+        net,
+        Adam::new(1e-3),
+        Buffers { params: &mut params, state: &mut state, workspace: &mut scratch },
+    )
+    .unwrap();
     let error = trainer.step(&x[..20], &y[..1]).unwrap_err();
     assert_eq!(error, Error::BatchTooSmall { needed: 2, got: 1 });
     assert_eq!(trainer.params(), before);
@@ -224,8 +238,12 @@ fn folded_network_gives_the_outputs_of_the_unfolded_one_within_the_bound() {
     let (x, y) = (pixels(64 * 131, 5), labels(64, 43));
     let mut params = initial(&Net::default(), 1);
     let mut scratch = vec![0.0; Net::train_scratch(64)];
-    let mut trainer =
-        Trainer::new(Net::default(), Sgd::new(0.1), &mut params, &mut [], &mut scratch).unwrap();
+    let mut trainer = Trainer::new(
+        Net::default(),
+        Sgd::new(0.1),
+        Buffers { params: &mut params, state: &mut [], workspace: &mut scratch },
+    )
+    .unwrap();
     for _ in 0..30 {
         trainer.step(&x[..], &y).unwrap();
     }

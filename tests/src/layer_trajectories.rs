@@ -8,7 +8,7 @@
 //! each to 10 at least.
 
 use picomlp::layers::LayerList;
-use picomlp::{AnyLayer, Layer, Loss, Sequential, Sgd, Trainer};
+use picomlp::{AnyLayer, Buffers, Layer, Loss, Sequential, Sgd, Trainer};
 use serde_json::Value;
 
 use crate::pytorch::{floats, furthest};
@@ -79,11 +79,15 @@ fn follow(name: &str, hidden: &[AnyLayer], outputs: &[AnyLayer], loss: Loss) {
 
     let mut scratch = vec![f32::NAN; net.train_scratch(BATCH)];
     let sgd = Sgd::new(run["setting"]["lr"].as_f64().unwrap() as f32);
-    let mut trainer = Trainer::new(net, sgd, &mut params, &mut [], &mut scratch)
-        .unwrap()
-        .with_loss(loss)
-        .unwrap()
-        .with_seed(5, 0);
+    let mut trainer = Trainer::new(
+        net,
+        sgd,
+        Buffers { params: &mut params, state: &mut [], workspace: &mut scratch },
+    )
+    .unwrap()
+    .with_loss(loss)
+    .unwrap()
+    .with_seed(5, 0);
     let batches = x.chunks(BATCH * INPUTS).zip(labels.chunks(BATCH)).cycle();
     let losses: Vec<f32> = batches
         .take(expected_losses.len())

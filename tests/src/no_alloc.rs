@@ -10,9 +10,9 @@ use std::alloc::System;
 use picomlp::blob::{Aligned, Contents, Int8Contents};
 use picomlp::optim::GroupRms;
 use picomlp::{
-    Adam, AdamW, BatchNorm, BufferedTrainer, Chain, Dense, DenseNoBias, Dropout, Init, LayerNorm,
-    Loss, Mlp, Model, Momentum, Network, Optimizer, QuantizedModel, RmsProp, Sequential, Sgd,
-    Sigmoid, Tanh, Trainer, WeightDecay,
+    Adam, AdamW, BatchNorm, BufferedTrainer, Buffers, Chain, Dense, DenseNoBias, Dropout, Init,
+    LayerNorm, Loss, Mlp, Model, Momentum, Network, Optimizer, QuantizedModel, RmsProp, Sequential,
+    Sgd, Sigmoid, Tanh, Trainer, WeightDecay,
 };
 
 type Net = Mlp<131, 43, 10>;
@@ -109,8 +109,12 @@ fn steps<O: Optimizer>(what: &str, optimizer: O) {
     let mut scratch = vec![0.0; Net::train_scratch(BATCH)];
     Net::default().init(&mut params, Init::He, 1).unwrap();
     without_allocation(what, || {
-        let mut trainer =
-            Trainer::new(Net::default(), optimizer, &mut params, &mut state, &mut scratch).unwrap();
+        let mut trainer = Trainer::new(
+            Net::default(),
+            optimizer,
+            Buffers { params: &mut params, state: &mut state, workspace: &mut scratch },
+        )
+        .unwrap();
         for _ in 0..3 {
             trainer.step(pixels.as_slice(), &labels).unwrap();
         }
@@ -138,8 +142,12 @@ fn a_buffered_train_step_allocates_nothing() {
     net.init(&mut params, Init::XavierNormal, 1).unwrap();
     without_allocation("buffered", || {
         let (params, gradient) = (&mut params, &mut gradient);
-        let trainer =
-            BufferedTrainer::new(net, group_rms, params, gradient, &mut state, &mut scratch);
+        let trainer = BufferedTrainer::new(
+            net,
+            group_rms,
+            Buffers { params, state: &mut state, workspace: &mut scratch },
+            gradient,
+        );
         let mut trainer = trainer.unwrap().clip_norm(0.1).unwrap();
         trainer.step(pixels.as_slice(), &labels).unwrap();
         trainer.step(&pixels[..Net::INPUTS], &labels[..1]).unwrap();
@@ -158,7 +166,11 @@ fn steps_through_every_kind_of_layer_and_folding_allocate_nothing() {
     net.init(&mut params, Init::He, 1).unwrap();
     for loss in [Loss::CROSS_ENTROPY.with_smoothing(0.1), Loss::SQUARED_ERROR.summed()] {
         without_allocation("steps", || {
-            let trainer = Trainer::new(net, Sgd::new(0.01), &mut params, &mut [], &mut scratch);
+            let trainer = Trainer::new(
+                net,
+                Sgd::new(0.01),
+                Buffers { params: &mut params, state: &mut [], workspace: &mut scratch },
+            );
             let mut trainer = trainer.unwrap().with_loss(loss).unwrap().with_seed(1, 0);
             for _ in 0..3 {
                 trainer.step(pixels.as_slice(), &labels).unwrap();

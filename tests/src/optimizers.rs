@@ -5,8 +5,9 @@ use picomlp::kernels::Serial;
 use picomlp::layers::{LayerList, for_each_group};
 use picomlp::optim::{AnyOptimizer, BufferedOptimizer, GroupRms};
 use picomlp::{
-    Adam, AdamW, AnyLayer, Batch, BufferedTrainer, Error, Init, InputMap, Layer, Mlp, Momentum,
-    Network, Optimizer, RmsProp, Sequential, Sgd, Threads, Trainer, WeightDecay, must_be_whole,
+    Adam, AdamW, AnyLayer, Batch, BufferedTrainer, Buffers, Error, Init, InputMap, Layer, Mlp,
+    Momentum, Network, Optimizer, RmsProp, Sequential, Sgd, Threads, Trainer, WeightDecay,
+    must_be_whole,
 };
 
 use crate::reference::{U, gamma};
@@ -68,7 +69,12 @@ fn fused(net: &(impl Layer + Clone), o: impl Optimizer, data: &Data, threads: us
     let mut params = initial(net);
     let mut state = vec![0.0; o.state_per_param() * params.len()];
     let mut scratch = vec![f32::NAN; net.train_scratch_on(threads, SAMPLES)];
-    let mut trainer = Trainer::new(net.clone(), o, &mut params, &mut state, &mut scratch).unwrap();
+    let mut trainer = Trainer::new(
+        net.clone(),
+        o,
+        Buffers { params: &mut params, state: &mut state, workspace: &mut scratch },
+    )
+    .unwrap();
     let x = data.batch(net.inputs());
     let mut step = || trainer.step_on(&Backwards(threads), x, &data.labels).unwrap();
     let losses: [f32; STEPS] = core::array::from_fn(|_| step());
@@ -88,8 +94,12 @@ fn buffered(
     let mut state = vec![0.0; o.state_len_of(net)];
     let mut gradient = vec![f32::NAN; params.len()];
     let mut scratch = vec![f32::NAN; net.train_scratch_on(threads, chunk)];
-    let trainer =
-        BufferedTrainer::new(net.clone(), o, &mut params, &mut gradient, &mut state, &mut scratch);
+    let trainer = BufferedTrainer::new(
+        net.clone(),
+        o,
+        Buffers { params: &mut params, state: &mut state, workspace: &mut scratch },
+        &mut gradient,
+    );
     let mut trainer = trainer.unwrap();
     if let Some(most) = clip {
         trainer = trainer.clip_norm(most).unwrap();
@@ -216,9 +226,13 @@ fn running_statistics_do_not_decay_and_a_batch_that_must_be_whole_is_not_cut() {
     let mut scratch = vec![0.0; no_bias.train_scratch(SAMPLES - 1)];
     let needed = no_bias.train_scratch(SAMPLES);
     let expected = Error::BufferTooShort { what: "scratch", needed, got: scratch.len() };
-    let mut trainer =
-        BufferedTrainer::new(no_bias, decay, &mut params, &mut gradient, &mut [], &mut scratch)
-            .unwrap();
+    let mut trainer = BufferedTrainer::new(
+        no_bias,
+        decay,
+        Buffers { params: &mut params, state: &mut [], workspace: &mut scratch },
+        &mut gradient,
+    )
+    .unwrap();
     let refused = trainer.step_on(&Backwards(1), data.batch(131), &data.labels);
     assert_eq!(refused.unwrap_err(), expected);
 }
@@ -296,9 +310,13 @@ fn clipping_shortens_the_gradient_to_the_norm_and_leaves_shorter_ones_alone() {
     let mut params = before.clone();
     let mut scratch = vec![0.0; free().train_scratch(SAMPLES)];
     let sgd = Sgd::new(1.0);
-    let trainer =
-        BufferedTrainer::new(free(), sgd, &mut params, &mut gradient, &mut [], &mut scratch)
-            .unwrap();
+    let trainer = BufferedTrainer::new(
+        free(),
+        sgd,
+        Buffers { params: &mut params, state: &mut [], workspace: &mut scratch },
+        &mut gradient,
+    )
+    .unwrap();
     let mut trainer = trainer.clip_norm(1e-2).unwrap();
     trainer.step_on(&Backwards(1), data.batch(131), &data.labels).unwrap();
     let square: f64 = gradient.iter().map(|g| f64::from(*g).powi(2)).sum();
@@ -330,7 +348,12 @@ fn decay_draws_parameters_of_no_gradient_towards_zero_and_biases_only_if_asked()
     let one = |o| {
         let (net, mut params) = (free(), vec![0.5; Net::PARAMS]);
         let mut scratch = vec![0.0; net.train_scratch(SAMPLES)];
-        let mut trainer = Trainer::new(net, o, &mut params, &mut [], &mut scratch).unwrap();
+        let mut trainer = Trainer::new(
+            net,
+            o,
+            Buffers { params: &mut params, state: &mut [], workspace: &mut scratch },
+        )
+        .unwrap();
         trainer.step_on(&Backwards(1), data.batch(131), &data.labels).unwrap();
         params[131 * 43..][..43].to_vec()
     };
@@ -349,17 +372,19 @@ fn buffered_trainer_refuses_what_does_not_fit_and_changes_nothing() {
     let short = BufferedTrainer::new(
         net.clone(),
         GroupRms::new(0.5),
-        &mut params,
+        Buffers { params: &mut params, state: &mut state[..3], workspace: &mut scratch },
         &mut gradient,
-        &mut state[..3],
-        &mut scratch,
     );
     let expected = Error::BufferLength { what: "state", expected: 4, got: 3 };
     assert_eq!(short.unwrap_err(), expected);
     let group_rms = GroupRms::new(0.5);
-    let mut trainer =
-        BufferedTrainer::new(net, group_rms, &mut params, &mut gradient, &mut state, &mut scratch)
-            .unwrap();
+    let mut trainer = BufferedTrainer::new(
+        net,
+        group_rms,
+        Buffers { params: &mut params, state: &mut state, workspace: &mut scratch },
+        &mut gradient,
+    )
+    .unwrap();
     let x = data.batch(131);
     let mut wrong = data.labels.clone();
     wrong[69] = 10;

@@ -13,7 +13,7 @@
 
 use picomlp::optim::{AnyOptimizer, Plateau, Schedule, Warmup};
 use picomlp::{
-    Adam, BufferedTrainer, Mlp, Momentum, Optimizer, RmsProp, Sgd, Trainer, WeightDecay,
+    Adam, BufferedTrainer, Buffers, Mlp, Momentum, Optimizer, RmsProp, Sgd, Trainer, WeightDecay,
 };
 use serde_json::Value;
 
@@ -91,8 +91,12 @@ fn follow<O: Optimizer>(name: &str, optimizer: O) {
     follow_with(name, |params, batches| {
         let mut state = vec![0.0; optimizer.state_per_param() * Net::PARAMS];
         let mut scratch = [0.0; Net::train_scratch(BATCH)];
-        let mut trainer =
-            Trainer::new(Net::default(), optimizer, params, &mut state, &mut scratch).unwrap();
+        let mut trainer = Trainer::new(
+            Net::default(),
+            optimizer,
+            Buffers { params, state: &mut state, workspace: &mut scratch },
+        )
+        .unwrap();
         batches.map(|(x, labels)| trainer.step(x, labels).unwrap()).collect()
     });
 }
@@ -157,8 +161,13 @@ fn hundred_steps_with_clipping_agree_with_pytorch() {
         let mut gradient = [0.0; Net::PARAMS];
         let mut scratch = [0.0; Net::train_scratch(BATCH)];
         let (net, sgd) = (Net::default(), WeightDecay::l2(Sgd::new(0.1), 1e-2));
-        let trainer =
-            BufferedTrainer::new(net, sgd, params, &mut gradient, &mut [], &mut scratch).unwrap();
+        let trainer = BufferedTrainer::new(
+            net,
+            sgd,
+            Buffers { params, state: &mut [], workspace: &mut scratch },
+            &mut gradient,
+        )
+        .unwrap();
         let mut trainer = trainer.clip_norm(0.25).unwrap();
         batches.map(|(x, labels)| trainer.step(x, labels).unwrap()).collect()
     });

@@ -9,9 +9,9 @@ use picomlp::layers::{
 };
 use picomlp::optim::{AnyOptimizer, GroupRms, Settings};
 use picomlp::{
-    Adam, AdamW, AnyLayer, BufferedTrainer, Chain, Dense, Dropout, Error, Init, Layer, Loss, Mlp,
-    Model, Momentum, Network, Optimizer, Relu, RmsProp, Sequential, Sgd, Threads, Trainer,
-    WeightDecay, must_be_whole,
+    Adam, AdamW, AnyLayer, BufferedTrainer, Buffers, Chain, Dense, Dropout, Error, Init, Layer,
+    Loss, Mlp, Model, Momentum, Network, Optimizer, Relu, RmsProp, Sequential, Sgd, Threads,
+    Trainer, WeightDecay, must_be_whole,
 };
 
 type Net = Mlp<4, 8, 2>;
@@ -29,10 +29,18 @@ fn refused_everywhere(net: &(impl Layer + Copy), expected: Error) {
     assert_eq!(net.forward(&params, x, &mut y, scratch), Err(expected));
     assert_eq!(net.gradient(&params, x, &LABELS, &mut more, scratch), Err(expected));
     assert_eq!(net.fold(&mut params.clone()).map(drop), Err(expected));
-    let trainer = Trainer::new(*net, Sgd::new(0.1), &mut params, &mut [], scratch);
+    let trainer = Trainer::new(
+        *net,
+        Sgd::new(0.1),
+        Buffers { params: &mut params, state: &mut [], workspace: scratch },
+    );
     assert_eq!(trainer.map(drop), Err(expected));
-    let buffered =
-        BufferedTrainer::new(*net, Sgd::new(0.1), &mut params, &mut more, &mut [], scratch);
+    let buffered = BufferedTrainer::new(
+        *net,
+        Sgd::new(0.1),
+        Buffers { params: &mut params, state: &mut [], workspace: scratch },
+        &mut more,
+    );
     assert_eq!(buffered.map(drop), Err(expected));
     let written = Contents::new(net, &params).write(&mut [0; 4096]);
     assert_eq!(written, Err(BlobError::Network(expected)));
@@ -142,7 +150,12 @@ fn trains(net: impl Layer + Copy) -> Vec<f32> {
     let mut params = vec![0.0; net.params()];
     net.init(&mut params, Init::He, 1).unwrap();
     let scratch = &mut vec![0.0; net.train_scratch(3)];
-    let mut trainer = Trainer::new(net, Sgd::new(0.2), &mut params, &mut [], scratch).unwrap();
+    let mut trainer = Trainer::new(
+        net,
+        Sgd::new(0.2),
+        Buffers { params: &mut params, state: &mut [], workspace: scratch },
+    )
+    .unwrap();
     let first = trainer.step(&X, &LABELS).unwrap();
     let last = (0..60).map(|_| trainer.step(&X, &LABELS).unwrap()).last().unwrap();
     assert!(last < first / 4.0, "{first} -> {last}");
@@ -163,8 +176,13 @@ fn a_users_function_trains_but_is_not_exported_or_folded_as_another() {
     let (mut params, mut gradient, mut state) = (params, vec![0.0; net.params()], [0.0; 4]);
     let scratch = &mut vec![0.0; net.train_scratch(1)];
     let rms = GroupRms::new(0.01);
-    let mut trainer =
-        BufferedTrainer::new(net, rms, &mut params, &mut gradient, &mut state, scratch).unwrap();
+    let mut trainer = BufferedTrainer::new(
+        net,
+        rms,
+        Buffers { params: &mut params, state: &mut state, workspace: scratch },
+        &mut gradient,
+    )
+    .unwrap();
     trainer.step(&X, &LABELS).unwrap();
     assert_eq!(must_be_whole(trainer.net(), f32::MAP), Ok(false));
 }
@@ -179,7 +197,12 @@ fn a_users_layer_with_parameters_is_not_grouped_or_exported() {
         assert_eq!(net.fold(&mut params.clone()).map(drop), Err(expected));
         let (mut gradient, scratch) = (vec![0.0; net.params()], &mut vec![0.0; 500]);
         let sgd = Sgd::new(0.1);
-        let buffered = BufferedTrainer::new(net, sgd, &mut params, &mut gradient, &mut [], scratch);
+        let buffered = BufferedTrainer::new(
+            net,
+            sgd,
+            Buffers { params: &mut params, state: &mut [], workspace: scratch },
+            &mut gradient,
+        );
         assert_eq!(buffered.map(drop), Err(expected));
     }
     check::<HONEST>(Error::CannotDescribe { layer: "Factors" });
@@ -202,17 +225,20 @@ fn say_of(net: &Sequential, value: f32) -> [Error; 4] {
     let errors = net.gradient(&params, x, &LABELS, &mut gradient, scratch).unwrap_err();
     assert!(gradient.iter().all(|g| *g == 7.0));
     let sgd = Sgd::new(0.1);
-    let mut trainer = Trainer::new(net.clone(), sgd, &mut params, &mut [], scratch).unwrap();
+    let mut trainer = Trainer::new(
+        net.clone(),
+        sgd,
+        Buffers { params: &mut params, state: &mut [], workspace: scratch },
+    )
+    .unwrap();
     let step = trainer.step(x, &LABELS).unwrap_err();
     // Chunks of one sample, where that may be.
     let one = net.train_scratch(if net.shape().min_batch > 1 { 3 } else { 1 });
     let mut trainer = BufferedTrainer::new(
         net.clone(),
         sgd,
-        &mut params,
+        Buffers { params: &mut params, state: &mut [], workspace: &mut scratch[..one] },
         &mut gradient,
-        &mut [],
-        &mut scratch[..one],
     )
     .unwrap();
     let buffered = trainer.step(x, &LABELS).unwrap_err();
@@ -286,13 +312,22 @@ fn changed<O: Optimizer + Copy>(optimizer: O, change: impl Fn(&mut O)) {
     let mut state = vec![0.0; optimizer.state_per_param() * Net::PARAMS];
     let scratch = &mut [0.0; Net::train_scratch(3)];
     let net = Net::default();
-    let mut trainer = Trainer::new(net, optimizer, &mut params, &mut state, scratch).unwrap();
+    let mut trainer = Trainer::new(
+        net,
+        optimizer,
+        Buffers { params: &mut params, state: &mut state, workspace: scratch },
+    )
+    .unwrap();
     change(trainer.optimizer_mut());
     let error = trainer.step(&X, &LABELS).unwrap_err();
     assert!(matches!(error, Error::Setting { .. }), "{error}");
-    let mut trainer =
-        BufferedTrainer::new(net, optimizer, &mut params, &mut gradient, &mut state, scratch)
-            .unwrap();
+    let mut trainer = BufferedTrainer::new(
+        net,
+        optimizer,
+        Buffers { params: &mut params, state: &mut state, workspace: scratch },
+        &mut gradient,
+    )
+    .unwrap();
     change(trainer.optimizer_mut());
     assert_eq!(trainer.step(&X, &LABELS), Err(error));
     assert_eq!(params, [0.1; Net::PARAMS]);
@@ -333,7 +368,8 @@ fn resumes<O: Optimizer + Copy>(optimizer: O) {
     let mut state = vec![0.0; optimizer.state_per_param() * params.len()];
     let scratch = &mut [0.0; Dropping::train_scratch(3)];
     let mut run = |optimizer: O, done, steps, params: &mut [f32], state: &mut [f32]| {
-        let trainer = Trainer::new(net, optimizer, params, state, scratch).unwrap();
+        let trainer =
+            Trainer::new(net, optimizer, Buffers { params, state, workspace: scratch }).unwrap();
         let mut trainer = trainer.with_seed(9, done);
         for _ in 0..steps {
             trainer.step(&X, &LABELS).unwrap();
@@ -378,7 +414,11 @@ fn with_mxcsr(bits: u32) -> [bool; 2] {
         let now = before | bits;
         asm!("ldmxcsr [{}]", in(reg) &raw const now);
     }
-    let trainer = Trainer::new(Net::default(), Sgd::new(0.1), &mut params, &mut [], scratch);
+    let trainer = Trainer::new(
+        Net::default(),
+        Sgd::new(0.1),
+        Buffers { params: &mut params, state: &mut [], workspace: scratch },
+    );
     let refused = trainer.map(drop) == Err(Error::FloatMode);
     let model = Model::<Net>::from_blob(&flash.0).map(drop);
     let no_model = model == Err(BlobError::Network(Error::FloatMode));
@@ -410,4 +450,26 @@ fn a_processor_that_rounds_otherwise_or_flushes_subnormals_is_refused() {
 fn batch_normalisation_is_described_and_whole() {
     let net = Chain(dense(4, 8), BatchNormLayer::new(8usize, 1e-5, 0.1));
     assert_eq!(must_be_whole(&net, f32::MAP), Ok(true));
+}
+
+#[test]
+fn parameters_and_state_of_one_length_are_told_apart_by_name() {
+    let run = |swapped: bool| {
+        let (mut params, mut state) = ([0.0; Net::PARAMS], [0.0; Net::PARAMS]);
+        let mut scratch = [0.0; Net::train_scratch(1)];
+        Net::default().init(&mut params, Init::He, 1).unwrap();
+        let momentum = Momentum::new(0.1, 0.9);
+        let (params_of, state_of, workspace) = (&mut params, &mut state, &mut scratch);
+        let buffers = if swapped {
+            Buffers { workspace, state: state_of, params: params_of }
+        } else {
+            Buffers { params: params_of, state: state_of, workspace }
+        };
+        let mut trainer = Trainer::new(Net::default(), momentum, buffers).unwrap();
+        for _ in 0..3 {
+            trainer.step(&[[255u8; 4]], &[1]).unwrap();
+        }
+        (params, state)
+    };
+    assert_eq!(run(false), run(true));
 }

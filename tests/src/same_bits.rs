@@ -4,8 +4,8 @@
 use picomlp::fingerprint::fingerprint;
 use picomlp::kernels::PIXEL_SCALE;
 use picomlp::{
-    Adam, Batch, Chain, Dense, Element, FixedLayer, Init, InputMap, Layer, Mlp, Network, Optimizer,
-    Relu, Sequential, Sgd, Threads, Trainer, rng,
+    Adam, Batch, Buffers, Chain, Dense, Element, FixedLayer, Init, InputMap, Layer, Mlp, Network,
+    Optimizer, Relu, Sequential, Sgd, Threads, Trainer, rng,
 };
 use picomlp_tests::golden_run;
 
@@ -51,8 +51,12 @@ fn train<O: Optimizer, T: Element>(
     let mut params = initial(net, 6);
     let mut state = vec![0.0; O::STATE_PER_PARAM * params.len()];
     let mut scratch = vec![f32::NAN; net.train_scratch(x.len())];
-    let mut trainer =
-        Trainer::new(net.clone(), optimizer, &mut params, &mut state, &mut scratch).unwrap();
+    let mut trainer = Trainer::new(
+        net.clone(),
+        optimizer,
+        Buffers { params: &mut params, state: &mut state, workspace: &mut scratch },
+    )
+    .unwrap();
     let mut result: Vec<f32> = (0..4).map(|_| trainer.step(x, labels).unwrap()).collect();
     result.extend(trainer.params());
     assert!(result.iter().all(|value| value.is_finite()));
@@ -133,15 +137,22 @@ fn smaller_last_batch_gives_the_bits_it_gives_in_a_trainer_of_its_size() {
     let last = || (&x[64 * 131..], &labels[64..]);
     let mut params = initial(&Net::default(), 6);
     let mut scratch = vec![f32::NAN; Net::train_scratch(64)];
-    let mut trainer =
-        Trainer::new(Net::default(), Sgd::new(0.1), &mut params, &mut [], &mut scratch).unwrap();
+    let mut trainer = Trainer::new(
+        Net::default(),
+        Sgd::new(0.1),
+        Buffers { params: &mut params, state: &mut [], workspace: &mut scratch },
+    )
+    .unwrap();
     trainer.step(&x[..64 * 131], &labels[..64]).unwrap();
     let mut other_params = trainer.params().to_vec();
     let mut other_scratch = vec![f32::NAN; Net::train_scratch(6)];
     let loss = trainer.step(last().0, last().1).unwrap();
-    let mut other =
-        Trainer::new(Net::default(), Sgd::new(0.1), &mut other_params, &mut [], &mut other_scratch)
-            .unwrap();
+    let mut other = Trainer::new(
+        Net::default(),
+        Sgd::new(0.1),
+        Buffers { params: &mut other_params, state: &mut [], workspace: &mut other_scratch },
+    )
+    .unwrap();
     assert_eq!(loss.to_bits(), other.step(last().0, last().1).unwrap().to_bits());
     assert_eq!(fingerprint(trainer.params()), fingerprint(other.params()));
 }
@@ -186,8 +197,12 @@ fn training_on_any_number_of_threads_gives_the_same_bits() {
         let mut state = vec![0.0; Adam::state_len(params.len())];
         let mut scratch = vec![f32::NAN; net.train_scratch_on(threads, 70)];
         let adam = Adam::new(1e-3);
-        let mut trainer =
-            Trainer::new(net.clone(), adam, &mut params, &mut state, &mut scratch).unwrap();
+        let mut trainer = Trainer::new(
+            net.clone(),
+            adam,
+            Buffers { params: &mut params, state: &mut state, workspace: &mut scratch },
+        )
+        .unwrap();
         let x = Batch::rows(&pixels, 300).unwrap().with_map(map);
         let losses: Vec<f32> =
             (0..5).map(|_| trainer.step_on(&Backwards(threads), x, &labels).unwrap()).collect();

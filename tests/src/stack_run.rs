@@ -4,8 +4,8 @@ use picomlp::blob::{Aligned, Contents, Input, Int8Contents};
 use picomlp::layers::{INFER_STACK, LOAD_STACK, TRAIN_STACK};
 use picomlp::optim::GroupRms;
 use picomlp::{
-    Adam, AdamW, BufferedTrainer, Init, InputMap, Mlp, Model, Momentum, Network, Optimizer,
-    QuantizedModel, Sgd, Trainer,
+    Adam, AdamW, BufferedTrainer, Buffers, Init, InputMap, Mlp, Model, Momentum, Network,
+    Optimizer, QuantizedModel, Sgd, Trainer,
 };
 
 /// Its widths hardly matter: what a call takes of the stack does not grow with them.
@@ -109,8 +109,9 @@ pub fn run(
     let state = &mut state[..4];
     state.fill(0.0);
     let rms = GroupRms::new(0.01);
-    let mut trainer = BufferedTrainer::new(net, rms, params, gradient, state, scratch)
-        .map_err(|_| "BufferedTrainer::new")?;
+    let mut trainer =
+        BufferedTrainer::new(net, rms, Buffers { params, state, workspace: scratch }, gradient)
+            .map_err(|_| "BufferedTrainer::new")?;
     measure("GroupRms, batch 8", TRAIN_STACK, &mut || trainer.step(&*pixels, &LABELS).is_ok())
 }
 
@@ -131,6 +132,7 @@ fn step<O: Optimizer>(
     let state = &mut state[..optimizer.state_per_param() * Net::PARAMS];
     state.fill(0.0);
     let mut trainer =
-        Trainer::new(Net::default(), optimizer, params, state, scratch).map_err(|_| name)?;
+        Trainer::new(Net::default(), optimizer, Buffers { params, state, workspace: scratch })
+            .map_err(|_| name)?;
     measure(name, &mut || trainer.step(pixels, labels).is_ok())
 }

@@ -6,7 +6,8 @@ use aligned_vec::{AVec, ConstAlign};
 use anyhow::{Context, Result, ensure};
 use picomlp::fingerprint::{FNV_OFFSET, fingerprint, fnv1a};
 use picomlp::{
-    Init, IntoBatch, Mlp, Model, Network, QuantizedModel, Sequential, Sgd, StoredSamples, Trainer,
+    Buffers, Init, IntoBatch, Mlp, Model, Network, QuantizedModel, Sequential, Sgd, StoredSamples,
+    Trainer,
 };
 
 use crate::inputs::{self, PIXELS};
@@ -41,7 +42,11 @@ pub(crate) fn train(printed: &str) -> Result<()> {
     let mut scratch = vec![0.0; Small::train_scratch(1)];
     let net = Small::default();
     net.init(&mut params, Init::He, 1)?;
-    let mut trainer = Trainer::new(net, Sgd::new(0.02), &mut params, &mut [], &mut scratch)?;
+    let mut trainer = Trainer::new(
+        net,
+        Sgd::new(0.02),
+        Buffers { params: &mut params, state: &mut [], workspace: &mut scratch },
+    )?;
     for _ in 0..2 {
         trainer.pass(&mut StoredSamples::<PIXELS>::new(images.as_chunks().0, &labels))?;
     }

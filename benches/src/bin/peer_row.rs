@@ -12,7 +12,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use picomlp::blob::Contents;
 use picomlp::kernels::vectors;
 use picomlp::{
-    Adam, Init, Layer, Mlp, Model, Network, Optimizer, Sequential, Sgd, Trainer, argmax,
+    Adam, Buffers, Init, Layer, Mlp, Model, Network, Optimizer, Sequential, Sgd, Trainer, argmax,
     fingerprint,
 };
 use picomlp_cli::data::{Dataset, Split, mnist};
@@ -116,7 +116,11 @@ fn train<O: Optimizer>(args: &TrainArgs, data: &Split, optimizer: O) -> Result<V
     let mut state = buffer(O::STATE_PER_PARAM * net.params(), "the optimizer's state")?;
     let mut scratch = buffer(net.train_scratch(args.batch), "a batch")?;
     net.init(&mut params, Init::He, 1)?;
-    let mut trainer = Trainer::new(net.clone(), optimizer, &mut params, &mut state, &mut scratch)?;
+    let mut trainer = Trainer::new(
+        net.clone(),
+        optimizer,
+        Buffers { params: &mut params, state: &mut state, workspace: &mut scratch },
+    )?;
     let mut epochs = Epochs::new(train, args.batch);
     let (mut seconds, mut loss) = (Vec::new(), 0.0);
     for epoch in 1..=args.epochs {

@@ -19,7 +19,7 @@ use picomlp::kernels::{
     relu_gradient, softmax_cross_entropy, update_work,
 };
 use picomlp::rng::shuffle;
-use picomlp::{Batch, Init, Layer, Network, Optimizer, Sequential, Sgd, Trainer};
+use picomlp::{Batch, Buffers, Init, Layer, Network, Optimizer, Sequential, Sgd, Trainer};
 use picomlp_cli::data::{Dataset, mnist};
 use picomlp_cli::{Buffer, Pool, buffer};
 use serde_json::json;
@@ -146,7 +146,11 @@ impl<'a> Step<'a> {
         let net = self.net()?;
         let mut scratch = buffer(net.train_scratch(BATCH), "a batch")?;
         let mut params = self.params.clone();
-        let mut trainer = Trainer::new(net, Sgd::new(RATE), &mut params, &mut [], &mut scratch)?;
+        let mut trainer = Trainer::new(
+            net,
+            Sgd::new(RATE),
+            Buffers { params: &mut params, state: &mut [], workspace: &mut scratch },
+        )?;
         for batch in self.order.chunks(BATCH).take(3) {
             let labels: Vec<u8> = batch.iter().map(|&s| self.data.labels[s as usize]).collect();
             trainer.step(Batch::gather(&self.data.images, 784, batch)?, &labels)?;

@@ -9,7 +9,7 @@ use cortex_m_rt::entry;
 use picomlp::blob::Aligned;
 use picomlp::layers::{INFER_STACK, TRAIN_STACK};
 use picomlp::{
-    Adam, FixedLayer, Init, Mlp, Model, Network, Optimizer, Sgd, Trainer, include_model,
+    Adam, Buffers, FixedLayer, Init, Mlp, Model, Network, Optimizer, Sgd, Trainer, include_model,
 };
 use picomlp_firmware::console::{exit, fail, print, print_u32};
 use picomlp_firmware::counter::Counter;
@@ -84,7 +84,9 @@ impl Bench {
         }
         state.fill(0.0);
         let optimizer = phase.optimizer.clone();
-        let Ok(mut trainer) = Trainer::new(net, optimizer, params, state, self.scratch) else {
+        let Ok(mut trainer) =
+            Trainer::new(net, optimizer, Buffers { params, state, workspace: self.scratch })
+        else {
             fail("no trainer")
         };
         let (mut tally, mut losses) = (Tally::default(), [None; 2]);

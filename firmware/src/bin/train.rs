@@ -7,7 +7,7 @@
 use cortex_m_rt::entry;
 use picomlp::blob::{Contents, Input};
 use picomlp::fingerprint::fingerprint;
-use picomlp::{Error, Init, InputMap, Mlp, Network, Sgd, StoredSamples, Trainer, argmax};
+use picomlp::{Buffers, Error, Init, InputMap, Mlp, Network, Sgd, StoredSamples, Trainer, argmax};
 use picomlp_firmware::console::{exit, fail, print, print_bytes, print_hex_u64, print_u32};
 use picomlp_firmware::digits::{Digits, PIXELS};
 use picomlp_firmware::{stack, test_digits, training_digits};
@@ -47,7 +47,11 @@ fn main() -> ! {
 #[inline(never)]
 fn train(params: &mut [f32], scratch: &mut [f32]) -> Result<(), Error> {
     let Digits { images, labels } = training_digits!();
-    let mut trainer = Trainer::new(Net::default(), Sgd::new(0.02), params, &mut [], scratch)?;
+    let mut trainer = Trainer::new(
+        Net::default(),
+        Sgd::new(0.02),
+        Buffers { params, state: &mut [], workspace: scratch },
+    )?;
     for _ in 0..PASSES {
         trainer.pass(&mut StoredSamples::new(images, labels))?;
     }

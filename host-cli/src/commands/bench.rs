@@ -8,7 +8,9 @@ use anyhow::{Context, Result, ensure};
 use picomlp::blob::Contents;
 use picomlp::fingerprint::fingerprint;
 use picomlp::kernels::vectors;
-use picomlp::{Adam, Init, Layer, Model, Network, Optimizer, Sequential, Sgd, Trainer, argmax};
+use picomlp::{
+    Adam, Buffers, Init, Layer, Model, Network, Optimizer, Sequential, Sgd, Trainer, argmax,
+};
 use picomlp_train::config::Hidden;
 use serde_json::json;
 
@@ -166,7 +168,11 @@ fn train<O: Optimizer>(
     let mut from_start = |work: &mut dyn FnMut(&mut Trainer<'_, Sequential, O>) -> Result<f64>| {
         net.init(params, Init::He, 1)?;
         state.fill(0.0);
-        let mut trainer = Trainer::new(net.clone(), optimizer(), params, &mut state, &mut scratch)?;
+        let mut trainer = Trainer::new(
+            net.clone(),
+            optimizer(),
+            Buffers { params, state: &mut state, workspace: &mut scratch },
+        )?;
         let loss = work(&mut trainer).context("training")?;
         anyhow::Ok((loss, fingerprint(trainer.params())))
     };

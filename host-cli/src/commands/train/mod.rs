@@ -18,8 +18,8 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use picomlp::optim::{AnyOptimizer, BufferedOptimizer};
 use picomlp::{
-    BufferedTrainer, InputMap, Layer, LossKind, Network, Optimizer, Sequential, Threads, Trainer,
-    WeightDecay, must_be_whole,
+    BufferedTrainer, Buffers, InputMap, Layer, LossKind, Network, Optimizer, Sequential, Threads,
+    Trainer, WeightDecay, must_be_whole,
 };
 use picomlp_train::config::Built;
 
@@ -210,9 +210,13 @@ fn fit<O: Optimizer + Send>(
     let mut state = buffer(optimizer.state_per_param() * net.params(), "the optimizer's state")?;
     let mut kept = buffer(net.params(), "the best parameters")?;
     let mut scratch = buffer(net.train_scratch_on(pool.count(), plan.batch_size), "a batch")?;
-    let trainer = Trainer::new(net.clone(), optimizer, params, &mut state, &mut scratch)?
-        .with_loss(plan.loss)?
-        .with_seed(plan.seed, 0);
+    let trainer = Trainer::new(
+        net.clone(),
+        optimizer,
+        Buffers { params, state: &mut state, workspace: &mut scratch },
+    )?
+    .with_loss(plan.loss)?
+    .with_seed(plan.seed, 0);
     let ending = pool.run(|| train(pool, trainer, data, plan, &mut kept, report))?;
     params.copy_from_slice(&kept);
     Ok(ending)
@@ -235,8 +239,12 @@ fn fit_buffered<O: BufferedOptimizer + Send>(
     let chunk = if whole { plan.batch_size } else { plan.batch_size.min(CHUNK) };
     let mut scratch = buffer(net.train_scratch_on(pool.count(), chunk), "a part of a batch")?;
     let net = net.clone();
-    let mut trainer =
-        BufferedTrainer::new(net, optimizer, params, &mut gradient, &mut state, &mut scratch)?;
+    let mut trainer = BufferedTrainer::new(
+        net,
+        optimizer,
+        Buffers { params, state: &mut state, workspace: &mut scratch },
+        &mut gradient,
+    )?;
     trainer = trainer.with_loss(plan.loss)?.with_seed(plan.seed, 0);
     if let Some(most) = plan.clip_norm {
         trainer = trainer.clip_norm(most)?;
