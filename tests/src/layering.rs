@@ -96,7 +96,10 @@ const MODULES: &[(&str, &[&str])] = &[
     ("core/src/layers/", &["Error", "kernels", "init", "int8", "layers", "math", "rng"]),
     ("core/src/network.rs", &["Error", "kernels", "init", "layers", "loss", "math"]),
     ("core/src/optim/", &["Error", "kernels", "layers", "math", "network", "optim"]),
-    ("core/src/buffered.rs", &["Error", "kernels", "layers", "loss", "math", "network", "optim"]),
+    (
+        "core/src/buffered.rs",
+        &["Error", "kernels", "layers", "loss", "math", "network", "optim", "trainer"],
+    ),
     ("core/src/trainer.rs", &["Error", "kernels", "layers", "loss", "network", "optim", "samples"]),
     (
         "core/src/blob/",
