@@ -38,31 +38,54 @@ impl Gradient<'_> {
         [a, b]: State<'_>,
         mut f: impl FnMut(&mut [f32], State<'_>, &[f32]),
     ) {
-        let mut piece = [0.0; PIECE];
-        let (rows, inputs, d_y) = match self {
-            Gradient::Dense(gradient) => return f(params, [a, b], gradient),
-            Gradient::Zero => {
+        self.for_each_run(params, [a, b], |params, [a, b], gradient| match gradient {
+            Some(gradient) => f(params, [a, b], gradient),
+            None => {
                 let (mut a, mut b) = (a.chunks_mut(PIECE), b.chunks_mut(PIECE));
                 for params in params.chunks_mut(PIECE) {
-                    let zeros = piece.get(..params.len()).unwrap_or_default();
+                    let zeros = [0.0; PIECE];
+                    let zeros = zeros.get(..params.len()).unwrap_or_default();
                     f(params, [&mut a, &mut b].map(|s| s.next().unwrap_or_default()), zeros);
                 }
-                return;
             }
+        });
+    }
+
+    /// As [`for_each_dense`](Self::for_each_dense), but hands over runs of zeros whole, as `None`: for an update that is
+    /// faster where the gradient is zero.
+    pub fn for_each_run(
+        self,
+        params: &mut [f32],
+        [a, b]: State<'_>,
+        mut f: impl FnMut(&mut [f32], State<'_>, Option<&[f32]>),
+    ) {
+        let (rows, inputs, d_y) = match self {
+            Gradient::Dense(gradient) => return f(params, [a, b], Some(gradient)),
+            Gradient::Zero => return f(params, [a, b], None),
             Gradient::OuterProduct { rows, inputs, d_y } => (rows, inputs, d_y),
         };
-        let mut rows = rows.iter().peekable();
-        for input in inputs {
-            let x = rows.next_if(|(row, _)| *row == input).map(|(_, x)| x);
-            for (p, d_y) in d_y.chunks(PIECE).enumerate() {
-                let at = input * d_y.len() + p * PIECE;
-                let gradient = piece.get_mut(..d_y.len()).unwrap_or_default();
-                gradient.iter_mut().zip(d_y).for_each(|(g, d)| *g = x.map_or(0.0, |x| 0.0 + x * d));
-                let range = at..at + d_y.len();
-                let state =
-                    [&mut *a, &mut *b].map(|s| s.get_mut(range.clone()).unwrap_or_default());
-                f(params.get_mut(range.clone()).unwrap_or_default(), state, gradient);
+        let outputs = d_y.len();
+        let mut run = |range: Range<usize>, gradient: Option<&[f32]>| {
+            let state = [&mut *a, &mut *b].map(|s| s.get_mut(range.clone()).unwrap_or_default());
+            f(params.get_mut(range).unwrap_or_default(), state, gradient);
+        };
+        let mut piece = [0.0; PIECE];
+        let mut next = inputs.start;
+        // The inputs before each one on the list are zero; so are those after the last.
+        for (row, x) in rows.iter() {
+            if row > next {
+                run(next * outputs..row * outputs, None);
             }
+            for (p, d_y) in d_y.chunks(PIECE).enumerate() {
+                let gradient = piece.get_mut(..d_y.len()).unwrap_or_default();
+                gradient.iter_mut().zip(d_y).for_each(|(g, d)| *g = 0.0 + x * d);
+                let at = row * outputs + p * PIECE;
+                run(at..at + d_y.len(), Some(gradient));
+            }
+            next = row + 1;
+        }
+        if inputs.end > next {
+            run(next * outputs..inputs.end * outputs, None);
         }
     }
 }

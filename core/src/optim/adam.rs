@@ -119,13 +119,10 @@ impl Optimizer for Adam {
 pub struct AdamUpdate(AdamCoefficients);
 
 impl Update for AdamUpdate {
-    fn apply(&self, params: &mut [f32], [m, v]: State<'_>, gradient: Gradient<'_>, _: bool) {
-        match gradient {
-            Gradient::Dense(gradient) => adam::update(params, gradient, m, v, &self.0),
-            Gradient::Zero => adam::update_zeros(params, m, v, &self.0),
-            rows => rows.for_each_dense(params, [m, v], |params, [m, v], gradient| {
-                adam::update(params, gradient, m, v, &self.0);
-            }),
-        }
+    fn apply(&self, params: &mut [f32], state: State<'_>, gradient: Gradient<'_>, _: bool) {
+        gradient.for_each_run(params, state, |params, [m, v], gradient| match gradient {
+            Some(gradient) => adam::update(params, gradient, m, v, &self.0),
+            None => adam::update_zeros(params, m, v, &self.0),
+        });
     }
 }
