@@ -96,7 +96,7 @@ const PROGRAMS: &[Program] = &[
         name: "infer",
         boards: &[CORTEX_M4, CORTEX_M0],
         inputs: true,
-        code: Some(Code { entry: "5infer8classify", most: 4096 }),
+        code: Some(Code { entry: "5infer8classify", most: 7168 }),
         check: on_the_host::infer,
         ..PLAIN
     },
