@@ -21,7 +21,7 @@ pub fn self_test(data: &[u8]) -> bool {
     };
     let params: Vec<f32> = (0..net.params()).map(|_| param(&mut from)).collect();
     let map = InputMap {
-        scale: f32::from(1 + from.byte()) / 256.0,
+        scale: (1.0 + f32::from(from.byte())) / 256.0,
         shift: f32::from(from.byte() as i8) / 8.0,
     };
     let vectors = 1 + from.below(3);
