@@ -1,6 +1,6 @@
 //! SIGINT (Ctrl-C) and SIGTERM: at once, or as soon as what was begun is whole.
 //!
-//! As a rule a signal ends the process at once, with exit code 130 or 143. While something is [deferred](defer) (training, or the
+//! As a rule a signal ends the process at once, with exit code 130 or 143. While something is deferred (training, or the
 //! writing of files), the first one is only noted, and [`requested`] tells; a second one ends the process at once all the same.
 
 use core::fmt;

@@ -1,7 +1,7 @@
 //! Standard output, whose reader may go away, and which may be a file on a full disk.
 //!
 //! A reader that has seen enough (`picomlp eval … | head`) ends a command, and that is no error. Any other failure is one. What
-//! writes a model goes on in both cases, and prints nothing more, see [`Lasting`].
+//! writes a model goes on in both cases, and prints nothing more, see `Lasting`.
 
 use core::fmt;
 use std::io::{self, ErrorKind, Stdout, Write};
