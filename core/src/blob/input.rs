@@ -116,7 +116,7 @@ const BOUNDS: [(u8, u8, u8, &str); 6] = [
 #[derive(Clone, Copy)]
 pub(super) struct InputSection<'a> {
     pub(super) bytes: &'a [u8],
-    /// Whether it has the form of version 1: rows, columns, scale, shift.
+    /// Whether the section has version 1's layout: rows, columns, scale, shift.
     pub(super) is_version_1: bool,
 }
 

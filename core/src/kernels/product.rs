@@ -126,7 +126,7 @@ impl<S: Simd, T: Terms<N>, const N: usize> ForEachBlock<S> for Rows<'_, T, N> {
     }
 }
 
-/// All of so many rows, each once: their sum.
+/// Sums all rows, each once.
 pub(super) struct Ones(pub(super) usize);
 
 impl Terms<1> for Ones {

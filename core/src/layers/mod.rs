@@ -229,7 +229,7 @@ impl Single {
     }
 }
 
-/// Whether what a network describes is the network: layers that meet, with all of its parameters.
+/// Checks that the described layers are the whole network: their sizes meet and their parameters add up.
 pub(crate) fn check_described(net: &(impl Layer + ?Sized)) -> Result<(), Error> {
     let mut described: Option<Shape> = None;
     net.for_each_layer(&mut |layer| {

@@ -141,7 +141,7 @@ fn run(model: &Model<'_, Sequential>, data: &[u8]) {
     }
 }
 
-/// Whether it is the error of inputs or outputs that overflow.
+/// Returns true for the errors of inputs or outputs that overflow.
 pub(crate) fn is_not_finite(error: Error) -> bool {
     matches!(error, Error::InputNotFinite { .. } | Error::OutputNotFinite { .. })
 }

@@ -19,7 +19,7 @@ pub fn recipe(data: &[u8]) -> bool {
     recipe.is_ok()
 }
 
-/// What is a history can be drawn, with finite coordinates.
+/// A valid history can be drawn, at finite coordinates.
 pub fn history(data: &[u8]) -> bool {
     let Ok(text) = str::from_utf8(data) else { return false };
     let history = fuzzing::history(text);

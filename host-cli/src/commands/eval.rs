@@ -44,7 +44,7 @@ pub struct Args {
 enum SplitPart {
     /// What was trained on.
     Train,
-    /// What chose the epoch.
+    /// The criterion that chose the epoch.
     Validation,
     /// What was held out.
     Test,

@@ -346,7 +346,7 @@ impl<'a> File<'a> {
         Self { path, reader, delimiter, drops_last: false, count: None }
     }
 
-    /// Reads the next row; whether there is one. Empty lines are passed over, and an empty field after the last column.
+    /// Reads the next row; returns false at the end. Skips empty lines, and an empty field after the last column.
     fn next(&mut self, record: &mut ByteRecord) -> Result<bool> {
         loop {
             self.reader.get_mut().left = MOST_ROW;

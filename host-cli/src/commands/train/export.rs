@@ -21,7 +21,7 @@ const SELF_TESTS: usize = 4;
 pub(super) struct Exported {
     pub(super) fingerprint: u64,
     pub(super) bytes: usize,
-    /// What trains the same model again.
+    /// The command that trains the same model again.
     pub(super) command: String,
     /// What it records of its inputs.
     pub(super) input: Input,

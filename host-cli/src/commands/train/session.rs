@@ -145,7 +145,7 @@ pub(super) struct Stopped {
 }
 
 impl Stopped {
-    /// What stopped the training early, and what became of it.
+    /// Builds the error of a training that stopped early, with its outcome.
     pub(super) fn error(&self, result: &str) -> anyhow::Error {
         match self.diverged {
             Some(Place { step, epoch, .. }) => anyhow!(
