@@ -16,7 +16,7 @@ const NETWORKS: [&str; 6] = [
 fn every_network_trains_alike_on_any_number_of_threads_and_evaluates_as_train_said() {
     let place = Place::with_data();
     for flags in NETWORKS {
-        let line = format!("train --data data --epochs 2 {flags} --json");
+        let line = format!("train --data data --epochs 40 {flags} --json");
         let one = place.json(&format!("{line} --threads 1 --out one.pmlp"));
         let three = place.json(&format!("{line} --threads 3 --out three.pmlp"));
         let [one, three] = [one, three].map(|lines| lines.last().unwrap().clone());

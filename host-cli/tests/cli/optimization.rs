@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::util::{Place, field};
+use crate::util::{Place, field, json_lines};
 
 /// Flags of each optimizer, and what `inspect` calls it.
 const OPTIMIZERS: [(&str, &str); 11] = [
@@ -116,9 +116,11 @@ fn schedules_and_warmup_set_the_rates_that_are_told() {
 #[test]
 fn a_plateau_lowers_the_rate_and_the_rate_of_the_kept_epoch_is_in_the_model() {
     let place = Place::with_data();
-    // At this rate nothing falls by a ten-thousandth.
+    // At this rate nothing falls by a ten-thousandth, and the model is no better than guessing: exit code 1.
     let flags = "--lr 0.0000001 --epochs 6 --schedule plateau:1:0.5 --hidden 6 --optimizer sgd";
-    let lines = place.json(&format!("train --data data --json {flags}"));
+    let ran = place.run(&format!("train --data data --json {flags}"));
+    assert_eq!(ran.code, 1, "{ran:?}");
+    let lines = json_lines(&ran.stdout);
     let rate = |line: &Value| (line["lr"].as_f64().unwrap() * 1e10).round();
     let rates: Vec<f64> = lines[1..7].iter().map(rate).collect();
     assert_eq!(rates, [1000.0, 1000.0, 1000.0, 500.0, 500.0, 250.0]);
@@ -132,12 +134,14 @@ fn a_plateau_lowers_the_rate_and_the_rate_of_the_kept_epoch_is_in_the_model() {
 fn patience_ends_the_training_and_says_so() {
     let place = Place::with_data();
     let flags = "--hidden 6 --optimizer sgd --lr 0.0000001 --epochs 50 --patience 3";
-    let lines = place.json(&format!("train --data data --json {flags}"));
+    let ran = place.run(&format!("train --data data --json {flags}"));
+    assert_eq!(ran.code, 1, "nothing was learned: {ran:?}");
+    let lines = json_lines(&ran.stdout);
     let events = lines.iter().filter(|line| line["event"] == "epoch").count();
     // The first epoch is better than none, unless it finds no digit at all.
     assert!(events == 4, "{events} epochs");
     assert_eq!(done(&lines)["stopped_early"], true);
-    let shown = place.train(flags);
+    let shown = place.run(&format!("train --data data {flags}")).stdout;
     assert!(shown.contains("stopped: no better validation accuracy for 3 epochs"), "{shown}");
     let lines = place.json("train --data data --json --hidden 6 --epochs 2 --patience 9");
     assert_eq!(done(&lines)["stopped_early"], false);

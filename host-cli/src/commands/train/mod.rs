@@ -134,9 +134,9 @@ fn run_to(args: &Args, output: Option<Outputs>, out: &mut (dyn Write + Send)) ->
 ///
 /// # Errors
 ///
-/// If its loss on the training samples is more than a tenth above that of guessing, and training has not lowered it: a network
-/// that has just begun to learn is no failure. The loss of an epoch is a mean over parameters that change, so the samples
-/// are measured again where it is too high.
+/// If its loss on the training samples is above that of guessing and the run has diverged (training has not lowered the loss)
+/// or collapsed (it predicts one class): a network that has just begun to learn is no failure. The loss of an epoch is a mean
+/// over parameters that change, so the samples are measured again where it is too high.
 fn check_learned(
     pool: &Pool,
     (net, params, map, kind): (&Sequential, &[f32], InputMap, LossKind),
@@ -152,14 +152,16 @@ fn check_learned(
         Some(evaluate(pool, net, params, data, map, samples, kind)?)
     };
     let cure = "try another --lr, --init or --inputs";
-    if let Some(what) =
-        measured.or(again.as_ref()).and_then(|found| found.collapse(|class| data.class_name(class)))
-    {
+    let collapse = measured
+        .or(again.as_ref())
+        .and_then(|found| found.collapse(|class| data.class_name(class)));
+    if let Some(what) = &collapse {
         warn(&format!("{what}: {cure}"));
     }
     if let Some(training) = again
         && (training.loss.is_nan()
-            || training.loss > 1.1 * training.guessing && training.loss >= initial_loss()?)
+            || training.loss > (1.0 + 1e-6) * training.guessing
+                && (collapse.is_some() || training.loss >= initial_loss()?))
     {
         bail!("on the training samples, {}: {cure}", training.worse_than_guessing());
     }
