@@ -96,7 +96,7 @@ fn step<O: Optimizer>(
     let mut trainer = Trainer::new(
         net,
         optimizer(1e-9),
-        Buffers { params: &mut params, state: &mut state, workspace: &mut scratch },
+        Buffers { params: &mut params[..], state: &mut state[..], workspace: &mut scratch[..] },
     )
     .expect("memory that fits");
     let mut batches =
@@ -121,7 +121,7 @@ fn run<O: Optimizer>(hidden: usize, batch: usize, digits: &Digits, optimizer: O)
     let mut trainer = Trainer::new(
         net,
         optimizer,
-        Buffers { params: &mut params, state: &mut state, workspace: &mut scratch },
+        Buffers { params: &mut params[..], state: &mut state[..], workspace: &mut scratch[..] },
     )
     .expect("memory that fits");
     let mut loss = 0.0;

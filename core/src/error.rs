@@ -94,6 +94,9 @@ pub enum Error {
     /// The square of the gradient's norm is NaN or infinite, so no step can be scaled by it. The parameters are as they
     /// were.
     GradientNotFinite,
+    /// The network cannot be trained on a batch in parts: see
+    /// [`supports_micro_batches`](crate::supports_micro_batches).
+    MustBeWhole,
     /// A number that must be 1 or more is 0.
     ZeroSize {
         /// The argument at fault.
@@ -174,6 +177,7 @@ impl fmt::Display for Error {
             ),
             Self::LossNotFinite => write!(f, "the loss is not a finite number"),
             Self::GradientNotFinite => write!(f, "the gradient's norm is not a finite number"),
+            Self::MustBeWhole => write!(f, "this network cannot be trained on a batch in parts"),
             Self::ZeroSize { what } => write!(f, "`{what}` is 0, expected at least 1"),
             Self::Setting { what, expected } => write!(f, "`{what}` must be {expected}"),
             Self::LayersDoNotMeet { layer, before, inputs } => write!(

@@ -8,8 +8,8 @@
 //! * A network is a description of no size, such as [`Mlp`]`<784, 128, 10>` or a [`Chain`] of layers; its numbers lie in
 //!   slices that the caller owns. [`Sequential`] is the same with sizes known at run time.
 //! * [`Network`] has what can be done with one: initialise, run, ask for the gradient.
-//! * [`Trainer`] makes steps with [`Sgd`], [`Adam`] or another [`Optimizer`], fused into the backward pass;
-//!   [`BufferedTrainer`] keeps the gradient first, for clipping and for batches larger than the memory.
+//! * [`Trainer`] makes steps with [`Sgd`], [`Adam`] or another [`Optimizer`], fused into the backward pass,
+//!   or with a gradient buffer, for clipping and for batches larger than the memory.
 //! * [`optim`] has the optimizers, weight decay and learning-rate schedules.
 //! * [`Model`] runs a weight blob in place, [`QuantizedModel`] its int8 form; [`blob::Contents`] writes one,
 //!   [`include_model!`] puts one in flash.
@@ -35,14 +35,15 @@
 #[cfg(target_endian = "big")]
 compile_error!("picomlp's blobs are used in place and are little-endian");
 
-#[cfg(test)]
+#[cfg(any(test, feature = "frames"))]
 extern crate std;
 
 pub mod blob;
-mod buffered;
 mod checksum;
 mod error;
 pub mod fingerprint;
+#[cfg(feature = "frames")]
+mod frames;
 mod init;
 mod int8;
 pub mod kernels;
@@ -54,10 +55,10 @@ pub mod optim;
 pub mod protocol;
 pub mod rng;
 mod samples;
+mod step;
 mod trainer;
 
 pub use blob::{Model, QuantizedModel};
-pub use buffered::{BufferedTrainer, must_be_whole};
 pub use error::Error;
 pub use init::Init;
 pub use kernels::{Batch, Element, InputMap, IntoBatch, Serial, Threads};
@@ -69,4 +70,4 @@ pub use loss::{Loss, LossKind, Objective};
 pub use network::{Network, argmax};
 pub use optim::{Adam, AdamW, Momentum, Optimizer, RmsProp, Sgd, WeightDecay};
 pub use samples::{Sample, Samples, StoredSamples};
-pub use trainer::{Buffers, Pass, Trainer};
+pub use trainer::{Buffers, Epoch, Trainer, supports_micro_batches};

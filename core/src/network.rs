@@ -2,10 +2,11 @@
 
 use crate::Error;
 use crate::init::Init;
-use crate::kernels::{Batch, Element, IntoBatch, Serial, Sink, Threads};
-use crate::layers::{Ends, Layer, Memory, Mode, Room, Sequential, fold, is_finite};
-use crate::loss::{Objective, check_labels};
+use crate::kernels::{IntoBatch, Serial, Sink};
+use crate::layers::{Layer, Pass, Sequential, fold, is_finite};
+use crate::loss::Objective;
 use crate::math;
+use crate::step::Part;
 
 /// The checked calls, for every [`Layer`] and chain of layers.
 pub trait Network: Layer {
@@ -45,8 +46,7 @@ pub trait Network: Layer {
         let x = x.into_batch(self.inputs())?;
         check_len("y", y, x.len() * self.outputs())?;
         check_room("scratch", scratch, x.len() * self.shape().activations)?;
-        let room = Room { between: scratch, kept: &mut [] };
-        self.forward_pass(&Serial, Mode::Infer, params, x, y, room)?;
+        self.forward_pass(Pass::inference(&Serial, params, scratch), x, y)?;
         match y.iter().position(|y| !is_finite(*y)) {
             None => Ok(()),
             Some(at) => Err(Error::OutputNotFinite { sample: at / self.outputs().max(1) }),
@@ -117,137 +117,16 @@ pub trait Network: Layer {
         check_len("gradient", gradient, self.params())?;
         let x = x.into_batch(self.inputs())?;
         objective.loss.check()?;
-        let mut pass = forward_and_loss(&Serial, self, objective, params, x, labels, scratch)?;
+        let part = Part::whole(&Serial, objective, x.len());
+        let mut forward = part.forward_and_loss(self, params, x, labels, scratch)?;
         gradient.fill(0.0);
-        backward(&Serial, self, x, &mut pass, &mut Sink::keep(params, gradient, false))?;
-        Ok(pass.loss)
+        let (pass, io) = forward.backward(x);
+        self.backward_pass(pass, &mut Sink::keep(params, gradient, false), io)?;
+        Ok(forward.loss)
     }
 }
 
 impl<L: Layer + ?Sized> Network for L {}
-
-/// What a forward pass leaves for the way back.
-pub(crate) struct Pass<'a> {
-    /// The loss of the batch; of a part, what it and the parts before it add to that.
-    pub(crate) loss: f32,
-    /// The sum of the losses of the samples, of the parts before too.
-    pub(crate) loss_sum: f32,
-    mode: Mode,
-    outputs: &'a [f32],
-    d_outputs: &'a mut [f32],
-    memory: Memory<'a>,
-}
-
-impl Pass<'_> {
-    /// Moves the parameters that no gradient moves.
-    pub(crate) fn learn<N: Layer + ?Sized>(
-        &mut self,
-        net: &N,
-        params: &mut [f32],
-    ) -> Result<(), Error> {
-        let batch = self.outputs.len() / net.outputs().max(1);
-        net.learn(params, self.memory.kept, batch)
-    }
-}
-
-/// A part of a batch that is too large for the scratch.
-#[derive(Clone, Copy)]
-pub(crate) struct Part<'a> {
-    pub(crate) objective: &'a Objective,
-    /// Samples in the whole batch.
-    pub(crate) of: usize,
-    /// Samples in the parts before.
-    pub(crate) first: usize,
-    /// The sum of their losses.
-    pub(crate) loss_before: f32,
-}
-
-/// The first half of a training step. Nothing but the scratch has been written afterwards.
-pub(crate) fn forward_and_loss<'a, N: Layer + ?Sized, T: Element>(
-    threads: &impl Threads,
-    net: &N,
-    objective: &Objective,
-    params: &[f32],
-    x: Batch<'_, T>,
-    labels: &[u8],
-    scratch: &'a mut [f32],
-) -> Result<Pass<'a>, Error> {
-    let whole = Part { objective, of: x.len(), first: 0, loss_before: 0.0 };
-    forward_and_loss_of(whole, threads, net, params, x, labels, scratch)
-}
-
-/// As [`forward_and_loss`], of a part of a batch.
-pub(crate) fn forward_and_loss_of<'a, N: Layer + ?Sized, T: Element>(
-    part: Part<'_>,
-    threads: &impl Threads,
-    net: &N,
-    params: &[f32],
-    x: Batch<'_, T>,
-    labels: &[u8],
-    scratch: &'a mut [f32],
-) -> Result<Pass<'a>, Error> {
-    let batch = x.len();
-    let classes = net.outputs();
-    if batch == 0 {
-        return Err(Error::EmptyBatch);
-    }
-    if part.of < net.shape().min_batch {
-        return Err(Error::BatchTooSmall { needed: net.shape().min_batch, got: batch });
-    }
-    check_len("labels", labels, batch)?;
-    check_labels(labels, classes)?;
-    let (needed, got) = (net.train_scratch_on(threads.count(), batch), scratch.len());
-    let too_short = Error::BufferTooShort { what: "workspace", needed, got };
-    if got < needed {
-        return Err(too_short);
-    }
-    let objective = part.objective;
-    let mode = Mode::training(objective.seed, objective.step).starting_at(part.first);
-    // The hidden layers' values come first: in an aligned scratch their rows are then aligned for vectors.
-    let between_len = batch * net.shape().activations;
-    let (between, rest) = scratch.split_at_mut_checked(between_len).ok_or(too_short)?;
-    let (d_between, rest) = rest.split_at_mut_checked(between_len).ok_or(too_short)?;
-    let (outputs, rest) = rest.split_at_mut_checked(batch * classes).ok_or(too_short)?;
-    let (d_outputs, rest) = rest.split_at_mut_checked(batch * classes).ok_or(too_short)?;
-    let kept_len = net.shape().saved.len(mode, batch);
-    let (kept, work) = rest.split_at_mut_checked(kept_len).ok_or(too_short)?;
-
-    net.forward_pass(threads, mode, params, x, outputs, Room { between, kept }).map_err(
-        |error| match error {
-            Error::InputNotFinite { sample, input } => {
-                Error::InputNotFinite { sample: part.first + sample, input }
-            }
-            Error::OutputNotFinite { .. } => Error::LossNotFinite,
-            error => error,
-        },
-    )?;
-    for (d_output, output) in d_outputs.iter_mut().zip(outputs.iter()) {
-        *d_output = *output;
-    }
-    let (loss_sum, share) =
-        objective.loss.gradient_of_part(d_outputs, labels, part.of, part.loss_before);
-    let loss = loss_sum * share;
-    if loss.is_finite() {
-        let memory = Memory { between, d_between, kept, work };
-        Ok(Pass { loss, loss_sum, mode, outputs, d_outputs, memory })
-    } else {
-        Err(Error::LossNotFinite)
-    }
-}
-
-/// The second half: the gradient, to whoever takes it.
-pub(crate) fn backward<N: Layer + ?Sized, T: Element>(
-    threads: &impl Threads,
-    net: &N,
-    x: Batch<'_, T>,
-    pass: &mut Pass<'_>,
-    sink: &mut Sink<'_>,
-) -> Result<(), Error> {
-    let ends = Ends { x, y: pass.outputs, d_y: pass.d_outputs, d_x: None };
-    let Memory { between, d_between, kept, work } = &mut pass.memory;
-    let memory = Memory { between, d_between, kept, work };
-    net.backward_pass(threads, pass.mode, sink, ends, memory)
-}
 
 /// The index of the largest value, the first of them if there are several; 0 if there is none.
 #[must_use]

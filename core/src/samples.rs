@@ -12,7 +12,7 @@ pub struct Sample<'a> {
 /// A source of samples: flash, an SD card, a wire.
 ///
 /// A sample is lent until the next one is asked for: flash lends its own bytes, a card or a wire a buffer that it
-/// fills again and again. [`Trainer::pass`](crate::Trainer::pass) trains on what comes.
+/// fills again and again. [`Trainer::train_epoch`](crate::Trainer::train_epoch) trains on what comes.
 ///
 /// ```
 /// use picomlp::{Sample, Samples};

@@ -1,12 +1,32 @@
 //! Training, one batch at a time, in memory that the caller owns.
 
-use crate::Error;
-use crate::kernels::{IntoBatch, Serial, Sink, Threads};
-use crate::layers::Layer;
-use crate::loss::{Loss, Objective};
-use crate::network::{backward, check_float_mode, check_len, check_room, forward_and_loss};
-use crate::optim::Optimizer;
+use core::fmt;
+
+use crate::kernels::{
+    Batch, Element, InputMap, IntoBatch, Serial, Sink, Threads, scale, sum_of_squares,
+};
+use crate::layers::{AnyLayer, Layer, Single, for_each_group};
+use crate::loss::{Loss, Objective, check_labels};
+use crate::network::{check_float_mode, check_len, check_room};
+use crate::optim::{Optimizer, apply_whole};
 use crate::samples::{Sample, Samples};
+use crate::step::{Part, Slices};
+use crate::{Error, math};
+
+/// The memory of training, by name: owned, borrowed or static.
+///
+/// * `params: [params]`
+/// * `state`: as long as [`Optimizer::state_len_of`] says
+/// * `workspace`: as long as [`train_scratch`](Layer::train_scratch) of the largest batch, or of the largest part of one
+#[derive(Clone, Copy, Debug)]
+pub struct Buffers<P, S, W> {
+    /// The parameters.
+    pub params: P,
+    /// The optimizer's state.
+    pub state: S,
+    /// Activations, their gradients and scratch.
+    pub workspace: W,
+}
 
 /// The memory of a training run, by name: the parameters and the optimizer's state may have the same length.
 #[derive(Debug)]
@@ -31,10 +51,12 @@ pub struct Buffers<'a> {
 /// const BATCH: usize = 2;
 ///
 /// let mut params = [0.0; Net::PARAMS];
-/// let mut state = [0.0; Adam::state_len(Net::PARAMS)];
-/// let mut scratch = [0.0; Net::train_scratch(BATCH)];
 /// Net::default().init(&mut params, Init::He, 1)?;
-/// let buffers = Buffers { params: &mut params, state: &mut state, workspace: &mut scratch };
+/// let buffers = Buffers {
+///     params: &mut params,
+///     state: [0.0; Adam::state_len(Net::PARAMS)],
+///     workspace: [0.0; Net::train_scratch(BATCH)],
+/// };
 /// let mut trainer = Trainer::new(Net::default(), Adam::new(1e-2), buffers)?;
 /// let (images, labels) = ([[255u8, 255, 0, 0], [0, 0, 255, 255]], [0, 1]);
 /// let first = trainer.step(&images, &labels)?;
@@ -44,37 +66,105 @@ pub struct Buffers<'a> {
 /// assert!(trainer.step(&images, &labels)? < first / 10.0);
 /// # Ok::<(), picomlp::Error>(())
 /// ```
-#[derive(Debug)]
-pub struct Trainer<'a, N, O> {
+///
+/// # With a gradient buffer
+///
+/// A step is fused: each block of the gradient updates its parameters as soon as it is summed, and no gradient is stored. Some things
+/// must see the whole gradient first: clipping ([`clip_norm`](Self::clip_norm)), [`GroupRms`](crate::optim::GroupRms), and batches
+/// larger than the workspace. [`with_gradient`](Self::with_gradient) gives the trainer a buffer for it. Without clipping, a
+/// step has the bits of a fused one.
+///
+/// **A batch may then be of any size.** What the workspace has no room for is done in parts, whose sums over samples continue
+/// from one part to the next in the order of the samples: the bits do not depend on the workspace.
+/// [`supports_micro_batches`] says which networks can be trained so. [`accumulate`](Self::accumulate) and
+/// [`apply`](Self::apply) do the same in calls of bounded time.
+///
+/// ```
+/// use picomlp::optim::GroupRms;
+/// use picomlp::{Buffers, Init, Mlp, Network, Trainer};
+///
+/// type Net = Mlp<4, 8, 2>;
+///
+/// let (mut params, mut gradient) = ([0.0; Net::PARAMS], [0.0; Net::PARAMS]);
+/// Net::default().init(&mut params, Init::Normal(0.1), 1)?;
+/// let buffers = Buffers {
+///     params,
+///     state: [0.0; 4], // one for each weight matrix and each bias
+///     workspace: [0.0; Net::train_scratch(1)],
+/// };
+/// let trainer = Trainer::new(Net::default(), GroupRms::new(0.1), buffers)?;
+/// let mut trainer = trainer.with_gradient(&mut gradient)?;
+/// let (images, labels) = ([[255u8, 255, 0, 0], [0, 0, 255, 255], [0, 0, 0, 255]], [0, 1, 1]);
+/// let first = trainer.step(&images, &labels)?;
+/// for _ in 0..50 {
+///     trainer.step(&images, &labels)?;
+/// }
+/// assert!(trainer.step(&images, &labels)? < first / 10.0);
+/// # Ok::<(), picomlp::Error>(())
+/// ```
+pub struct Trainer<'a, N, O, P = &'a mut [f32], S = &'a mut [f32], W = &'a mut [f32]> {
     net: N,
     optimizer: O,
-    params: &'a mut [f32],
-    state: &'a mut [f32],
-    scratch: &'a mut [f32],
+    buffers: Buffers<P, S, W>,
+    gradient: Option<&'a mut [f32]>,
+    clip_norm: Option<f32>,
+    threads: &'a dyn Threads,
     objective: Objective,
+    accumulated: Accumulated,
 }
 
-impl<'a, N: Layer, O: Optimizer> Trainer<'a, N, O> {
-    /// Puts a network and its memory together; training goes on from the parameters and the state as they are.
+/// What has been accumulated of a batch.
+#[derive(Clone, Copy, Debug, Default)]
+struct Accumulated {
+    /// Samples of the batch.
+    batch: usize,
+    /// Samples accumulated.
+    samples: usize,
+    /// The sum of their losses.
+    loss_sum: f32,
+    /// What they add to the loss of the batch.
+    loss: f32,
+}
+
+impl<'a, N, O, P, S, W> Trainer<'a, N, O, P, S, W>
+where
+    N: Layer,
+    O: Optimizer,
+    P: AsMut<[f32]> + AsRef<[f32]>,
+    S: AsMut<[f32]> + AsRef<[f32]>,
+    W: AsMut<[f32]> + AsRef<[f32]>,
+{
+    /// Puts a network and its memory together; training continues from the parameters and the state as they are.
     ///
     /// # Errors
     ///
-    /// [`Error::BufferLength`] naming `params` or `state`; [`Error::BufferTooShort`] if the workspace is too
-    /// short for one sample; [`Error::Setting`] for a setting of the optimizer that makes no sense; [`Error::LayersDoNotMeet`];
+    /// [`Error::BufferLength`] naming `params` or `state`; [`Error::BufferTooShort`] if the workspace does not even do
+    /// for one sample; [`Error::Setting`] for a setting of the optimizer that makes no sense; [`Error::LayersDoNotMeet`];
+    /// [`Error::CannotDescribe`] for an optimizer of groups and a layer with parameters that is not the crate's;
     /// [`Error::FloatMode`].
-    pub fn new(net: N, optimizer: O, buffers: Buffers<'a>) -> Result<Self, Error> {
-        let Buffers { params, state, workspace: scratch } = buffers;
+    pub fn new(net: N, optimizer: O, buffers: Buffers<P, S, W>) -> Result<Self, Error> {
         net.shape().check()?;
+        if O::NEEDS_GRADIENT {
+            for_each_group(&net, |_| {})?;
+        }
         check_float_mode()?;
-        check_len("params", params, net.params())?;
-        check_len("state", state, optimizer.state_per_param() * net.params())?;
-        check_room("workspace", scratch, net.train_scratch(1))?;
+        check_len("params", buffers.params.as_ref(), net.params())?;
+        check_len("state", buffers.state.as_ref(), optimizer.state_len_of(&net))?;
+        check_room("scratch", buffers.workspace.as_ref(), net.train_scratch(1))?;
         optimizer.check()?;
-        let objective = Objective::default();
-        Ok(Self { net, optimizer, params, state, scratch, objective })
+        Ok(Self {
+            net,
+            optimizer,
+            buffers,
+            gradient: None,
+            clip_norm: None,
+            threads: &Serial,
+            objective: Objective::default(),
+            accumulated: Accumulated::default(),
+        })
     }
 
-    /// The same, to make another loss small than the mean softmax cross-entropy.
+    /// Sets the loss to minimize. Defaults to the mean softmax cross-entropy.
     ///
     /// # Errors
     ///
@@ -85,13 +175,49 @@ impl<'a, N: Layer, O: Optimizer> Trainer<'a, N, O> {
         Ok(self)
     }
 
-    /// The same, dropping what `seed` says, as if `steps` steps had been made before.
-    ///
-    /// Without this call the seed is 0. Only dropout draws random numbers.
+    /// Seeds dropout and sets the step counter, so that a resumed run draws the same masks. Both default to 0.
     #[must_use]
     pub fn with_seed(mut self, seed: u64, steps: u64) -> Self {
         self.objective = Objective { seed, step: steps, ..self.objective };
         self
+    }
+
+    /// Works on several threads; the bits do not depend on how many. The workspace must be as long as
+    /// [`train_scratch_on`](Layer::train_scratch_on) says.
+    #[must_use]
+    pub fn with_threads(mut self, threads: &'a dyn Threads) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// Keeps the gradient of a batch in a buffer before the step, `[params]`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BufferLength`] naming `gradient`; [`Error::CannotDescribe`] for a layer with parameters that is not the
+    /// crate's, since nobody knows which of them are a bias.
+    pub fn with_gradient(mut self, gradient: &'a mut [f32]) -> Result<Self, Error> {
+        for_each_group(&self.net, |_| {})?;
+        check_len("gradient", gradient, self.net.params())?;
+        self.gradient = Some(gradient);
+        Ok(self)
+    }
+
+    /// Shortens gradients that are longer than `max_norm`: they are multiplied by `max_norm/(norm + 1e-6)` where that is
+    /// below 1, as by PyTorch's `clip_grad_norm_`, before the optimizer and its decay see them. Needs a
+    /// [gradient buffer](Self::with_gradient).
+    ///
+    /// The norm is the root of the [`sum_of_squares`] of the whole gradient.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] if `max_norm` is no finite number above 0.
+    pub fn clip_norm(mut self, max_norm: f32) -> Result<Self, Error> {
+        if !(max_norm.is_finite() && max_norm > 0.0) {
+            return Err(Error::Setting { what: "max_norm", expected: "a finite number above 0" });
+        }
+        self.clip_norm = Some(max_norm);
+        Ok(self)
     }
 
     /// One step: forward, loss, backward and update. Allocates nothing.
@@ -101,37 +227,151 @@ impl<'a, N: Layer, O: Optimizer> Trainer<'a, N, O> {
     ///
     /// # Errors
     ///
-    /// [`Error::EmptyBatch`], [`Error::BatchTooSmall`], [`Error::InputWidth`], [`Error::BufferLength`] naming `labels`,
-    /// [`Error::LabelOutOfRange`], [`Error::BufferTooShort`] if the scratch is too short for so many samples,
-    /// [`Error::InputNotFinite`], [`Error::LossNotFinite`], [`Error::Setting`] for a setting of the optimizer that has been
-    /// changed to nonsense. Parameters, state and optimizer are then as they were.
+    /// [`Error::EmptyBatch`], [`Error::BatchTooSmall`], [`Error::InputWidth`], [`Error::BufferLength`] naming `labels`, or
+    /// `gradient` where one is needed and missing, [`Error::LabelOutOfRange`], [`Error::BufferTooShort`] if the workspace
+    /// is too short, [`Error::InputNotFinite`], [`Error::LossNotFinite`], [`Error::Setting`] for a setting of the optimizer
+    /// that has been changed to nonsense, [`Error::GradientNotFinite`] where there is a gradient buffer. Parameters,
+    /// state and optimizer are then as they were.
     pub fn step<'x>(&mut self, x: impl IntoBatch<'x>, labels: &[u8]) -> Result<f32, Error> {
-        self.step_on(&Serial, x, labels)
+        let x = x.into_batch(self.net.inputs())?;
+        self.optimizer.check()?;
+        if self.gradient.is_some() || O::NEEDS_GRADIENT || self.clip_norm.is_some() {
+            return self.step_in_parts(x, labels);
+        }
+        let Self { net, optimizer, buffers, threads, objective, .. } = self;
+        let (params, state) = (buffers.params.as_mut(), buffers.state.as_mut());
+        let part = Part::whole(*threads, objective, x.len());
+        let workspace = buffers.workspace.as_mut();
+        let mut forward = part.forward_and_loss(net, params, x, labels, workspace)?;
+        check_len("state", state, optimizer.state_len_of(net))?;
+        let update = optimizer.begin();
+        let (pass, io) = forward.backward(x);
+        net.backward_pass(pass, &mut Sink::new(params, state, &update), io)?;
+        net.update_running_stats(params, forward.slices.saved, x.len())?;
+        let loss = forward.loss;
+        self.objective.step += 1;
+        Ok(loss)
     }
 
-    /// As [`step`](Self::step), on several threads: the bits do not depend on how many.
-    ///
-    /// The scratch must be as long as [`train_scratch_on`](Layer::train_scratch_on) says.
+    /// A step with a gradient buffer: parts as large as the workspace allows.
+    fn step_in_parts<T: Element>(&mut self, x: Batch<'_, T>, labels: &[u8]) -> Result<f32, Error> {
+        check_len("labels", labels, x.len())?;
+        check_labels(labels, self.net.outputs())?;
+        let (batch, part) = (x.len(), self.part(x)?);
+        self.accumulated = Accumulated::default();
+        let (mut x, mut labels) = (x, labels);
+        loop {
+            let (here, rest) = x.split_at(part);
+            let (labels_here, labels_rest) = labels.split_at(part.min(labels.len()));
+            self.accumulate(here, labels_here, batch)?;
+            if rest.is_empty() {
+                return self.apply();
+            }
+            (x, labels) = (rest, labels_rest);
+        }
+    }
+
+    /// The most samples of `x` that the workspace has room for.
+    fn part<T: Element>(&self, x: Batch<'_, T>) -> Result<usize, Error> {
+        let (batch, threads) = (x.len(), self.threads.count());
+        let workspace = self.buffers.workspace.as_ref();
+        let fits = |samples| self.net.train_scratch_on(threads, samples) <= workspace.len();
+        if fits(batch) {
+            return Ok(batch);
+        }
+        if !supports_micro_batches(&self.net, x.map())? {
+            check_room("scratch", workspace, self.net.train_scratch_on(threads, batch))?;
+        }
+        // `fits(low)` and not `fits(high)`, or `low` is 0.
+        let (mut low, mut high) = (0, batch);
+        while high - low > 1 {
+            let middle = low + (high - low) / 2;
+            if fits(middle) { low = middle } else { high = middle }
+        }
+        if low == 0 {
+            check_room("scratch", workspace, self.net.train_scratch_on(threads, 1))?;
+        }
+        Ok(low)
+    }
+
+    /// Adds the next samples of a batch of `batch` samples to the gradient. [`apply`](Self::apply) makes the step once all of them
+    /// have come. However a batch is cut, the bits are those of one [`step`](Self::step) on all of it.
     ///
     /// # Errors
     ///
-    /// Those of [`step`](Self::step).
-    pub fn step_on<'x>(
+    /// Those of [`step`](Self::step); [`Error::BufferLength`] naming `batch` if more samples come than it has, or if it is another
+    /// one than that of the samples before; [`Error::MustBeWhole`] for a network that
+    /// [does not support micro-batches](supports_micro_batches). The samples accumulated before are then dropped.
+    pub fn accumulate<'x>(
         &mut self,
-        threads: &impl Threads,
         x: impl IntoBatch<'x>,
         labels: &[u8],
-    ) -> Result<f32, Error> {
+        batch: usize,
+    ) -> Result<(), Error> {
+        let before = core::mem::take(&mut self.accumulated);
         let x = x.into_batch(self.net.inputs())?;
+        let Self { net, buffers, gradient, threads, objective, .. } = self;
+        let gradient = gradient.as_deref_mut().unwrap_or_default();
+        check_len("gradient", gradient, net.params())?;
+        let (first, samples) = (before.samples, before.samples + x.len());
+        if samples > batch || first > 0 && batch != before.batch {
+            return Err(Error::BufferLength { what: "batch", expected: batch, got: samples });
+        }
+        if x.len() < batch && !supports_micro_batches(net, x.map())? {
+            return Err(Error::MustBeWhole);
+        }
+        let part =
+            Part { threads: *threads, objective, batch, first, loss_before: before.loss_sum };
+        let params = buffers.params.as_ref();
+        let workspace = buffers.workspace.as_mut();
+        let mut forward = part.forward_and_loss(net, params, x, labels, workspace)?;
+        if first == 0 {
+            gradient.fill(0.0);
+        }
+        let (pass, io) = forward.backward(x);
+        net.backward_pass(pass, &mut Sink::keep(params, gradient, samples < batch), io)?;
+        let (loss, loss_sum) = (forward.loss, forward.loss_sum);
+        self.accumulated = Accumulated { batch, samples, loss_sum, loss };
+        Ok(())
+    }
+
+    /// Makes the step of an [accumulated](Self::accumulate) batch: clipping and update. Returns its loss before the update.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EmptyBatch`] if nothing has been accumulated, [`Error::BufferLength`] naming `batch` if samples are missing,
+    /// [`Error::GradientNotFinite`]. Parameters, state and optimizer are then as they were.
+    pub fn apply(&mut self) -> Result<f32, Error> {
         self.optimizer.check()?;
-        let Self { net, params, objective, .. } = self;
-        let mut pass = forward_and_loss(threads, net, objective, params, x, labels, self.scratch)?;
-        check_len("state", self.state, self.optimizer.state_per_param() * params.len())?;
-        let update = self.optimizer.begin();
-        backward(threads, net, x, &mut pass, &mut Sink::new(params, self.state, &update))?;
-        pass.learn(net, params)?;
+        let Accumulated { batch, samples, loss, .. } = core::mem::take(&mut self.accumulated);
+        if samples == 0 {
+            return Err(Error::EmptyBatch);
+        }
+        if samples < batch {
+            return Err(Error::BufferLength { what: "batch", expected: batch, got: samples });
+        }
+        let Self { net, optimizer, buffers, gradient, threads, .. } = self;
+        let gradient = gradient.as_deref_mut().unwrap_or_default();
+        let (params, state) = (buffers.params.as_mut(), buffers.state.as_mut());
+        let square = sum_of_squares(gradient);
+        if !square.is_finite() {
+            return Err(Error::GradientNotFinite);
+        }
+        if let Some(max_norm) = self.clip_norm {
+            let factor = max_norm / (math::sqrt(square) + 1e-6);
+            if factor < 1.0 {
+                scale(gradient, factor);
+            }
+        }
+        apply_whole(optimizer, *threads, net, params, gradient, state)?;
+        // What was saved is still there: a network with running statistics is trained on whole batches.
+        if net.shape().min_batch > 1
+            && let Some(slices) = Slices::of(net.shape(), batch, buffers.workspace.as_mut())
+        {
+            net.update_running_stats(params, slices.saved, batch)?;
+        }
         self.objective.step += 1;
-        Ok(pass.loss)
+        Ok(loss)
     }
 
     /// One step on each sample of a source, in its order.
@@ -139,12 +379,12 @@ impl<'a, N: Layer, O: Optimizer> Trainer<'a, N, O> {
     /// # Errors
     ///
     /// Those of [`step`](Self::step), at the first sample that gives one; the steps before it have been made.
-    pub fn pass(&mut self, samples: &mut impl Samples) -> Result<Pass, Error> {
-        let mut pass = Pass::default();
+    pub fn train_epoch(&mut self, samples: &mut impl Samples) -> Result<Epoch, Error> {
+        let mut epoch = Epoch::default();
         while let Some(Sample { pixels, label }) = samples.next() {
-            pass.add(self.step(pixels, &[label])?, 1);
+            epoch.add(self.step(pixels, &[label])?, 1);
         }
-        Ok(pass)
+        Ok(epoch)
     }
 
     /// One step on every `labels.len()` samples of a source, which are put together in `pixels` and `labels`; the last
@@ -158,18 +398,18 @@ impl<'a, N: Layer, O: Optimizer> Trainer<'a, N, O> {
     ///
     /// [`Error::EmptyBatch`] if `labels` is empty, [`Error::BufferLength`] naming `pixels`, [`Error::InputWidth`] for a
     /// sample of another width, and those of [`step`](Self::step).
-    pub fn pass_in_batches(
+    pub fn train_epoch_in_batches(
         &mut self,
         samples: &mut impl Samples,
         pixels: &mut [u8],
         labels: &mut [u8],
-    ) -> Result<Pass, Error> {
+    ) -> Result<Epoch, Error> {
         let inputs = self.net.inputs();
         if labels.is_empty() {
             return Err(Error::EmptyBatch);
         }
         check_len("pixels", pixels, labels.len() * inputs)?;
-        let mut pass = Pass::default();
+        let mut epoch = Epoch::default();
         loop {
             let mut filled = 0;
             for (row, label) in pixels.chunks_exact_mut(inputs).zip(labels.iter_mut()) {
@@ -185,10 +425,10 @@ impl<'a, N: Layer, O: Optimizer> Trainer<'a, N, O> {
             if filled > 0 {
                 let batch = pixels.get(..filled * inputs).unwrap_or_default();
                 let loss = self.step(batch, labels.get(..filled).unwrap_or_default())?;
-                pass.add(loss, filled);
+                epoch.add(loss, filled);
             }
             if filled < labels.len() {
-                return Ok(pass);
+                return Ok(epoch);
             }
         }
     }
@@ -202,25 +442,82 @@ impl<'a, N: Layer, O: Optimizer> Trainer<'a, N, O> {
     /// The parameters as they are now.
     #[must_use]
     pub fn params(&self) -> &[f32] {
-        self.params
+        self.buffers.params.as_ref()
+    }
+
+    /// The optimizer's state as it is now.
+    #[must_use]
+    pub fn state(&self) -> &[f32] {
+        self.buffers.state.as_ref()
+    }
+
+    /// The optimizer.
+    #[must_use]
+    pub fn optimizer(&self) -> &O {
+        &self.optimizer
     }
 
     /// The optimizer, whose learning rate may be changed between steps.
     pub fn optimizer_mut(&mut self) -> &mut O {
         &mut self.optimizer
     }
+
+    /// Steps made, those of [`with_seed`](Self::with_seed) included.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.objective.step
+    }
+
+    /// The network, the optimizer and the buffers.
+    #[must_use]
+    pub fn into_parts(self) -> (N, O, Buffers<P, S, W>) {
+        (self.net, self.optimizer, self.buffers)
+    }
 }
 
-/// What a pass over a source of samples came to.
+/// The settings, not the numbers.
+impl<N: fmt::Debug, O: fmt::Debug, P, S, W> fmt::Debug for Trainer<'_, N, O, P, S, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { net, optimizer, objective, clip_norm, .. } = self;
+        let mut f = f.debug_struct("Trainer");
+        f.field("net", net).field("optimizer", optimizer).field("objective", objective);
+        f.field("clip_norm", clip_norm).finish_non_exhaustive()
+    }
+}
+
+/// Whether this network, on inputs that are read like this, can be trained on a batch in parts.
+///
+/// Batch normalisation compares the samples of a batch. And a first dense layer without a bias cannot on inputs
+/// with a shift, since what the shift adds to its gradient comes from the sums that a bias would have; nor may a first layer
+/// of the user's own.
+///
+/// # Errors
+///
+/// None today: a network that cannot be described may still be trained.
+pub fn supports_micro_batches(net: &impl Layer, map: InputMap) -> Result<bool, Error> {
+    let mut first = None;
+    net.for_each_layer(&mut |layer| {
+        first.get_or_insert(layer);
+        Ok(())
+    })?;
+    let no_bias = match first {
+        Some(Single::Known(AnyLayer::Dense(dense))) => !dense.has_bias(),
+        Some(Single::Custom { shape, .. }) => shape.params > 0,
+        _ => false,
+    };
+    Ok(net.shape().min_batch == 1 && !(no_bias && map.shift != 0.0))
+}
+
+/// Totals of an epoch over a source of samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Pass {
+pub struct Epoch {
     /// Samples trained on.
     pub samples: u32,
     /// The sum of their losses, each before its own step, in nats.
     pub loss: f32,
 }
 
-impl Pass {
+impl Epoch {
     fn add(&mut self, mean_loss: f32, samples: usize) {
         self.loss += mean_loss * samples as f32;
         self.samples += samples as u32;
@@ -234,19 +531,16 @@ mod tests {
 
     type Net = Mlp<6, 5, 3>;
 
-    fn trained(train: impl Fn(&mut Trainer<'_, Net, Sgd>) -> Pass) -> ([f32; Net::PARAMS], Pass) {
+    fn trained(train: impl Fn(&mut Trainer<'_, Net, Sgd>) -> Epoch) -> ([f32; Net::PARAMS], Epoch) {
         let mut params = [0.0; Net::PARAMS];
         Net::default().init(&mut params, Init::He, 1).unwrap();
         let mut scratch = [0.0; Net::train_scratch(4)];
         let net = Net::default();
-        let mut trainer = Trainer::new(
-            net,
-            Sgd::new(0.1),
-            Buffers { params: &mut params, state: &mut [], workspace: &mut scratch },
-        )
-        .unwrap();
-        let pass = train(&mut trainer);
-        (params, pass)
+        let buffers =
+            Buffers { params: &mut params[..], state: &mut [][..], workspace: &mut scratch[..] };
+        let mut trainer = Trainer::new(net, Sgd::new(0.1), buffers).unwrap();
+        let epoch = train(&mut trainer);
+        (params, epoch)
     }
 
     #[test]
@@ -257,20 +551,20 @@ mod tests {
         let source = || StoredSamples::new(&images, &labels);
         for batch in [1, 4] {
             let expected = trained(|trainer| {
-                let mut pass = Pass::default();
+                let mut epoch = Epoch::default();
                 for (images, labels) in images.chunks(batch).zip(labels.chunks(batch)) {
-                    pass.add(trainer.step(images, labels).unwrap(), labels.len());
+                    epoch.add(trainer.step(images, labels).unwrap(), labels.len());
                 }
-                pass
+                epoch
             });
             let batches = trained(|trainer| {
                 let (mut pixels, mut room) = ([0; 24], [0; 4]);
                 let (pixels, room) = (&mut pixels[..6 * batch], &mut room[..batch]);
-                trainer.pass_in_batches(&mut source(), pixels, room).unwrap()
+                trainer.train_epoch_in_batches(&mut source(), pixels, room).unwrap()
             });
             assert_eq!(batches, expected);
             if batch == 1 {
-                let one_by_one = trained(|trainer| trainer.pass(&mut source()).unwrap());
+                let one_by_one = trained(|trainer| trainer.train_epoch(&mut source()).unwrap());
                 assert_eq!(one_by_one, expected);
             }
         }
@@ -281,10 +575,11 @@ mod tests {
         trained(|trainer| {
             let mut narrow = StoredSamples::new(&[[0; 5]], &[0]);
             let error = Error::InputWidth { expected: 6, got: 5 };
-            let refused = trainer.pass_in_batches(&mut narrow.clone(), &mut [0; 6], &mut [0]);
+            let refused =
+                trainer.train_epoch_in_batches(&mut narrow.clone(), &mut [0; 6], &mut [0]);
             assert_eq!(refused, Err(error));
-            assert!(trainer.pass(&mut narrow).is_err());
-            Pass::default()
+            assert!(trainer.train_epoch(&mut narrow).is_err());
+            Epoch::default()
         });
     }
 }

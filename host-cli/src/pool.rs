@@ -108,7 +108,7 @@ impl Threads for Pool {
     }
 
     /// Not rayon's own `join`: that one goes to sleep if the other half takes more than 10 microseconds longer.
-    fn join(&self, a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
+    fn join(&self, a: &mut (dyn FnMut() + Send), b: &mut (dyn FnMut() + Send)) {
         let done = &AtomicBool::new(false);
         self.pool.scope(|scope| {
             scope.spawn(|_| {
@@ -148,7 +148,9 @@ mod tests {
         if depth == 0 {
             leaves.fetch_add(1, Ordering::Relaxed);
         } else {
-            pool.join(|| hand_over(pool, depth - 1, leaves), || hand_over(pool, depth - 1, leaves));
+            pool.join(&mut || hand_over(pool, depth - 1, leaves), &mut || {
+                hand_over(pool, depth - 1, leaves)
+            });
         }
     }
 
@@ -177,7 +179,7 @@ mod tests {
                 scope.spawn(move || {
                     for _ in 0..20 {
                         both.wait();
-                        let begin = || pool.join(|| _ = both.wait(), || ());
+                        let begin = || pool.join(&mut || _ = both.wait(), &mut || ());
                         pool.run(|| (begin(), assert_eq!(count(pool, 4), 16)));
                     }
                 });
@@ -191,8 +193,8 @@ mod tests {
         let fails = || panic!("meant to");
         let nothing = || ();
         let caught = |work: &mut dyn FnMut()| catch_unwind(AssertUnwindSafe(work)).is_err();
-        assert!(caught(&mut || pool.run(|| pool.join(fails, nothing))));
-        assert!(caught(&mut || pool.run(|| pool.join(nothing, fails))));
+        assert!(caught(&mut || pool.run(|| pool.join(&mut { fails }, &mut { nothing }))));
+        assert!(caught(&mut || pool.run(|| pool.join(&mut { nothing }, &mut { fails }))));
         assert!(caught(&mut || pool.run(fails)));
         assert_eq!(pool.run(|| count(&pool, 4)), 16);
     }

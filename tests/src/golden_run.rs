@@ -91,7 +91,7 @@ fn train<O: Optimizer>(
     let mut trainer = Trainer::new(
         Net::default(),
         optimizer,
-        Buffers { params, state, workspace: &mut scratch },
+        Buffers { params: &mut *params, state: &mut *state, workspace: &mut scratch },
     )?;
     for epoch in 0..EPOCHS {
         rng::shuffle(&mut order, SEED, epoch);

@@ -52,17 +52,16 @@ fn train(net: &(impl Layer + Clone), loss: Loss, threads: usize, x: &[u8], y: &[
     let mut params = initial(net, 6);
     let mut state = vec![0.0; Adam::state_len(params.len())];
     let mut scratch = vec![f32::NAN; net.train_scratch_on(threads, y.len())];
-    let adam = Adam::new(1e-3);
+    let (adam, threads) = (Adam::new(1e-3), Backwards(threads));
     let trainer = Trainer::new(
         net.clone(),
         adam,
         Buffers { params: &mut params, state: &mut state, workspace: &mut scratch },
     )
     .unwrap();
-    let mut trainer = trainer.with_loss(loss).unwrap().with_seed(9, 3);
+    let mut trainer = trainer.with_loss(loss).unwrap().with_seed(9, 3).with_threads(&threads);
     let x = Batch::rows(x, net.inputs()).unwrap();
-    let mut result: Vec<f32> =
-        (0..5).map(|_| trainer.step_on(&Backwards(threads), x, y).unwrap()).collect();
+    let mut result: Vec<f32> = (0..5).map(|_| trainer.step(x, y).unwrap()).collect();
     result.extend(trainer.params());
     assert!(result.iter().all(|value| value.is_finite()));
     bits(&result)
@@ -177,7 +176,7 @@ fn training_goes_on_with_the_draws_of_its_step() {
         let trainer = Trainer::new(
             Net::default(),
             Sgd::new(0.1),
-            Buffers { params, state: &mut [], workspace: &mut scratch },
+            Buffers { params: &mut *params, state: &mut [0.0; 0], workspace: &mut scratch },
         );
         let mut trainer = trainer.unwrap().with_seed(4, from);
         for _ in from..to {
@@ -241,7 +240,7 @@ fn folded_network_gives_the_outputs_of_the_unfolded_one_within_the_bound() {
     let mut trainer = Trainer::new(
         Net::default(),
         Sgd::new(0.1),
-        Buffers { params: &mut params, state: &mut [], workspace: &mut scratch },
+        Buffers { params: &mut params, state: &mut [0.0; 0], workspace: &mut scratch },
     )
     .unwrap();
     for _ in 0..30 {

@@ -82,7 +82,7 @@ fn follow(name: &str, hidden: &[AnyLayer], outputs: &[AnyLayer], loss: Loss) {
     let mut trainer = Trainer::new(
         net,
         sgd,
-        Buffers { params: &mut params, state: &mut [], workspace: &mut scratch },
+        Buffers { params: &mut params, state: &mut [0.0; 0], workspace: &mut scratch },
     )
     .unwrap()
     .with_loss(loss)

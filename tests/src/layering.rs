@@ -1,7 +1,7 @@
 //! Who may import whom, read off the sources.
 //!
 //! `fixtures` knows nothing of ours; inside the core, `kernels` know slices, `layers` and `optim` know kernels,
-//! and so on up. `wide` stays under `kernels/`, `fearless_simd` in one file there, `libm` in `math.rs`, and nothing that fuses or reorders a sum
+//! and so on up. `wide` stays under `kernels/`, `fearless_simd` in `simd/` there, `libm` in `math.rs`, and nothing that fuses or reorders a sum
 //! appears at all. Comments, strings and `#[cfg(test)]` items are blanked before anything is searched.
 
 use core::fmt;
@@ -89,18 +89,19 @@ const MODULES: &[(&str, &[&str])] = &[
     ("core/src/fingerprint.rs", &[]),
     ("core/src/samples.rs", &[]),
     ("core/src/checksum.rs", &[]),
-    ("core/src/kernels/", &["math", "Error", "kernels"]),
+    ("core/src/frames.rs", &[]),
+    ("core/src/kernels/", &["math", "Error", "kernels", "frames"]),
     ("core/src/init.rs", &["math", "rng"]),
     ("core/src/int8/", &["kernels", "layers"]),
     ("core/src/loss.rs", &["Error", "kernels"]),
     ("core/src/layers/", &["Error", "kernels", "init", "int8", "layers", "math", "rng"]),
-    ("core/src/network.rs", &["Error", "kernels", "init", "layers", "loss", "math"]),
+    ("core/src/network.rs", &["Error", "kernels", "init", "layers", "loss", "math", "step"]),
+    ("core/src/step.rs", &["Error", "kernels", "layers", "loss", "network"]),
     ("core/src/optim/", &["Error", "kernels", "layers", "math", "network", "optim"]),
     (
-        "core/src/buffered.rs",
-        &["Error", "kernels", "layers", "loss", "math", "network", "optim", "trainer"],
+        "core/src/trainer.rs",
+        &["Error", "kernels", "layers", "loss", "math", "network", "optim", "samples", "step"],
     ),
-    ("core/src/trainer.rs", &["Error", "kernels", "layers", "loss", "network", "optim", "samples"]),
     (
         "core/src/blob/",
         &[
@@ -157,7 +158,7 @@ fn modules_of_the_core_import_only_what_is_below_them() {
 fn each_library_of_arithmetic_is_named_in_one_place_of_the_core() {
     let core = sources("core/src");
     none(misplaced(&core, "wide", |path| path.starts_with("core/src/kernels/")));
-    none(misplaced(&core, "fearless_simd", |path| path == "core/src/kernels/simd/found.rs"));
+    none(misplaced(&core, "fearless_simd", |path| path.starts_with("core/src/kernels/simd/")));
     none(misplaced(&core, "libm", |path| path == "core/src/math.rs"));
 }
 
@@ -189,7 +190,9 @@ fn core_denies_unsafe_and_std_and_fixtures_know_nothing_of_ours() {
     }
     for word in ["std", "alloc"] {
         none(misplaced(&fixtures, word, |_| false));
-        none(misplaced(&sources("core/src"), word, |_| false));
+        // What a hidden feature of the core needs, for `cargo xtask frames`.
+        let allowed = |path: &str| path == "core/src/frames.rs" || path == "core/src/lib.rs";
+        none(misplaced(&sources("core/src"), word, allowed));
     }
     none(misplaced(&sources("core"), "picomlp_fixtures", |path| path.starts_with("core/benches/")));
 }

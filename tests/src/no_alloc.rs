@@ -10,9 +10,9 @@ use std::alloc::System;
 use picomlp::blob::{Aligned, Contents, Int8Contents};
 use picomlp::optim::GroupRms;
 use picomlp::{
-    Adam, AdamW, BatchNorm, BufferedTrainer, Buffers, Chain, Dense, DenseNoBias, Dropout, Init,
-    LayerNorm, Loss, Mlp, Model, Momentum, Network, Optimizer, QuantizedModel, RmsProp, Sequential,
-    Sgd, Sigmoid, Tanh, Trainer, WeightDecay,
+    Adam, AdamW, BatchNorm, Buffers, Chain, Dense, DenseNoBias, Dropout, Init, LayerNorm, Loss,
+    Mlp, Model, Momentum, Network, Optimizer, QuantizedModel, RmsProp, Sequential, Sgd, Sigmoid,
+    Tanh, Trainer, WeightDecay,
 };
 
 type Net = Mlp<131, 43, 10>;
@@ -142,12 +142,12 @@ fn a_buffered_train_step_allocates_nothing() {
     net.init(&mut params, Init::XavierNormal, 1).unwrap();
     without_allocation("buffered", || {
         let (params, gradient) = (&mut params, &mut gradient);
-        let trainer = BufferedTrainer::new(
+        let trainer = Trainer::new(
             net,
             group_rms,
-            Buffers { params, state: &mut state, workspace: &mut scratch },
-            gradient,
-        );
+            Buffers { params: &mut *params, state: &mut state, workspace: &mut scratch },
+        )
+        .and_then(|trainer| trainer.with_gradient(gradient));
         let mut trainer = trainer.unwrap().clip_norm(0.1).unwrap();
         trainer.step(pixels.as_slice(), &labels).unwrap();
         trainer.step(&pixels[..Net::INPUTS], &labels[..1]).unwrap();
@@ -169,7 +169,7 @@ fn steps_through_every_kind_of_layer_and_folding_allocate_nothing() {
             let trainer = Trainer::new(
                 net,
                 Sgd::new(0.01),
-                Buffers { params: &mut params, state: &mut [], workspace: &mut scratch },
+                Buffers { params: &mut params, state: &mut [0.0; 0], workspace: &mut scratch },
             );
             let mut trainer = trainer.unwrap().with_loss(loss).unwrap().with_seed(1, 0);
             for _ in 0..3 {

@@ -1,13 +1,11 @@
 //! The optimizers beyond SGD and Adam, and the trainer that keeps a gradient: equal bits where the arithmetic is the
 //! same, and f64 where it is only near.
 
-use picomlp::kernels::Serial;
 use picomlp::layers::{LayerList, for_each_group};
-use picomlp::optim::{AnyOptimizer, BufferedOptimizer, GroupRms};
+use picomlp::optim::{AnyOptimizer, GroupRms};
 use picomlp::{
-    Adam, AdamW, AnyLayer, Batch, BufferedTrainer, Buffers, Error, Init, InputMap, Layer, Mlp,
-    Momentum, Network, Optimizer, RmsProp, Sequential, Sgd, Threads, Trainer, WeightDecay,
-    must_be_whole,
+    Adam, AdamW, AnyLayer, Batch, Buffers, Error, Init, InputMap, Layer, Mlp, Momentum, Network,
+    Optimizer, RmsProp, Sequential, Sgd, Threads, Trainer, WeightDecay, supports_micro_batches,
 };
 
 use crate::reference::{U, gamma};
@@ -24,7 +22,7 @@ impl Threads for Backwards {
         self.0
     }
 
-    fn join(&self, a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
+    fn join(&self, a: &mut (dyn FnMut() + Send), b: &mut (dyn FnMut() + Send)) {
         b();
         a();
     }
@@ -69,14 +67,15 @@ fn fused(net: &(impl Layer + Clone), o: impl Optimizer, data: &Data, threads: us
     let mut params = initial(net);
     let mut state = vec![0.0; o.state_per_param() * params.len()];
     let mut scratch = vec![f32::NAN; net.train_scratch_on(threads, SAMPLES)];
-    let mut trainer = Trainer::new(
+    let trainer = Trainer::new(
         net.clone(),
         o,
         Buffers { params: &mut params, state: &mut state, workspace: &mut scratch },
     )
     .unwrap();
-    let x = data.batch(net.inputs());
-    let mut step = || trainer.step_on(&Backwards(threads), x, &data.labels).unwrap();
+    let (x, threads) = (data.batch(net.inputs()), Backwards(threads));
+    let mut trainer = trainer.with_threads(&threads);
+    let mut step = || trainer.step(x, &data.labels).unwrap();
     let losses: [f32; STEPS] = core::array::from_fn(|_| step());
     bits(&losses, &params)
 }
@@ -84,7 +83,7 @@ fn fused(net: &(impl Layer + Clone), o: impl Optimizer, data: &Data, threads: us
 /// The same with a gradient that is kept, and a scratch for so many samples.
 fn buffered(
     net: &(impl Layer + Clone),
-    o: impl BufferedOptimizer,
+    o: impl Optimizer,
     data: &Data,
     threads: usize,
     chunk: usize,
@@ -94,18 +93,19 @@ fn buffered(
     let mut state = vec![0.0; o.state_len_of(net)];
     let mut gradient = vec![f32::NAN; params.len()];
     let mut scratch = vec![f32::NAN; net.train_scratch_on(threads, chunk)];
-    let trainer = BufferedTrainer::new(
+    let trainer = Trainer::new(
         net.clone(),
         o,
         Buffers { params: &mut params, state: &mut state, workspace: &mut scratch },
-        &mut gradient,
-    );
+    )
+    .and_then(|trainer| trainer.with_gradient(&mut gradient));
     let mut trainer = trainer.unwrap();
     if let Some(most) = clip {
         trainer = trainer.clip_norm(most).unwrap();
     }
-    let x = data.batch(net.inputs());
-    let mut step = || trainer.step_on(&Backwards(threads), x, &data.labels).unwrap();
+    let (x, threads) = (data.batch(net.inputs()), Backwards(threads));
+    let mut trainer = trainer.with_threads(&threads);
+    let mut step = || trainer.step(x, &data.labels).unwrap();
     let losses: [f32; STEPS] = core::array::from_fn(|_| step());
     bits(&losses, &params)
 }
@@ -203,7 +203,7 @@ fn layers_that_look_at_one_sample_give_the_same_bits_in_chunks_of_any_size() {
 }
 
 #[test]
-fn running_statistics_do_not_decay_and_a_batch_that_must_be_whole_is_not_cut() {
+fn running_statistics_do_not_decay_and_a_batch_that_supports_micro_batches_is_not_cut() {
     let net = with_layers(&[
         AnyLayer::dense(131, 43),
         AnyLayer::batch_norm(43, 1e-5, 0.1),
@@ -215,9 +215,9 @@ fn running_statistics_do_not_decay_and_a_batch_that_must_be_whole_is_not_cut() {
     for map in MAPS {
         let data = Data::new(131, map);
         assert!(buffered(&net, decay, &data, 1, SAMPLES, None) == fused(&net, decay, &data, 1));
-        assert_eq!(must_be_whole(&net, map), Ok(true));
-        assert_eq!(must_be_whole(&free(), map), Ok(false));
-        assert_eq!(must_be_whole(&no_bias, map), Ok(map.shift != 0.0));
+        assert_eq!(supports_micro_batches(&net, map), Ok(false));
+        assert_eq!(supports_micro_batches(&free(), map), Ok(true));
+        assert_eq!(supports_micro_batches(&no_bias, map), Ok(map.shift == 0.0));
         let whole = fused(&no_bias, decay, &data, 1);
         assert!(buffered(&no_bias, decay, &data, 1, SAMPLES, None) == whole);
     }
@@ -226,14 +226,14 @@ fn running_statistics_do_not_decay_and_a_batch_that_must_be_whole_is_not_cut() {
     let mut scratch = vec![0.0; no_bias.train_scratch(SAMPLES - 1)];
     let needed = no_bias.train_scratch(SAMPLES);
     let expected = Error::BufferTooShort { what: "scratch", needed, got: scratch.len() };
-    let mut trainer = BufferedTrainer::new(
+    let mut trainer = Trainer::new(
         no_bias,
         decay,
-        Buffers { params: &mut params, state: &mut [], workspace: &mut scratch },
-        &mut gradient,
+        Buffers { params: &mut params, state: &mut [0.0; 0], workspace: &mut scratch },
     )
+    .and_then(|trainer| trainer.with_gradient(&mut gradient))
     .unwrap();
-    let refused = trainer.step_on(&Backwards(1), data.batch(131), &data.labels);
+    let refused = trainer.step(data.batch(131), &data.labels);
     assert_eq!(refused.unwrap_err(), expected);
 }
 
@@ -268,8 +268,10 @@ fn group_rms_agrees_with_f64() {
     net.gradient(&params, x, &data.labels, &mut gradient, &mut scratch).unwrap();
     let (before, state_before) = (params.clone(), state);
     let mut group_rms = GroupRms { decay: 1e-2, decay_biases: false, ..GroupRms::new(0.5) };
-    let mut kept = gradient.clone();
-    group_rms.apply(&Serial, &net, &mut params, &mut kept, &mut state).unwrap();
+    let mut scaled = gradient.clone();
+    group_rms.prepare(&net, &params, &mut scaled, &mut state).unwrap();
+    // The step is the gradient, scaled by each group's rate.
+    params.iter_mut().zip(&scaled).for_each(|(w, g)| *w -= g);
     let (mut number, mut moved) = (0, 0.0f64);
     for_each_group(&net, |group| {
         let decay = if group.bias { 0.0 } else { f64::from(0.01f32) };
@@ -310,15 +312,15 @@ fn clipping_shortens_the_gradient_to_the_norm_and_leaves_shorter_ones_alone() {
     let mut params = before.clone();
     let mut scratch = vec![0.0; free().train_scratch(SAMPLES)];
     let sgd = Sgd::new(1.0);
-    let trainer = BufferedTrainer::new(
+    let trainer = Trainer::new(
         free(),
         sgd,
-        Buffers { params: &mut params, state: &mut [], workspace: &mut scratch },
-        &mut gradient,
+        Buffers { params: &mut params, state: &mut [0.0; 0], workspace: &mut scratch },
     )
+    .and_then(|trainer| trainer.with_gradient(&mut gradient))
     .unwrap();
     let mut trainer = trainer.clip_norm(1e-2).unwrap();
-    trainer.step_on(&Backwards(1), data.batch(131), &data.labels).unwrap();
+    trainer.step(data.batch(131), &data.labels).unwrap();
     let square: f64 = gradient.iter().map(|g| f64::from(*g).powi(2)).sum();
     // Relative: the norm's own roundings, half of 276 for the root, six more, and 1e-6 beside a norm above 0.01.
     let error = (square.sqrt() / 1e-2 - 1.0).abs();
@@ -351,10 +353,10 @@ fn decay_draws_parameters_of_no_gradient_towards_zero_and_biases_only_if_asked()
         let mut trainer = Trainer::new(
             net,
             o,
-            Buffers { params: &mut params, state: &mut [], workspace: &mut scratch },
+            Buffers { params: &mut params, state: &mut [0.0; 0], workspace: &mut scratch },
         )
         .unwrap();
-        trainer.step_on(&Backwards(1), data.batch(131), &data.labels).unwrap();
+        trainer.step(data.batch(131), &data.labels).unwrap();
         params[131 * 43..][..43].to_vec()
     };
     let l2 = WeightDecay::l2(sgd, 0.5);
@@ -369,38 +371,32 @@ fn buffered_trainer_refuses_what_does_not_fit_and_changes_nothing() {
     let before = initial(&net);
     let (mut params, mut gradient, mut state) = (before.clone(), before.clone(), [0.5; 4]);
     let mut scratch = vec![0.0; Net::train_scratch(3)];
-    let short = BufferedTrainer::new(
+    let short = Trainer::new(
         net.clone(),
         GroupRms::new(0.5),
         Buffers { params: &mut params, state: &mut state[..3], workspace: &mut scratch },
-        &mut gradient,
-    );
+    )
+    .and_then(|trainer| trainer.with_gradient(&mut gradient));
     let expected = Error::BufferLength { what: "state", expected: 4, got: 3 };
     assert_eq!(short.unwrap_err(), expected);
     let group_rms = GroupRms::new(0.5);
-    let mut trainer = BufferedTrainer::new(
+    let mut trainer = Trainer::new(
         net,
         group_rms,
         Buffers { params: &mut params, state: &mut state, workspace: &mut scratch },
-        &mut gradient,
     )
+    .and_then(|trainer| trainer.with_gradient(&mut gradient))
     .unwrap();
     let x = data.batch(131);
     let mut wrong = data.labels.clone();
     wrong[69] = 10;
     let expected = Error::LabelOutOfRange { index: 69, label: 10, classes: 10 };
-    assert_eq!(trainer.step_on(&Backwards(1), x, &wrong).unwrap_err(), expected);
-    assert!(matches!(
-        trainer.step_on(&Backwards(1), x, &wrong[1..]),
-        Err(Error::BufferLength { .. })
-    ));
+    assert_eq!(trainer.step(x, &wrong).unwrap_err(), expected);
+    assert!(matches!(trainer.step(x, &wrong[1..]), Err(Error::BufferLength { .. })));
     let none = Batch::rows(&[0u8; 0], 131).unwrap();
-    assert_eq!(trainer.step_on(&Backwards(1), none, &[]).unwrap_err(), Error::EmptyBatch);
+    assert_eq!(trainer.step(none, &[]).unwrap_err(), Error::EmptyBatch);
     let huge = x.with_map(InputMap { scale: 1e37, shift: 0.0 });
-    assert!(matches!(
-        trainer.step_on(&Backwards(1), huge, &data.labels),
-        Err(Error::InputNotFinite { .. })
-    ));
+    assert!(matches!(trainer.step(huge, &data.labels), Err(Error::InputNotFinite { .. })));
     assert!(trainer.clip_norm(0.0).is_err());
     assert_eq!(params, before);
     assert_eq!(state, [0.5; 4]);

@@ -12,9 +12,7 @@
 //! test holds each to 10 at least; `trajectory.py --what-if` prints them all.
 
 use picomlp::optim::{AnyOptimizer, Plateau, Schedule, Warmup};
-use picomlp::{
-    Adam, BufferedTrainer, Buffers, Mlp, Momentum, Optimizer, RmsProp, Sgd, Trainer, WeightDecay,
-};
+use picomlp::{Adam, Buffers, Mlp, Momentum, Optimizer, RmsProp, Sgd, Trainer, WeightDecay};
 use serde_json::Value;
 
 type Net = Mlp<20, 16, 5>;
@@ -94,7 +92,7 @@ fn follow<O: Optimizer>(name: &str, optimizer: O) {
         let mut trainer = Trainer::new(
             Net::default(),
             optimizer,
-            Buffers { params, state: &mut state, workspace: &mut scratch },
+            Buffers { params: &mut *params, state: &mut state, workspace: &mut scratch },
         )
         .unwrap();
         batches.map(|(x, labels)| trainer.step(x, labels).unwrap()).collect()
@@ -161,12 +159,12 @@ fn hundred_steps_with_clipping_agree_with_pytorch() {
         let mut gradient = [0.0; Net::PARAMS];
         let mut scratch = [0.0; Net::train_scratch(BATCH)];
         let (net, sgd) = (Net::default(), WeightDecay::l2(Sgd::new(0.1), 1e-2));
-        let trainer = BufferedTrainer::new(
+        let trainer = Trainer::new(
             net,
             sgd,
-            Buffers { params, state: &mut [], workspace: &mut scratch },
-            &mut gradient,
+            Buffers { params: &mut *params, state: &mut [0.0; 0], workspace: &mut scratch },
         )
+        .and_then(|trainer| trainer.with_gradient(&mut gradient))
         .unwrap();
         let mut trainer = trainer.clip_norm(0.25).unwrap();
         batches.map(|(x, labels)| trainer.step(x, labels).unwrap()).collect()

@@ -4,14 +4,14 @@
 use picomlp::blob::{Aligned, BlobError, Contents};
 use picomlp::kernels::{Element, Gradient, Sink};
 use picomlp::layers::{
-    ActivationLayer, BatchNormLayer, DenseLayer, Ends, Function, Memory, Mode, OutputUse, Shape,
-    Single, Visit, WithBias,
+    ActivationLayer, BatchNormLayer, DenseLayer, Function, Io, OutputUse, Pass, Shape, Single,
+    Visit, WithBias,
 };
-use picomlp::optim::{AnyOptimizer, GroupRms, Settings};
+use picomlp::optim::{AnyOptimizer, GroupRms};
 use picomlp::{
-    Adam, AdamW, AnyLayer, BufferedTrainer, Buffers, Chain, Dense, Dropout, Error, Init, Layer,
-    Loss, Mlp, Model, Momentum, Network, Optimizer, Relu, RmsProp, Sequential, Sgd, Threads,
-    Trainer, WeightDecay, must_be_whole,
+    Adam, AdamW, AnyLayer, Buffers, Chain, Dense, Dropout, Error, Init, Layer, Loss, Mlp, Model,
+    Momentum, Network, Optimizer, Relu, RmsProp, Sequential, Sgd, Trainer, WeightDecay,
+    supports_micro_batches,
 };
 
 type Net = Mlp<4, 8, 2>;
@@ -32,15 +32,15 @@ fn refused_everywhere(net: &(impl Layer + Copy), expected: Error) {
     let trainer = Trainer::new(
         *net,
         Sgd::new(0.1),
-        Buffers { params: &mut params, state: &mut [], workspace: scratch },
+        Buffers { params: &mut params, state: &mut [0.0; 0], workspace: &mut *scratch },
     );
     assert_eq!(trainer.map(drop), Err(expected));
-    let buffered = BufferedTrainer::new(
+    let buffered = Trainer::new(
         *net,
         Sgd::new(0.1),
-        Buffers { params: &mut params, state: &mut [], workspace: scratch },
-        &mut more,
-    );
+        Buffers { params: &mut params, state: &mut [0.0; 0], workspace: &mut *scratch },
+    )
+    .and_then(|trainer| trainer.with_gradient(&mut more));
     assert_eq!(buffered.map(drop), Err(expected));
     let written = Contents::new(net, &params).write(&mut [0; 4096]);
     assert_eq!(written, Err(BlobError::Network(expected)));
@@ -109,26 +109,21 @@ impl<const SAYS: usize> Layer for Factors<SAYS> {
 
     fn forward_pass<T: Element>(
         &self,
-        _: &impl Threads,
-        _: Mode,
-        params: &[f32],
+        pass: Pass<'_>,
         x: picomlp::Batch<'_, T>,
         y: &mut [f32],
-        _: picomlp::layers::Room<'_>,
     ) -> Result<(), Error> {
         for (y, x) in y.chunks_mut(self.0).zip(x.iter()) {
-            y.iter_mut().zip(x).zip(params).for_each(|((y, x), w)| *y = x.to_f32() * w);
+            y.iter_mut().zip(x).zip(pass.params).for_each(|((y, x), w)| *y = x.to_f32() * w);
         }
         Ok(())
     }
 
     fn backward_pass<T: Element>(
         &self,
-        _: &impl Threads,
-        _: Mode,
+        _: Pass<'_>,
         sink: &mut Sink<'_>,
-        io: Ends<'_, T>,
-        _: Memory<'_>,
+        io: Io<'_, T>,
     ) -> Result<(), Error> {
         let params = sink.params().to_vec();
         let mut gradient = vec![0.0; self.0];
@@ -140,7 +135,7 @@ impl<const SAYS: usize> Layer for Factors<SAYS> {
                 d_x.iter_mut().zip(d_y).zip(&params).for_each(|((d_x, d), w)| *d_x = d * w);
             }
         }
-        sink.take(0..self.0, Gradient::Dense(&gradient), false);
+        sink.apply(0..self.0, Gradient::Dense(&gradient), false);
         Ok(())
     }
 }
@@ -153,7 +148,7 @@ fn trains(net: impl Layer + Copy) -> Vec<f32> {
     let mut trainer = Trainer::new(
         net,
         Sgd::new(0.2),
-        Buffers { params: &mut params, state: &mut [], workspace: scratch },
+        Buffers { params: &mut params, state: &mut [0.0; 0], workspace: &mut *scratch },
     )
     .unwrap();
     let first = trainer.step(&X, &LABELS).unwrap();
@@ -176,15 +171,15 @@ fn a_users_function_trains_but_is_not_exported_or_folded_as_another() {
     let (mut params, mut gradient, mut state) = (params, vec![0.0; net.params()], [0.0; 4]);
     let scratch = &mut vec![0.0; net.train_scratch(1)];
     let rms = GroupRms::new(0.01);
-    let mut trainer = BufferedTrainer::new(
+    let mut trainer = Trainer::new(
         net,
         rms,
-        Buffers { params: &mut params, state: &mut state, workspace: scratch },
-        &mut gradient,
+        Buffers { params: &mut params, state: &mut state, workspace: &mut *scratch },
     )
+    .and_then(|trainer| trainer.with_gradient(&mut gradient))
     .unwrap();
     trainer.step(&X, &LABELS).unwrap();
-    assert_eq!(must_be_whole(trainer.net(), f32::MAP), Ok(false));
+    assert_eq!(supports_micro_batches(trainer.net(), f32::MAP), Ok(true));
 }
 
 #[test]
@@ -197,12 +192,12 @@ fn a_users_layer_with_parameters_is_not_grouped_or_exported() {
         assert_eq!(net.fold(&mut params.clone()).map(drop), Err(expected));
         let (mut gradient, scratch) = (vec![0.0; net.params()], &mut vec![0.0; 500]);
         let sgd = Sgd::new(0.1);
-        let buffered = BufferedTrainer::new(
+        let buffered = Trainer::new(
             net,
             sgd,
-            Buffers { params: &mut params, state: &mut [], workspace: scratch },
-            &mut gradient,
-        );
+            Buffers { params: &mut params, state: &mut [0.0; 0], workspace: &mut *scratch },
+        )
+        .and_then(|trainer| trainer.with_gradient(&mut gradient));
         assert_eq!(buffered.map(drop), Err(expected));
     }
     check::<HONEST>(Error::CannotDescribe { layer: "Factors" });
@@ -228,18 +223,18 @@ fn say_of(net: &Sequential, value: f32) -> [Error; 4] {
     let mut trainer = Trainer::new(
         net.clone(),
         sgd,
-        Buffers { params: &mut params, state: &mut [], workspace: scratch },
+        Buffers { params: &mut params, state: &mut [0.0; 0], workspace: &mut *scratch },
     )
     .unwrap();
     let step = trainer.step(x, &LABELS).unwrap_err();
     // Chunks of one sample, where that may be.
     let one = net.train_scratch(if net.shape().min_batch > 1 { 3 } else { 1 });
-    let mut trainer = BufferedTrainer::new(
+    let mut trainer = Trainer::new(
         net.clone(),
         sgd,
-        Buffers { params: &mut params, state: &mut [], workspace: &mut scratch[..one] },
-        &mut gradient,
+        Buffers { params: &mut params, state: &mut [0.0; 0], workspace: &mut scratch[..one] },
     )
+    .and_then(|trainer| trainer.with_gradient(&mut gradient))
     .unwrap();
     let buffered = trainer.step(x, &LABELS).unwrap_err();
     assert_eq!(params, before, "an error has changed the parameters");
@@ -315,18 +310,18 @@ fn changed<O: Optimizer + Copy>(optimizer: O, change: impl Fn(&mut O)) {
     let mut trainer = Trainer::new(
         net,
         optimizer,
-        Buffers { params: &mut params, state: &mut state, workspace: scratch },
+        Buffers { params: &mut params, state: &mut state, workspace: &mut *scratch },
     )
     .unwrap();
     change(trainer.optimizer_mut());
     let error = trainer.step(&X, &LABELS).unwrap_err();
     assert!(matches!(error, Error::Setting { .. }), "{error}");
-    let mut trainer = BufferedTrainer::new(
+    let mut trainer = Trainer::new(
         net,
         optimizer,
-        Buffers { params: &mut params, state: &mut state, workspace: scratch },
-        &mut gradient,
+        Buffers { params: &mut params, state: &mut state, workspace: &mut *scratch },
     )
+    .and_then(|trainer| trainer.with_gradient(&mut gradient))
     .unwrap();
     change(trainer.optimizer_mut());
     assert_eq!(trainer.step(&X, &LABELS), Err(error));
@@ -368,8 +363,12 @@ fn resumes<O: Optimizer + Copy>(optimizer: O) {
     let mut state = vec![0.0; optimizer.state_per_param() * params.len()];
     let scratch = &mut [0.0; Dropping::train_scratch(3)];
     let mut run = |optimizer: O, done, steps, params: &mut [f32], state: &mut [f32]| {
-        let trainer =
-            Trainer::new(net, optimizer, Buffers { params, state, workspace: scratch }).unwrap();
+        let trainer = Trainer::new(
+            net,
+            optimizer,
+            Buffers { params: &mut *params, state: &mut *state, workspace: &mut *scratch },
+        )
+        .unwrap();
         let mut trainer = trainer.with_seed(9, done);
         for _ in 0..steps {
             trainer.step(&X, &LABELS).unwrap();
@@ -417,7 +416,7 @@ fn with_mxcsr(bits: u32) -> [bool; 2] {
     let trainer = Trainer::new(
         Net::default(),
         Sgd::new(0.1),
-        Buffers { params: &mut params, state: &mut [], workspace: scratch },
+        Buffers { params: &mut params, state: &mut [0.0; 0], workspace: &mut *scratch },
     );
     let refused = trainer.map(drop) == Err(Error::FloatMode);
     let model = Model::<Net>::from_blob(&flash.0).map(drop);
@@ -449,7 +448,7 @@ fn a_processor_that_rounds_otherwise_or_flushes_subnormals_is_refused() {
 #[test]
 fn batch_normalisation_is_described_and_whole() {
     let net = Chain(dense(4, 8), BatchNormLayer::new(8usize, 1e-5, 0.1));
-    assert_eq!(must_be_whole(&net, f32::MAP), Ok(true));
+    assert_eq!(supports_micro_batches(&net, f32::MAP), Ok(false));
 }
 
 #[test]

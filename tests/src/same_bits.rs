@@ -140,7 +140,7 @@ fn smaller_last_batch_gives_the_bits_it_gives_in_a_trainer_of_its_size() {
     let mut trainer = Trainer::new(
         Net::default(),
         Sgd::new(0.1),
-        Buffers { params: &mut params, state: &mut [], workspace: &mut scratch },
+        Buffers { params: &mut params, state: &mut [0.0; 0], workspace: &mut scratch },
     )
     .unwrap();
     trainer.step(&x[..64 * 131], &labels[..64]).unwrap();
@@ -150,7 +150,7 @@ fn smaller_last_batch_gives_the_bits_it_gives_in_a_trainer_of_its_size() {
     let mut other = Trainer::new(
         Net::default(),
         Sgd::new(0.1),
-        Buffers { params: &mut other_params, state: &mut [], workspace: &mut other_scratch },
+        Buffers { params: &mut other_params, state: &mut [0.0; 0], workspace: &mut other_scratch },
     )
     .unwrap();
     assert_eq!(loss.to_bits(), other.step(last().0, last().1).unwrap().to_bits());
@@ -180,7 +180,7 @@ impl Threads for Backwards {
         self.0
     }
 
-    fn join(&self, a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
+    fn join(&self, a: &mut (dyn FnMut() + Send), b: &mut (dyn FnMut() + Send)) {
         b();
         a();
     }
@@ -197,15 +197,16 @@ fn training_on_any_number_of_threads_gives_the_same_bits() {
         let mut state = vec![0.0; Adam::state_len(params.len())];
         let mut scratch = vec![f32::NAN; net.train_scratch_on(threads, 70)];
         let adam = Adam::new(1e-3);
-        let mut trainer = Trainer::new(
+        let trainer = Trainer::new(
             net.clone(),
             adam,
             Buffers { params: &mut params, state: &mut state, workspace: &mut scratch },
         )
         .unwrap();
+        let threads = Backwards(threads);
+        let mut trainer = trainer.with_threads(&threads);
         let x = Batch::rows(&pixels, 300).unwrap().with_map(map);
-        let losses: Vec<f32> =
-            (0..5).map(|_| trainer.step_on(&Backwards(threads), x, &labels).unwrap()).collect();
+        let losses: Vec<f32> = (0..5).map(|_| trainer.step(x, &labels).unwrap()).collect();
         (bits(&losses), fingerprint(&params))
     };
     for map in [InputMap::PIXELS, map] {

@@ -4,8 +4,8 @@ use picomlp::blob::{Aligned, Contents, Input, Int8Contents};
 use picomlp::layers::{INFER_STACK, LOAD_STACK, TRAIN_STACK};
 use picomlp::optim::GroupRms;
 use picomlp::{
-    Adam, AdamW, BufferedTrainer, Buffers, Init, InputMap, Mlp, Model, Momentum, Network,
-    Optimizer, QuantizedModel, Sgd, Trainer,
+    Adam, AdamW, Buffers, Init, InputMap, Mlp, Model, Momentum, Network, Optimizer, QuantizedModel,
+    Sgd, Trainer,
 };
 
 /// Its widths hardly matter: what a call takes of the stack does not grow with them.
@@ -109,9 +109,13 @@ pub fn run(
     let state = &mut state[..4];
     state.fill(0.0);
     let rms = GroupRms::new(0.01);
-    let mut trainer =
-        BufferedTrainer::new(net, rms, Buffers { params, state, workspace: scratch }, gradient)
-            .map_err(|_| "BufferedTrainer::new")?;
+    let mut trainer = Trainer::new(
+        net,
+        rms,
+        Buffers { params: &mut *params, state: &mut *state, workspace: &mut *scratch },
+    )
+    .and_then(|trainer| trainer.with_gradient(gradient))
+    .map_err(|_| "Trainer::new")?;
     measure("GroupRms, batch 8", TRAIN_STACK, &mut || trainer.step(&*pixels, &LABELS).is_ok())
 }
 
@@ -131,8 +135,11 @@ fn step<O: Optimizer>(
 ) -> Result<(), &'static str> {
     let state = &mut state[..optimizer.state_per_param() * Net::PARAMS];
     state.fill(0.0);
-    let mut trainer =
-        Trainer::new(Net::default(), optimizer, Buffers { params, state, workspace: scratch })
-            .map_err(|_| name)?;
+    let mut trainer = Trainer::new(
+        Net::default(),
+        optimizer,
+        Buffers { params: &mut *params, state: &mut *state, workspace: &mut *scratch },
+    )
+    .map_err(|_| name)?;
     measure(name, &mut || trainer.step(pixels, labels).is_ok())
 }

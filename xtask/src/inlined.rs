@@ -1,6 +1,6 @@
 //! Whether the kernels that are compiled for AVX2 are so down to the last operation.
 //!
-//! A function between `dispatch` and the vectors that is not inlined is compiled without AVX2, and then calls a function for each
+//! A function between `with_best_vectors` and the vectors that is not inlined is compiled without AVX2, and then calls a function for each
 //! operation. The bits are the same, and a step of momentum takes four times as long: nothing but the program's symbols
 //! tells.
 
@@ -11,10 +11,10 @@ use anyhow::{Context, Result, ensure};
 use crate::mnist::picomlp;
 
 /// How `fearless_simd` names the function of one operation.
-const OPERATION: &[u8] = b"__fearless_simd_kernel";
+const OPERATION: &[u8] = b"6kernel22__fearless_simd_kernel";
 
-/// How it names the function in which code is compiled for AVX2: that one is never inlined, so a program with symbols has it.
-const BEGINNING: &[u8] = b"vectorize_avx2";
+/// The function in which a kernel is compiled for AVX2: that one is never inlined, so a program with symbols has it.
+const BEGINNING: &[u8] = b"5entry22__fearless_simd_kernel";
 
 /// No operation of a vector is left as a function of its own in the command line.
 pub(crate) fn check() -> Result<()> {

@@ -8,6 +8,7 @@ mod ci;
 mod code;
 mod device;
 mod firmware;
+mod frames;
 mod fuzz;
 mod golden;
 mod inlined;
@@ -45,6 +46,8 @@ enum Task {
     Firmware(firmware::Args),
     /// Run the fuzz targets, and say how many inputs were tried.
     Fuzz(fuzz::Args),
+    /// Show the calls from a training step to the inner loops, in a build without optimization.
+    Frames,
     /// Build the golden run for every target, run it, compare its fingerprint.
     Golden(golden::Args),
     /// Count each crate's lines of code, and compare with its budget.
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Task::Ci(args) => ci::run(&args),
         Task::Firmware(args) => firmware::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),
+        Task::Frames => frames::run(),
         Task::Golden(args) => golden::run(&args),
         Task::Lines => lines::run(),
         Task::Miri => miri::run(),

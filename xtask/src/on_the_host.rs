@@ -45,10 +45,10 @@ pub(crate) fn train(printed: &str) -> Result<()> {
     let mut trainer = Trainer::new(
         net,
         Sgd::new(0.02),
-        Buffers { params: &mut params, state: &mut [], workspace: &mut scratch },
+        Buffers { params: &mut params, state: &mut [0.0; 0], workspace: &mut scratch },
     )?;
     for _ in 0..2 {
-        trainer.pass(&mut StoredSamples::<PIXELS>::new(images.as_chunks().0, &labels))?;
+        trainer.train_epoch(&mut StoredSamples::<PIXELS>::new(images.as_chunks().0, &labels))?;
     }
     let expected = fingerprint(&params);
     same_fingerprint(printed, expected)?;

@@ -119,7 +119,7 @@ fn train<O: Optimizer>(args: &TrainArgs, data: &Split, optimizer: O) -> Result<V
     let mut trainer = Trainer::new(
         net.clone(),
         optimizer,
-        Buffers { params: &mut params, state: &mut state, workspace: &mut scratch },
+        Buffers { params: &mut params[..], state: &mut state[..], workspace: &mut scratch[..] },
     )?;
     let mut epochs = Epochs::new(train, args.batch);
     let (mut seconds, mut loss) = (Vec::new(), 0.0);

@@ -149,7 +149,7 @@ impl<'a> Step<'a> {
         let mut trainer = Trainer::new(
             net,
             Sgd::new(RATE),
-            Buffers { params: &mut params, state: &mut [], workspace: &mut scratch },
+            Buffers { params: &mut params[..], state: &mut [0.0; 0], workspace: &mut scratch[..] },
         )?;
         for batch in self.order.chunks(BATCH).take(3) {
             let labels: Vec<u8> = batch.iter().map(|&s| self.data.labels[s as usize]).collect();

@@ -3,20 +3,20 @@
 use bytemuck::cast;
 use wide::{f32x16, i32x16};
 
-use super::Baseline;
+use super::Native;
 use super::exp::exp16;
 use super::lanes::{map, map_with};
-use super::lean::LEAN;
+use super::scalar::SCALAR;
 use crate::math::{self, exp_constants, tanh_constants as c};
 
 /// `y = y` above zero and `slope·y` elsewhere.
 #[inline]
 pub fn leaky_relu(y: &mut [f32], slope: f32) {
-    if LEAN {
+    if SCALAR {
         return leaky_relu_scalar(y, slope);
     }
     let slope = f32x16::splat(slope);
-    map(Baseline, y, |y| y.simd_gt(f32x16::ZERO).select(y, y * slope));
+    map(Native, y, |y| y.simd_gt(f32x16::ZERO).select(y, y * slope));
 }
 
 /// What [`leaky_relu`] must give, one value at a time.
@@ -30,11 +30,11 @@ pub fn leaky_relu_scalar(y: &mut [f32], slope: f32) {
 /// sign what the input's was.
 #[inline]
 pub fn leaky_relu_gradient(y: &[f32], d_y: &mut [f32], slope: f32) {
-    if LEAN {
+    if SCALAR {
         return leaky_relu_gradient_scalar(y, d_y, slope);
     }
     let slope = f32x16::splat(slope);
-    map_with(Baseline, d_y, y, |d_y, y| y.simd_gt(f32x16::ZERO).select(d_y, d_y * slope));
+    map_with(Native, d_y, y, |d_y, y| y.simd_gt(f32x16::ZERO).select(d_y, d_y * slope));
 }
 
 /// What [`leaky_relu_gradient`] must give, one value at a time.
@@ -47,11 +47,11 @@ pub fn leaky_relu_gradient_scalar(y: &[f32], d_y: &mut [f32], slope: f32) {
 /// Replaces each value by [`math::sigmoid`] of it, 16 lanes at a time.
 #[inline]
 pub fn sigmoid(y: &mut [f32]) {
-    if LEAN {
+    if SCALAR {
         return sigmoid_scalar(y);
     }
     let one = f32x16::splat(1.0);
-    map(Baseline, y, |x| {
+    map(Native, y, |x| {
         let y = one / (one + exp16(-x));
         x.simd_lt(f32x16::splat(exp_constants::LOWEST)).select(f32x16::ZERO, y)
     });
@@ -67,10 +67,10 @@ pub fn sigmoid_scalar(y: &mut [f32]) {
 /// Turns the gradient at the sigmoid's output `y` into that at its input: `d·(y·(1 - y))`.
 #[inline]
 pub fn sigmoid_gradient(y: &[f32], d_y: &mut [f32]) {
-    if LEAN {
+    if SCALAR {
         return sigmoid_gradient_scalar(y, d_y);
     }
-    map_with(Baseline, d_y, y, |d_y, y| d_y * (y * (f32x16::splat(1.0) - y)));
+    map_with(Native, d_y, y, |d_y, y| d_y * (y * (f32x16::splat(1.0) - y)));
 }
 
 /// What [`sigmoid_gradient`] must give, one value at a time.
@@ -83,10 +83,10 @@ pub fn sigmoid_gradient_scalar(y: &[f32], d_y: &mut [f32]) {
 /// Replaces each value by [`math::tanh`] of it, 16 lanes at a time.
 #[inline]
 pub fn tanh(y: &mut [f32]) {
-    if LEAN {
+    if SCALAR {
         return tanh_scalar(y);
     }
-    map(Baseline, y, tanh16);
+    map(Native, y, tanh16);
 }
 
 #[inline(always)]
@@ -116,10 +116,10 @@ pub fn tanh_scalar(y: &mut [f32]) {
 /// Turns the gradient at tanh's output `y` into that at its input: `d·(1 - y·y)`.
 #[inline]
 pub fn tanh_gradient(y: &[f32], d_y: &mut [f32]) {
-    if LEAN {
+    if SCALAR {
         return tanh_gradient_scalar(y, d_y);
     }
-    map_with(Baseline, d_y, y, |d_y, y| d_y * (f32x16::splat(1.0) - y * y));
+    map_with(Native, d_y, y, |d_y, y| d_y * (f32x16::splat(1.0) - y * y));
 }
 
 /// What [`tanh_gradient`] must give, one value at a time.

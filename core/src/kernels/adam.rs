@@ -8,7 +8,7 @@
 
 use super::Element;
 use super::lanes::{padded, put};
-use super::lean::{LEAN, rows};
+use super::scalar::{SCALAR, rows};
 use super::simd::{Lanes, Simd, with_best_vectors};
 use crate::math;
 
@@ -60,7 +60,7 @@ pub(crate) fn update(
     v: &mut [f32],
     c: &AdamCoefficients,
 ) {
-    if LEAN {
+    if SCALAR {
         return rows::adam(params, gradient, m, v, c);
     }
     with_best_vectors!(update_with(
@@ -82,6 +82,8 @@ fn update_with<S: Simd>(
     let (m_chunks, m_tail) = m.as_chunks_mut::<16>();
     let (v_chunks, v_tail) = v.as_chunks_mut::<16>();
     for (((w, g), m), v) in w_chunks.iter_mut().zip(g_chunks).zip(m_chunks).zip(v_chunks) {
+        #[cfg(feature = "frames")]
+        crate::frames::stop_at("adam");
         let now = [
             S::F32x16::new(simd, w),
             S::F32x16::new(simd, g),
@@ -168,7 +170,7 @@ pub(super) fn adam_one(w: &mut f32, g: f32, m: &mut f32, v: &mut f32, c: &AdamCo
 
 /// [`update`] with a gradient of zeros.
 pub(crate) fn update_zeros(params: &mut [f32], m: &mut [f32], v: &mut [f32], c: &AdamCoefficients) {
-    if LEAN {
+    if SCALAR {
         return update_remembered(params, m, v, c);
     }
     let zeros = [0.0; 512];

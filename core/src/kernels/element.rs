@@ -1,14 +1,10 @@
 //! What an input may be made of, and how its zeros are found.
 
-use core::ops::Range;
-
 use wide::{f32x16, u8x64};
 
-use super::dense_forward::products;
-use super::dense_update::{Rows, sum_rows};
-use super::lean::{self, LEAN, fill};
-use super::simd::with_best_vectors;
-use super::{Batch, Nonzeros, Sink, TILE};
+use super::dense::Compiled;
+use super::scalar::fill;
+use super::{MASK_BITS, Nonzeros};
 
 /// What one step of a `u8` pixel is worth: 0 stays 0.0, 255 becomes 1.0.
 pub const PIXEL_SCALE: f32 = 1.0 / 255.0;
@@ -54,53 +50,6 @@ pub trait Element: Copy + Send + Sync + 'static + Compiled {
     fn all_zero<const N: usize>(values: &[Self; N]) -> bool;
 }
 
-/// The kernels in which the time goes: compiled here for each kind of input, once for all programs.
-pub trait Compiled: Sized {
-    /// The products of [`dense_forward`](super::dense_forward()), for some samples.
-    fn forward(x: Batch<'_, Self>, weights: &[f32], bias: &[f32], outputs: usize, y: &mut [f32]);
-
-    /// The rows of [`dense_update`](super::dense_update()) for some inputs.
-    fn update(rows: Rows<'_, Self>, inputs: Range<usize>, sink: &mut Sink<'_>, work: &mut [f32]);
-}
-
-macro_rules! compiled {
-    ($($element:ty)*) => {$(
-        impl Compiled for $element {
-            #[inline(never)]
-            fn forward(
-                x: Batch<'_, Self>,
-                weights: &[f32],
-                bias: &[f32],
-                outputs: usize,
-                y: &mut [f32],
-            ) {
-                if LEAN {
-                    return lean::forward(x, weights, bias, outputs, y);
-                }
-                with_best_vectors!(products(
-                    x: Batch<'_, $element>, weights: &[f32], outputs: usize, y: &mut [f32]
-                ));
-            }
-
-            #[inline(never)]
-            fn update(
-                rows: Rows<'_, Self>,
-                inputs: Range<usize>,
-                sink: &mut Sink<'_>,
-                work: &mut [f32],
-            ) {
-                if LEAN {
-                    return lean::update(rows.x, rows.d_y, rows.outputs, sink, work);
-                }
-                with_best_vectors!(sum_rows(
-                    rows: Rows<'_, $element>, inputs: Range<usize>, sink: &mut Sink<'_>, work: &mut [f32]
-                ));
-            }
-        }
-    )*};
-}
-compiled!(u8 f32);
-
 impl Element for u8 {
     const MAP: InputMap = InputMap::PIXELS;
 
@@ -111,7 +60,7 @@ impl Element for u8 {
 
     #[inline]
     fn nonzero_mask(values: &[Self]) -> u64 {
-        match values.first_chunk::<TILE>() {
+        match values.first_chunk::<MASK_BITS>() {
             Some(&tile) => !u8x64::new(tile).simd_eq(u8x64::splat(0)).to_bitmask(),
             None => mask_by_value(values, |value| value != 0),
         }
@@ -141,11 +90,11 @@ impl Element for f32 {
     fn nonzero_mask(values: &[Self]) -> u64 {
         let (chunks, tail) = values.as_chunks::<16>();
         let mut mask = 0;
-        for (i, &chunk) in chunks.iter().take(TILE / 16).enumerate() {
+        for (i, &chunk) in chunks.iter().take(MASK_BITS / 16).enumerate() {
             let bits = f32x16::new(chunk).simd_ne(f32x16::ZERO).to_bitmask();
             mask |= u64::from(bits) << (16 * i);
         }
-        if chunks.len() < TILE / 16 {
+        if chunks.len() < MASK_BITS / 16 {
             mask |= mask_by_value(tail, |value| value != 0.0) << (16 * chunks.len());
         }
         mask
@@ -165,7 +114,11 @@ impl Element for f32 {
 /// The obvious way, which also serves the last inputs of a row.
 #[inline]
 fn mask_by_value<T: Copy>(values: &[T], nonzero: impl Fn(T) -> bool) -> u64 {
-    values.iter().take(TILE).rev().fold(0, |mask, &value| mask << 1 | u64::from(nonzero(value)))
+    values
+        .iter()
+        .take(MASK_BITS)
+        .rev()
+        .fold(0, |mask, &value| mask << 1 | u64::from(nonzero(value)))
 }
 
 #[cfg(test)]

@@ -3,18 +3,18 @@
 use bytemuck::cast;
 use wide::{f32x16, i32x16};
 
-use super::Baseline;
+use super::Native;
 use super::lanes::map;
-use super::lean::LEAN;
+use super::scalar::SCALAR;
 use crate::math::{self, exp_constants as c};
 
 /// Replaces each value by its exponential: [`math::exp`], 16 lanes at a time.
 #[inline]
 pub fn exp(values: &mut [f32]) {
-    if LEAN {
+    if SCALAR {
         return exp_scalar(values);
     }
-    map(Baseline, values, exp16);
+    map(Native, values, exp16);
 }
 
 #[inline(always)]

@@ -7,13 +7,13 @@
 //! * a sum runs in ascending index order, one term at a time, from a start that is never `-0.0`;
 //! * a term whose input is zero is not added, which cannot change a bit while the weights are finite.
 //!
-//! On processors with vector registers, SIMD lanes hold independent outputs (`columns`). Zeros are found 64 inputs at a time, as bit masks
-//! (`element`), and the masks of 64 samples turn into those of 64 inputs by one bit transposition
-//! (`bits`). Narrow registers take a list of a row's nonzeros. Forward pass and weight gradient are one product (`product`);
-//! a gradient is given away in blocks of a few KB (`sink`). Which vectors there are is settled when the program is built or when it
-//! runs (`simd`). Without vector registers, one short list of a sample's nonzero inputs
-//! takes the masks' place (`lean`).
+//! Forward pass and both gradients of a dense layer are one matrix product (`matmul`), whose lanes are neighbouring columns
+//! (`accumulator`). Zeros are found 64 inputs at a time, as bit masks (`element`), and the masks of 64 samples turn into those of
+//! 64 inputs by one bit transposition (`bits`). A gradient is handed over in blocks of a few KB (`sink`). Vectors are those that the
+//! build names, or AVX2 by detection (`simd`). Without vector registers, a short list of a sample's nonzero inputs takes the
+//! masks' place (`scalar`).
 
+mod accumulator;
 mod activations;
 pub(crate) mod adam;
 #[cfg(picomlp_cortex_m)]
@@ -23,21 +23,18 @@ mod arm;
 mod arm_int8_block;
 mod batch;
 mod bits;
-mod columns;
-pub(crate) mod dense_forward;
-pub(crate) mod dense_input_gradient;
-pub(crate) mod dense_update;
+pub(crate) mod dense;
 mod dropout;
 mod element;
 mod exp;
 mod int8;
 mod lanes;
-mod lean;
+mod matmul;
 pub(crate) mod momentum;
 mod norm;
-mod product;
 pub(crate) mod relu;
 pub(crate) mod rms_prop;
+mod scalar;
 mod scale;
 pub(crate) mod sgd;
 mod simd;
@@ -56,11 +53,11 @@ pub use activations::{
 pub use adam::{AdamCoefficients, adam, adam_scalar};
 pub use batch::{Batch, IntoBatch};
 pub use bits::{transpose64, transpose64_scalar};
-pub use dense_forward::{dense_forward, dense_forward_scalar};
-pub use dense_input_gradient::{
+pub use dense::forward::{dense_forward, dense_forward_scalar};
+pub use dense::input_gradient::{
     dense_input_gradient, dense_input_gradient_scalar, input_gradient_work,
 };
-pub use dense_update::{dense_update, dense_update_scalar, update_work};
+pub use dense::weight_gradient::{dense_update, dense_update_scalar, update_work};
 pub use dropout::dropout;
 pub use element::{Element, InputMap, PIXEL_SCALE};
 pub use exp::{exp, exp_scalar};
@@ -69,7 +66,6 @@ pub use int8::{
     int8_forward_portable, int8_forward_scalar, int8_rows, pack_int8, requantize, rescale,
     rescale_all,
 };
-pub use lean::Nonzeros;
 pub use momentum::{MomentumCoefficients, momentum, momentum_scalar};
 pub(crate) use norm::add_scale_gradient;
 pub use norm::{
@@ -80,11 +76,12 @@ pub use norm::{
 };
 pub use relu::{relu, relu_gradient, relu_gradient_scalar, relu_scalar};
 pub use rms_prop::{RmsPropCoefficients, rms_prop, rms_prop_scalar};
+pub use scalar::Nonzeros;
 pub use scale::{
     add_scaled, add_scaled_scalar, scale, scale_scalar, sum_of_squares, sum_of_squares_scalar,
 };
 pub use sgd::{sgd, sgd_scalar};
-pub(crate) use simd::Baseline;
+pub(crate) use simd::Native;
 pub use simd::vectors;
 pub(crate) use sink::PIECE;
 pub use sink::{Gradient, Sink, State, Update};
@@ -94,7 +91,7 @@ pub use softmax::{
 };
 pub use squared_error::squared_error;
 pub use threads::{Serial, Threads};
-pub(crate) use threads::{parts, share};
+pub(crate) use threads::{Split, fork, parts};
 
 /// Inputs whose zeros are found at once: the bits of one mask.
-pub(crate) const TILE: usize = 64;
+pub(crate) const MASK_BITS: usize = 64;

@@ -7,7 +7,7 @@
 
 use wide::f32x16;
 
-use super::Baseline;
+use super::Native;
 use super::lanes::{map, map_with, map_with_all};
 use crate::math;
 
@@ -34,7 +34,7 @@ pub fn normalise_rows(x: &mut [f32], rstd: &mut [f32], epsilon: f32) {
         {
             *rstd = 1.0 / math::sqrt(square * share + epsilon);
             let (mean, rstd) = (f32x16::splat(mean), f32x16::splat(*rstd));
-            map(Baseline, row, |x| (x - mean) * rstd);
+            map(Native, row, |x| (x - mean) * rstd);
         }
     }
 }
@@ -73,7 +73,7 @@ pub fn normalise_rows_gradient(normalised: &[f32], rstd: &[f32], gain: &[f32], d
     let groups = d_y.chunks_mut(SAMPLES * width).zip(normalised.chunks(SAMPLES * width));
     for ((d_y, normalised), rstd) in groups.zip(rstd.chunks(SAMPLES)) {
         for d_y in d_y.chunks_exact_mut(width) {
-            map_with(Baseline, d_y, gain, |d_y, gain| d_y * gain);
+            map_with(Native, d_y, gain, |d_y, gain| d_y * gain);
         }
         let means = sums(d_y, width, |_, _, g| g).map(|sum| sum * share);
         let along = sums(d_y, width, |s, o, g| {
@@ -83,7 +83,7 @@ pub fn normalise_rows_gradient(normalised: &[f32], rstd: &[f32], gain: &[f32], d
         let rows = d_y.chunks_exact_mut(width).zip(normalised.chunks_exact(width));
         for ((((d_y, normalised), rstd), mean), along) in rows.zip(rstd).zip(means).zip(along) {
             let [mean, along, rstd] = [mean, along, *rstd].map(f32x16::splat);
-            map_with(Baseline, d_y, normalised, |g, x| (g - mean - x * along) * rstd);
+            map_with(Native, d_y, normalised, |g, x| (g - mean - x * along) * rstd);
         }
     }
 }
@@ -128,16 +128,14 @@ pub fn column_statistics(
     let share = f32x16::splat(1.0 / (x.len() / width) as f32);
     mean.fill(0.0);
     for row in x.chunks_exact(width) {
-        map_with(Baseline, mean, row, |sum, x| sum + x);
+        map_with(Native, mean, row, |sum, x| sum + x);
     }
-    map(Baseline, mean, |sum| sum * share);
+    map(Native, mean, |sum| sum * share);
     variance.fill(0.0);
     for row in x.chunks_exact(width) {
-        map_with_all(Baseline, variance, [row, mean], |sum, [x, mean]| {
-            sum + (x - mean) * (x - mean)
-        });
+        map_with_all(Native, variance, [row, mean], |sum, [x, mean]| sum + (x - mean) * (x - mean));
     }
-    map(Baseline, variance, |sum| sum * share);
+    map(Native, variance, |sum| sum * share);
     for (rstd, variance) in rstd.iter_mut().zip(variance.iter()) {
         *rstd = 1.0 / math::sqrt(variance + epsilon);
     }
@@ -169,7 +167,7 @@ pub fn column_statistics_scalar(
 #[inline]
 pub fn normalise_columns(x: &mut [f32], mean: &[f32], factor: &[f32]) {
     for row in x.chunks_exact_mut(mean.len().max(1)) {
-        map_with_all(Baseline, row, [mean, factor], |x, [mean, factor]| (x - mean) * factor);
+        map_with_all(Native, row, [mean, factor], |x, [mean, factor]| (x - mean) * factor);
     }
 }
 
@@ -190,7 +188,7 @@ pub fn normalise_columns_scalar(x: &mut [f32], mean: &[f32], factor: &[f32]) {
 #[inline]
 pub fn scale_columns(x: &mut [f32], gain: &[f32], shift: &[f32]) {
     for row in x.chunks_exact_mut(gain.len().max(1)) {
-        map_with_all(Baseline, row, [gain, shift], |x, [gain, shift]| x * gain + shift);
+        map_with_all(Native, row, [gain, shift], |x, [gain, shift]| x * gain + shift);
     }
 }
 
@@ -225,8 +223,8 @@ pub(crate) fn add_scale_gradient(
 ) {
     let width = d_gain.len().max(1);
     for (x, d_y) in normalised.chunks_exact(width).zip(d_y.chunks_exact(width)) {
-        map_with_all(Baseline, d_gain, [x, d_y], |sum, [x, d_y]| sum + d_y * x);
-        map_with(Baseline, d_shift, d_y, |sum, d_y| sum + d_y);
+        map_with_all(Native, d_gain, [x, d_y], |sum, [x, d_y]| sum + d_y * x);
+        map_with(Native, d_shift, d_y, |sum, d_y| sum + d_y);
     }
 }
 
@@ -264,7 +262,7 @@ pub fn normalise_columns_gradient(
     let share = f32x16::splat(1.0 / (d_y.len() / width) as f32);
     for (x, d_y) in normalised.chunks_exact(width).zip(d_y.chunks_exact_mut(width)) {
         map_with_all(
-            Baseline,
+            Native,
             d_y,
             [x, rstd, gain, d_gain, d_shift],
             |d_y, [x, rstd, gain, dg, ds]| (d_y - ds * share - x * (dg * share)) * (gain * rstd),

@@ -2,17 +2,17 @@
 
 use wide::f32x16;
 
-use super::Baseline;
+use super::Native;
 use super::lanes::{map, map_with};
-use super::lean::LEAN;
+use super::scalar::SCALAR;
 
 /// `y = max(y, 0)`; NaN stays NaN, so that a broken network cannot look sound.
 #[inline]
 pub fn relu(y: &mut [f32]) {
-    if LEAN {
+    if SCALAR {
         return relu_each(y);
     }
-    map(Baseline, y, |y| y.simd_le(f32x16::ZERO).select(f32x16::ZERO, y));
+    map(Native, y, |y| y.simd_le(f32x16::ZERO).select(f32x16::ZERO, y));
 }
 
 /// What [`relu`] must give, one value at a time.
@@ -43,10 +43,10 @@ pub fn relu_gradient(y: &[f32], d_y: &mut [f32]) {
 /// [`relu_gradient`], as far as the shorter slice goes.
 #[inline]
 pub(crate) fn mask_gradient(y: &[f32], d_y: &mut [f32]) {
-    if LEAN {
+    if SCALAR {
         return mask_each(y, d_y);
     }
-    map_with(Baseline, d_y, y, |d_y, y| y.simd_eq(f32x16::ZERO).select(f32x16::ZERO, d_y));
+    map_with(Native, d_y, y, |d_y, y| y.simd_eq(f32x16::ZERO).select(f32x16::ZERO, d_y));
 }
 
 /// What [`relu_gradient`] must give, one value at a time.

@@ -2,7 +2,7 @@
 
 use super::Nonzeros;
 use super::lanes::map_with;
-use super::lean::{LEAN, rows};
+use super::scalar::{SCALAR, rows};
 use super::simd::{Lanes, Simd, with_best_vectors};
 
 /// Moves `params` against `gradient` by `rate`.
@@ -18,7 +18,7 @@ pub fn sgd(params: &mut [f32], gradient: &[f32], rate: f32) {
 
 /// [`sgd`], as far as the shorter slice goes.
 pub(crate) fn update(params: &mut [f32], gradient: &[f32], rate: f32) {
-    if LEAN {
+    if SCALAR {
         return update_each(params, gradient, rate);
     }
     with_best_vectors!(update_with(params: &mut [f32], gradient: &[f32], rate: f32));

@@ -110,8 +110,8 @@ pub struct Sink<'a> {
     pub(super) to: &'a mut [f32],
     pub(super) state: State<'a>,
     pub(super) update: &'a dyn Update,
-    /// For a gradient that is kept: the parameters, and whether more samples follow.
-    pub(super) kept: Option<(&'a [f32], bool)>,
+    /// For a gradient that is accumulated: the parameters, and whether more samples follow.
+    pub(super) accumulates: Option<(&'a [f32], bool)>,
 }
 
 /// Keeps a gradient.
@@ -131,63 +131,88 @@ impl<'a> Sink<'a> {
     #[must_use]
     pub fn new(params: &'a mut [f32], state: &'a mut [f32], update: &'a dyn Update) -> Self {
         let (a, b) = state.split_at_mut(params.len().min(state.len()));
-        Self { to: params, state: [a, b], update, kept: None }
+        Self { to: params, state: [a, b], update, accumulates: None }
     }
 
     /// Adds the gradient at `params` to `gradient`, sample by sample; `more` says whether more samples follow.
     #[inline]
     #[must_use]
     pub fn keep(params: &'a [f32], gradient: &'a mut [f32], more: bool) -> Self {
-        Self { to: gradient, state: [&mut [], &mut []], update: &Keep, kept: Some((params, more)) }
+        Self {
+            to: gradient,
+            state: [&mut [], &mut []],
+            update: &Keep,
+            accumulates: Some((params, more)),
+        }
     }
 
     /// The parameters as they are now.
     #[inline]
     #[must_use]
     pub fn params(&self) -> &[f32] {
-        self.kept.map_or(&*self.to, |(params, _)| params)
+        self.accumulates.map_or(&*self.to, |(params, _)| params)
     }
 
     /// Takes the gradient of the parameters in this range; `bias` says that they are a bias, or the gain or shift of a
     /// normalisation.
-    pub fn take(&mut self, at: Range<usize>, gradient: Gradient<'_>, bias: bool) {
-        let state = self.state.each_mut().map(|s| s.get_mut(at.clone()).unwrap_or_default());
+    pub fn apply(&mut self, range: Range<usize>, gradient: Gradient<'_>, bias: bool) {
+        let state = self.state.each_mut().map(|s| s.get_mut(range.clone()).unwrap_or_default());
         // A layer without a bias has no place for the gradient of one.
-        if let Some(params) = self.to.get_mut(at) {
+        if let Some(params) = self.to.get_mut(range) {
             self.update.apply(params, state, gradient, bias);
         }
     }
 
-    /// The rate and the parameters in this range, if all that is done with them is `w - rate·g`.
-    pub(super) fn moved(&mut self, at: Range<usize>) -> Option<(f32, &mut [f32])> {
-        Some((self.update.rate()?, self.to.get_mut(at)?))
+    /// The rate, if all that is done with the parameters is `w - rate·g`.
+    pub(super) fn rate(&self) -> Option<f32> {
+        self.update.rate()
     }
 
-    /// A sink for the parameters before `at`, and one for the rest: they may be used at once.
+    /// The parameters in this range.
+    pub(super) fn params_mut(&mut self, range: Range<usize>) -> &mut [f32] {
+        self.to.get_mut(range).unwrap_or_default()
+    }
+
+    /// The same sink, borrowed.
     #[must_use]
-    pub fn split_at(&mut self, at: usize) -> (Sink<'_>, Sink<'_>) {
-        let update = self.update;
-        let (to_a, to_b) = self.to.split_at_mut(at.min(self.to.len()));
-        let [(a, c), (b, d)] = self.state.each_mut().map(|s| s.split_at_mut(at.min(s.len())));
-        let kept = self.kept.map(|(params, more)| (params.split_at(at.min(params.len())), more));
+    pub fn reborrow(&mut self) -> Sink<'_> {
+        let state = self.state.each_mut().map(|s| &mut **s);
+        Sink { to: self.to, state, update: self.update, accumulates: self.accumulates }
+    }
+
+    /// A sink for the parameters before `offset`, and one for the rest, which may be used at once.
+    #[must_use]
+    pub fn split_at(&mut self, offset: usize) -> (Sink<'_>, Sink<'_>) {
+        self.reborrow().into_halves(offset)
+    }
+
+    /// [`split_at`](Self::split_at) of a sink that is given away.
+    pub(crate) fn into_halves(self, offset: usize) -> (Self, Self) {
+        let Self { to, state: [a, b], update, accumulates } = self;
+        let (to_a, to_b) = to.split_at_mut(offset.min(to.len()));
+        let ((a, c), (b, d)) =
+            (a.split_at_mut(offset.min(a.len())), b.split_at_mut(offset.min(b.len())));
+        let halves = accumulates.map(|(p, more)| (p.split_at(offset.min(p.len())), more));
+        let (first, rest) =
+            (halves.map(|((p, _), more)| (p, more)), halves.map(|((_, p), more)| (p, more)));
         (
-            Sink { to: to_a, state: [a, b], update, kept: kept.map(|(p, more)| (p.0, more)) },
-            Sink { to: to_b, state: [c, d], update, kept: kept.map(|(p, more)| (p.1, more)) },
+            Self { to: to_a, state: [a, b], update, accumulates: first },
+            Self { to: to_b, state: [c, d], update, accumulates: rest },
         )
     }
 
-    /// What the samples before these have summed to: the sums over samples go on from there. Nothing, if these are all
-    /// the samples; the sums then start from `+0.0`.
+    /// The gradient of earlier parts of this batch, from which the sums continue. `None` for a whole batch: its sums
+    /// start from `+0.0`.
     #[inline]
     #[must_use]
-    pub fn summed(&self, at: Range<usize>) -> Option<&[f32]> {
-        self.kept.and_then(|_| self.to.get(at))
+    pub fn accumulated(&self, range: Range<usize>) -> Option<&[f32]> {
+        self.accumulates.and_then(|_| self.to.get(range))
     }
 
     /// Whether more samples follow, whose gradient will be added. What is added once, after all samples, then waits.
     #[inline]
     #[must_use]
     pub fn more_follows(&self) -> bool {
-        self.kept.is_some_and(|(_, more)| more)
+        self.accumulates.is_some_and(|(_, more)| more)
     }
 }

@@ -10,7 +10,7 @@
 //! Exponentials are taken over 16 samples' logits at once, so that no lane is idle whatever the class count.
 
 use super::exp::{exp, exp_scalar};
-use super::lean::LEAN;
+use super::scalar::SCALAR;
 use crate::math;
 
 /// Samples whose exponentials are taken together: whole vectors for every number of classes.
@@ -52,7 +52,7 @@ pub fn smoothed_cross_entropy(
 /// [`smoothed_cross_entropy`] of the samples that are there.
 #[inline]
 pub(crate) fn cross_entropy(logits: &mut [f32], labels: &[u8], scale: f32, smoothing: f32) -> f32 {
-    if LEAN {
+    if SCALAR {
         run_scalar(logits, labels, scale, smoothing)
     } else {
         run(logits, labels, scale, smoothing, exp)

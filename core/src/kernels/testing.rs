@@ -18,7 +18,7 @@ impl Threads for Halves {
         self.0
     }
 
-    fn join(&self, a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
+    fn join(&self, a: &mut (dyn FnMut() + Send), b: &mut (dyn FnMut() + Send)) {
         b();
         a();
     }

@@ -1,31 +1,27 @@
 //! Work that may be done by several threads, none of which the core knows.
 //!
 //! The core says what can be done at once, split by samples or by rows of weights and never inside a sum, so that
-//! the number of threads cannot change a bit. Who has threads implements [`Threads`].
+//! the number of threads cannot change a bit. A program that has threads implements [`Threads`].
 
-use super::{Batch, Element};
-
-/// Whoever can do two things at once.
+/// A fork-join executor.
 pub trait Threads: Sync {
-    /// How many things can be done at once.
+    /// Calls that can run at once.
     fn count(&self) -> usize;
 
-    /// Does both, in any order or at once, and returns when both are done.
-    fn join(&self, a: impl FnOnce() + Send, b: impl FnOnce() + Send);
+    /// Calls both, in any order or at once, and returns when both have returned.
+    fn join(&self, a: &mut (dyn FnMut() + Send), b: &mut (dyn FnMut() + Send));
 }
 
-/// One thing after the other.
+/// One call after the other.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Serial;
 
 impl Threads for Serial {
-    #[inline]
     fn count(&self) -> usize {
         1
     }
 
-    #[inline]
-    fn join(&self, a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
+    fn join(&self, a: &mut (dyn FnMut() + Send), b: &mut (dyn FnMut() + Send)) {
         a();
         b();
     }
@@ -34,36 +30,39 @@ impl Threads for Serial {
 /// Products, zeros counted, that are worth a thread: some microseconds, against one or two to hand over work.
 const WORTH: usize = 1 << 15;
 
-/// Into how many parts work of so many products is split.
+/// Into how many parts work of N products is split.
 #[inline]
-pub(crate) fn parts(threads: &impl Threads, products: usize) -> usize {
+pub(crate) fn parts(threads: &dyn Threads, products: usize) -> usize {
     threads.count().min(products / WORTH).max(1)
 }
 
-/// Calls `work` with parts of the samples and their outputs.
-#[inline]
-pub(super) fn over_samples<T: Element, H: Threads>(
-    threads: &H,
-    parts: usize,
-    x: Batch<'_, T>,
-    outputs: usize,
-    y: &mut [f32],
-    work: &(impl Fn(Batch<'_, T>, &mut [f32]) + Sync),
-) {
-    let at = share(x.len(), parts);
-    if at == 0 {
-        return work(x, y);
-    }
-    let (x_a, x_b) = x.split_at(at);
-    let (y_a, y_b) = y.split_at_mut(y.len().min(at * outputs));
-    threads.join(
-        || over_samples(threads, parts / 2, x_a, outputs, y_a, work),
-        || over_samples(threads, parts - parts / 2, x_b, outputs, y_b, work),
-    );
+/// Work that can be split between threads.
+pub(crate) trait Split: Sized + Send {
+    /// The first `part` of `of` equal parts, and the rest.
+    fn split(self, part: usize, of: usize) -> (Self, Self);
+
+    /// Does the work on this thread.
+    fn run(self);
 }
 
-/// Where `len` things are cut for the first half of `parts`; 0 if they are not.
-#[inline]
-pub(crate) fn share(len: usize, parts: usize) -> usize {
-    if parts < 2 { 0 } else { len * (parts / 2) / parts }
+/// Does work in N parts at once.
+pub(crate) fn fork<W: Split>(threads: &dyn Threads, parts: usize, work: W) {
+    if parts < 2 {
+        return work.run();
+    }
+    let half = parts / 2;
+    let (a, b) = work.split(half, parts);
+    let (mut a, mut b) = (Some(a), Some(b));
+    threads.join(
+        &mut || {
+            if let Some(a) = a.take() {
+                fork(threads, half, a);
+            }
+        },
+        &mut || {
+            if let Some(b) = b.take() {
+                fork(threads, parts - half, b);
+            }
+        },
+    );
 }

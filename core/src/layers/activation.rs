@@ -1,14 +1,14 @@
 //! Activations: ReLU, leaky ReLU, sigmoid and tanh, in place. Their ways back start from the output.
 
 use super::{
-    AnyLayer, Bits, Const, Dim, Ends, FixedLayer, Layer, Memory, Mode, Number, OutputUse, Real,
-    Shape, Single, Visit, write_back,
+    AnyLayer, Bits, Const, Dim, FixedLayer, Io, Layer, Number, OutputUse, Pass, Real, Shape,
+    Single, Visit, write_back,
 };
 use crate::Error;
 use crate::init::Init;
 use crate::kernels::relu::mask_gradient;
 use crate::kernels::{
-    Element, Sink, Threads, leaky_relu, leaky_relu_gradient, relu, sigmoid, sigmoid_gradient, tanh,
+    Element, Sink, leaky_relu, leaky_relu_gradient, relu, sigmoid, sigmoid_gradient, tanh,
     tanh_gradient,
 };
 
@@ -225,14 +225,7 @@ impl<F: Function, N: Dim> Layer for ActivationLayer<F, N> {
     fn init_pass(&self, _params: &mut [f32], _init: Init, _seed: u64, _index: &mut u64) {}
 
     #[inline]
-    fn apply(
-        &self,
-        _threads: &impl Threads,
-        _mode: Mode,
-        _params: &[f32],
-        y: &mut [f32],
-        _kept: &mut [f32],
-    ) -> Result<(), Error> {
+    fn apply(&self, _pass: Pass<'_>, y: &mut [f32]) -> Result<(), Error> {
         self.function.apply(y);
         Ok(())
     }
@@ -240,11 +233,9 @@ impl<F: Function, N: Dim> Layer for ActivationLayer<F, N> {
     #[inline]
     fn backward_pass<T: Element>(
         &self,
-        _threads: &impl Threads,
-        _mode: Mode,
+        _pass: Pass<'_>,
         _sink: &mut Sink<'_>,
-        io: Ends<'_, T>,
-        _memory: Memory<'_>,
+        io: Io<'_, T>,
     ) -> Result<(), Error> {
         self.function.gradient(io.y, io.d_y);
         write_back(io.d_y, io.d_x);

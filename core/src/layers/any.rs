@@ -3,12 +3,12 @@
 use core::fmt;
 
 use super::{
-    BatchNormLayer, DenseLayer, DropoutLayer, Ends, Layer, LayerNormLayer, LeakyReluLayer, Memory,
-    Mode, Number, ReluLayer, Room, Shape, SigmoidLayer, Single, TanhLayer, Visit,
+    BatchNormLayer, DenseLayer, DropoutLayer, Io, Layer, LayerNormLayer, LeakyReluLayer, Number,
+    Pass, ReluLayer, Shape, SigmoidLayer, Single, TanhLayer, Visit,
 };
 use crate::Error;
 use crate::init::Init;
-use crate::kernels::{Batch, Element, Sink, Threads};
+use crate::kernels::{Batch, Element, Sink};
 
 /// A layer as it stands in a blob's layer table, or in a network put together at run time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,54 +182,55 @@ macro_rules! each {
     };
 }
 
-impl Layer for AnyLayer {
-    fn shape(&self) -> Shape {
-        each!(self, layer => layer.shape())
-    }
+/// Implements [`Layer`] by the same calls on another layer: `with!(self, layer => call)` names it.
+macro_rules! delegate_layer {
+    (impl Layer for $type:ty, $with:ident, |$self:ident, $visit:ident| $for_each:expr) => {
+        impl Layer for $type {
+            fn shape(&self) -> Shape {
+                $with!(self, layer => layer.shape())
+            }
 
-    fn for_each_layer(&self, visit: &mut Visit<'_>) -> Result<(), Error> {
-        visit(Single::Known(*self))
-    }
+            fn for_each_layer(&$self, $visit: &mut Visit<'_>) -> Result<(), Error> {
+                $for_each
+            }
 
-    fn init_pass(&self, params: &mut [f32], init: Init, seed: u64, index: &mut u64) {
-        each!(self, layer => layer.init_pass(params, init, seed, index));
-    }
+            fn init_pass(&self, params: &mut [f32], init: Init, seed: u64, index: &mut u64) {
+                $with!(self, layer => layer.init_pass(params, init, seed, index));
+            }
 
-    fn forward_pass<T: Element>(
-        &self,
-        threads: &impl Threads,
-        mode: Mode,
-        params: &[f32],
-        x: Batch<'_, T>,
-        y: &mut [f32],
-        room: Room<'_>,
-    ) -> Result<(), Error> {
-        each!(self, layer => layer.forward_pass(threads, mode, params, x, y, room))
-    }
+            fn forward_pass<T: Element>(
+                &self,
+                pass: Pass<'_>,
+                x: Batch<'_, T>,
+                y: &mut [f32],
+            ) -> Result<(), Error> {
+                $with!(self, layer => layer.forward_pass(pass, x, y))
+            }
 
-    fn apply(
-        &self,
-        threads: &impl Threads,
-        mode: Mode,
-        params: &[f32],
-        y: &mut [f32],
-        kept: &mut [f32],
-    ) -> Result<(), Error> {
-        each!(self, layer => layer.apply(threads, mode, params, y, kept))
-    }
+            fn apply(&self, pass: Pass<'_>, y: &mut [f32]) -> Result<(), Error> {
+                $with!(self, layer => layer.apply(pass, y))
+            }
 
-    fn backward_pass<T: Element>(
-        &self,
-        threads: &impl Threads,
-        mode: Mode,
-        sink: &mut Sink<'_>,
-        io: Ends<'_, T>,
-        memory: Memory<'_>,
-    ) -> Result<(), Error> {
-        each!(self, layer => layer.backward_pass(threads, mode, sink, io, memory))
-    }
+            fn backward_pass<T: Element>(
+                &self,
+                pass: Pass<'_>,
+                sink: &mut Sink<'_>,
+                io: Io<'_, T>,
+            ) -> Result<(), Error> {
+                $with!(self, layer => layer.backward_pass(pass, sink, io))
+            }
 
-    fn learn(&self, params: &mut [f32], kept: &mut [f32], batch: usize) -> Result<(), Error> {
-        each!(self, layer => layer.learn(params, kept, batch))
-    }
+            fn update_running_stats(
+                &self,
+                params: &mut [f32],
+                saved: &mut [f32],
+                batch: usize,
+            ) -> Result<(), Error> {
+                $with!(self, layer => layer.update_running_stats(params, saved, batch))
+            }
+        }
+    };
 }
+pub(super) use delegate_layer;
+
+delegate_layer!(impl Layer for AnyLayer, each, |self, visit| visit(Single::Known(*self)));

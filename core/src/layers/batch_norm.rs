@@ -1,14 +1,14 @@
 //! Batch normalisation, in place.
 
 use super::{
-    AnyLayer, Bits, Const, DEFAULT_EPSILON, Dim, Ends, FixedLayer, Layer, Memory, Mode, Number,
-    Real, Saved, Shape, Single, Visit, init_scale, keep, split, split_mut, write_back,
+    AnyLayer, Bits, Const, DEFAULT_EPSILON, Dim, FixedLayer, Io, Layer, Mode, Number, Pass, Real,
+    Saved, Shape, Single, Visit, init_scale, keep, split, split_mut, write_back,
 };
 use crate::Error;
 use crate::init::Init;
 use crate::kernels::{
-    Element, Gradient, Sink, Threads, column_statistics, normalise_columns,
-    normalise_columns_gradient, scale_columns, scale_gradient,
+    Element, Gradient, Sink, column_statistics, normalise_columns, normalise_columns_gradient,
+    scale_columns, scale_gradient,
 };
 use crate::math;
 
@@ -84,8 +84,8 @@ struct OfBatch<'a> {
 }
 
 impl<'a> OfBatch<'a> {
-    fn of(kept: &'a mut [f32], batch: usize, width: usize) -> Result<Self, Error> {
-        let (normalised, rest) = split_mut(kept, batch * width)?;
+    fn of(saved: &'a mut [f32], batch: usize, width: usize) -> Result<Self, Error> {
+        let (normalised, rest) = split_mut(saved, batch * width)?;
         let (mean, rest) = split_mut(rest, width)?;
         let (variance, rest) = split_mut(rest, width)?;
         let (rstd, rest) = split_mut(rest, width)?;
@@ -146,18 +146,11 @@ impl<N: Dim, E: Real, M: Real> Layer for BatchNormLayer<N, E, M> {
     }
 
     #[inline]
-    fn apply(
-        &self,
-        _threads: &impl Threads,
-        mode: Mode,
-        params: &[f32],
-        y: &mut [f32],
-        kept: &mut [f32],
-    ) -> Result<(), Error> {
+    fn apply(&self, pass: Pass<'_>, y: &mut [f32]) -> Result<(), Error> {
         let width = self.width.get();
-        let Params { gain, shift, mean, variance } = Params::of(params, width)?;
-        if let Mode::Train(_) = mode {
-            let of = OfBatch::of(kept, y.len() / width.max(1), width)?;
+        let Params { gain, shift, mean, variance } = Params::of(pass.params, width)?;
+        if let Mode::Train(_) = pass.mode {
+            let of = OfBatch::of(pass.saved, y.len() / width.max(1), width)?;
             column_statistics(y, of.mean, of.variance, of.rstd, self.epsilon());
             normalise_columns(y, of.mean, of.rstd);
             keep(y, of.normalised);
@@ -180,27 +173,30 @@ impl<N: Dim, E: Real, M: Real> Layer for BatchNormLayer<N, E, M> {
     #[inline]
     fn backward_pass<T: Element>(
         &self,
-        _threads: &impl Threads,
-        _mode: Mode,
+        pass: Pass<'_>,
         sink: &mut Sink<'_>,
-        io: Ends<'_, T>,
-        memory: Memory<'_>,
+        io: Io<'_, T>,
     ) -> Result<(), Error> {
         let width = self.width.get();
-        let of = OfBatch::of(memory.kept, io.x.len(), width)?;
+        let of = OfBatch::of(pass.saved, io.x.len(), width)?;
         scale_gradient(of.normalised, io.d_y, of.d_gain, of.d_shift);
         let (gain, _) = split(sink.params(), width)?;
         normalise_columns_gradient(of.normalised, of.rstd, gain, of.d_gain, of.d_shift, io.d_y);
         // After the gain has been read.
-        sink.take(0..width, Gradient::Dense(of.d_gain), true);
-        sink.take(width..2 * width, Gradient::Dense(of.d_shift), true);
+        sink.apply(0..width, Gradient::Dense(of.d_gain), true);
+        sink.apply(width..2 * width, Gradient::Dense(of.d_shift), true);
         write_back(io.d_y, io.d_x);
         Ok(())
     }
 
-    fn learn(&self, params: &mut [f32], kept: &mut [f32], batch: usize) -> Result<(), Error> {
+    fn update_running_stats(
+        &self,
+        params: &mut [f32],
+        saved: &mut [f32],
+        batch: usize,
+    ) -> Result<(), Error> {
         let width = self.width.get();
-        let of = OfBatch::of(kept, batch, width)?;
+        let of = OfBatch::of(saved, batch, width)?;
         let (_, rest) = split_mut(params, 2 * width)?;
         let (mean, variance) = split_mut(rest, width)?;
         let (new, old) = (self.momentum(), 1.0 - self.momentum());

@@ -1,16 +1,16 @@
 //! The fully connected layer, `y = b + x·W`.
 
 use super::{
-    AnyLayer, Const, Dim, Ends, FixedLayer, Layer, Memory, Mode, Room, Shape, Single, Visit,
-    check_inputs, fixed::inherent_sizes, split,
+    AnyLayer, Const, Dim, FixedLayer, Io, Layer, Pass, Shape, Single, Visit, check_inputs,
+    fixed::inherent_sizes, split,
 };
 use crate::Error;
 use crate::init::Init;
 use crate::int8;
-use crate::kernels::dense_forward::forward;
-use crate::kernels::dense_input_gradient::input_gradient;
-use crate::kernels::dense_update::update;
-use crate::kernels::{Batch, Element, Sink, Threads};
+use crate::kernels::dense::forward::forward;
+use crate::kernels::dense::input_gradient::input_gradient;
+use crate::kernels::dense::weight_gradient::update;
+use crate::kernels::{Batch, Element, Sink};
 
 /// A fully connected layer whose sizes are part of its type.
 ///
@@ -124,33 +124,29 @@ impl<I: Dim, O: Dim, B: Bias> Layer for DenseLayer<I, O, B> {
     #[inline]
     fn forward_pass<T: Element>(
         &self,
-        threads: &impl Threads,
-        _mode: Mode,
-        params: &[f32],
+        pass: Pass<'_>,
         x: Batch<'_, T>,
         y: &mut [f32],
-        _room: Room<'_>,
     ) -> Result<(), Error> {
-        let (weights, bias) = split(params, self.weights())?;
-        forward(threads, x, weights, bias, self.outputs(), y);
+        let (weights, bias) = split(pass.params, self.weights())?;
+        forward(pass.threads, x, weights, bias, self.outputs(), y);
         check_inputs(x, y, self.outputs())
     }
 
     #[inline]
     fn backward_pass<T: Element>(
         &self,
-        threads: &impl Threads,
-        _mode: Mode,
+        pass: Pass<'_>,
         sink: &mut Sink<'_>,
-        io: Ends<'_, T>,
-        memory: Memory<'_>,
+        io: Io<'_, T>,
     ) -> Result<(), Error> {
+        let Pass { threads, workspace, .. } = pass;
         if let Some(d_x) = io.d_x {
             let (weights, _) = split(sink.params(), self.weights())?;
             let sizes = [self.inputs(), self.outputs()];
-            input_gradient(threads, io.x.len(), sizes, io.d_y, weights, d_x, memory.work);
+            input_gradient(threads, io.x.len(), sizes, io.d_y, weights, d_x, workspace);
         }
-        update(threads, io.x, io.d_y, sink, memory.work);
+        update(threads, io.x, io.d_y, sink, workspace);
         Ok(())
     }
 }

@@ -1,12 +1,12 @@
 //! Dropout, in place.
 
 use super::{
-    AnyLayer, Bits, Const, Dim, Draws, Ends, FixedLayer, Layer, Memory, Mode, Number, Real, Shape,
+    AnyLayer, Bits, Const, Dim, Draws, FixedLayer, Io, Layer, Mode, Number, Pass, Real, Shape,
     Single, Visit, write_back,
 };
 use crate::Error;
 use crate::init::Init;
-use crate::kernels::{Element, Sink, Threads, dropout};
+use crate::kernels::{Element, Sink, dropout};
 use crate::rng::{Purpose, Stream};
 
 /// Dropout whose width and drop probability are part of its type; the probability as bits, 0.5 if left out.
@@ -83,15 +83,8 @@ impl<N: Dim, P: Real> Layer for DropoutLayer<N, P> {
     fn init_pass(&self, _params: &mut [f32], _init: Init, _seed: u64, _index: &mut u64) {}
 
     #[inline]
-    fn apply(
-        &self,
-        _threads: &impl Threads,
-        mode: Mode,
-        _params: &[f32],
-        y: &mut [f32],
-        _kept: &mut [f32],
-    ) -> Result<(), Error> {
-        if let Mode::Train(draws) = mode {
+    fn apply(&self, pass: Pass<'_>, y: &mut [f32]) -> Result<(), Error> {
+        if let Mode::Train(draws) = pass.mode {
             self.drop(draws, y);
         }
         Ok(())
@@ -100,13 +93,11 @@ impl<N: Dim, P: Real> Layer for DropoutLayer<N, P> {
     #[inline]
     fn backward_pass<T: Element>(
         &self,
-        _threads: &impl Threads,
-        mode: Mode,
+        pass: Pass<'_>,
         _sink: &mut Sink<'_>,
-        io: Ends<'_, T>,
-        _memory: Memory<'_>,
+        io: Io<'_, T>,
     ) -> Result<(), Error> {
-        if let Mode::Train(draws) = mode {
+        if let Mode::Train(draws) = pass.mode {
             self.drop(draws, io.d_y);
         }
         write_back(io.d_y, io.d_x);

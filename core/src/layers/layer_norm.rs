@@ -1,13 +1,13 @@
 //! Layer normalisation, in place.
 
 use super::{
-    AnyLayer, Bits, Const, DEFAULT_EPSILON, Dim, Ends, FixedLayer, Layer, Memory, Mode, Number,
-    Real, Saved, Shape, Single, Visit, init_scale, keep, split, split_mut, write_back,
+    AnyLayer, Bits, Const, DEFAULT_EPSILON, Dim, FixedLayer, Io, Layer, Mode, Number, Pass, Real,
+    Saved, Shape, Single, Visit, init_scale, keep, split, split_mut, write_back,
 };
 use crate::Error;
 use crate::init::Init;
 use crate::kernels::{
-    Element, Gradient, Sink, Threads, add_scale_gradient, normalise_rows, normalise_rows_gradient,
+    Element, Gradient, Sink, add_scale_gradient, normalise_rows, normalise_rows_gradient,
     scale_columns,
 };
 
@@ -69,24 +69,17 @@ impl<N: Dim, E: Real> Layer for LayerNormLayer<N, E> {
     }
 
     #[inline]
-    fn apply(
-        &self,
-        _threads: &impl Threads,
-        mode: Mode,
-        params: &[f32],
-        y: &mut [f32],
-        kept: &mut [f32],
-    ) -> Result<(), Error> {
+    fn apply(&self, pass: Pass<'_>, y: &mut [f32]) -> Result<(), Error> {
         let (width, epsilon) = (self.width.get(), self.epsilon());
-        let (gain, shift) = split(params, width)?;
-        match mode {
+        let (gain, shift) = split(pass.params, width)?;
+        match pass.mode {
             Mode::Infer => {
                 for y in y.chunks_exact_mut(width.max(1)) {
                     normalise_rows(y, &mut [0.0], epsilon);
                 }
             }
             Mode::Train(_) => {
-                let (normalised, rest) = split_mut(kept, y.len())?;
+                let (normalised, rest) = split_mut(pass.saved, y.len())?;
                 let (rstd, _) = split_mut(rest, y.len() / width.max(1))?;
                 normalise_rows(y, rstd, epsilon);
                 keep(y, normalised);
@@ -99,20 +92,18 @@ impl<N: Dim, E: Real> Layer for LayerNormLayer<N, E> {
     #[inline]
     fn backward_pass<T: Element>(
         &self,
-        _threads: &impl Threads,
-        _mode: Mode,
+        pass: Pass<'_>,
         sink: &mut Sink<'_>,
-        io: Ends<'_, T>,
-        memory: Memory<'_>,
+        io: Io<'_, T>,
     ) -> Result<(), Error> {
         let (width, batch) = (self.width.get(), io.x.len());
-        let (normalised, rest) = split_mut(memory.kept, io.d_y.len())?;
+        let (normalised, rest) = split_mut(pass.saved, io.d_y.len())?;
         let (rstd, rest) = split_mut(rest, batch)?;
         let (d_gain, d_shift) = split_mut(rest, width)?;
         // First of all, since the gradient at the output is about to be overwritten; given away last, since the
         // parameters are about to be read.
         for (sum, at) in [(&mut *d_gain, 0), (&mut *d_shift, width)] {
-            match sink.summed(at..at + width) {
+            match sink.accumulated(at..at + width) {
                 Some(before) => sum.copy_from_slice(before),
                 None => sum.fill(0.0),
             }
@@ -120,8 +111,8 @@ impl<N: Dim, E: Real> Layer for LayerNormLayer<N, E> {
         add_scale_gradient(normalised, io.d_y, d_gain, d_shift);
         let (gain, _) = split(sink.params(), width)?;
         normalise_rows_gradient(normalised, rstd, gain, io.d_y);
-        sink.take(0..width, Gradient::Dense(d_gain), true);
-        sink.take(width..2 * width, Gradient::Dense(d_shift), true);
+        sink.apply(0..width, Gradient::Dense(d_gain), true);
+        sink.apply(width..2 * width, Gradient::Dense(d_shift), true);
         write_back(io.d_y, io.d_x);
         Ok(())
     }

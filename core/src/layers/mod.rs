@@ -17,6 +17,7 @@ mod group;
 mod layer_norm;
 mod mode;
 mod number;
+mod pass;
 mod sequential;
 mod shape;
 mod trace;
@@ -40,6 +41,7 @@ pub use group::{Group, for_each_group};
 pub use layer_norm::{LayerNorm, LayerNormLayer};
 pub use mode::{Draws, Mode};
 pub use number::{Bits, Number, Real};
+pub use pass::{Io, Pass};
 pub(crate) use sequential::Sizes;
 pub use sequential::{LayerList, MAX_LAYERS, Sequential};
 pub use shape::{OutputUse, Saved, Shape};
@@ -47,7 +49,7 @@ pub use trace::trace;
 
 use crate::Error;
 use crate::init::Init;
-use crate::kernels::{Batch, Element, Sink, Threads, input_gradient_work, update_work};
+use crate::kernels::{Batch, Element, Sink, input_gradient_work, update_work};
 
 /// The everyday network with one hidden layer: dense, ReLU, dense.
 ///
@@ -117,7 +119,7 @@ pub trait Layer {
     /// Sets the parameters; `index` counts the dense layers, each of which has a random stream of its own.
     fn init_pass(&self, params: &mut [f32], init: Init, seed: u64, index: &mut u64);
 
-    /// Computes `y: [batch][outputs]` from `x`; a layer that works in place has nothing to add to [`apply`](Self::apply).
+    /// Computes `y: [batch][outputs]` from `x`. A layer that works in place implements [`apply`](Self::apply) alone.
     ///
     /// # Errors
     ///
@@ -125,57 +127,50 @@ pub trait Layer {
     #[inline]
     fn forward_pass<T: Element>(
         &self,
-        threads: &impl Threads,
-        mode: Mode,
-        params: &[f32],
+        pass: Pass<'_>,
         x: Batch<'_, T>,
         y: &mut [f32],
-        room: Room<'_>,
     ) -> Result<(), Error> {
         read_into(x, y);
         check_inputs(x, y, 1)?;
-        self.apply(threads, mode, params, y, room.kept)
+        self.apply(pass, y)
     }
 
-    /// Turns the input in `y` into the output. Only for layers that are [`in_place`](Shape::in_place); the others leave
+    /// Turns the input in `y` into the output. Only for layers that work [`in_place`](Shape::in_place); the others leave
     /// it as it is.
     ///
     /// # Errors
     ///
     /// [`Error::BufferTooShort`] if a slice is.
-    fn apply(
-        &self,
-        _threads: &impl Threads,
-        _mode: Mode,
-        _params: &[f32],
-        _y: &mut [f32],
-        _kept: &mut [f32],
-    ) -> Result<(), Error> {
+    fn apply(&self, _pass: Pass<'_>, _y: &mut [f32]) -> Result<(), Error> {
         Ok(())
     }
 
-    /// Gives `sink` the gradient of the parameters, which are all that it has, and writes that of the inputs to
-    /// `d_x` if it is wanted. `d_y` may be overwritten. `mode` is that of the forward pass, a training one.
+    /// Hands the gradient of the parameters to `sink`, which has no others, and writes that of the inputs to `io.d_x` if it
+    /// is wanted. `io.d_y` may be overwritten. The mode is that of the forward pass, a training one.
     ///
     /// # Errors
     ///
     /// [`Error::BufferTooShort`] if a slice is.
     fn backward_pass<T: Element>(
         &self,
-        threads: &impl Threads,
-        mode: Mode,
+        pass: Pass<'_>,
         sink: &mut Sink<'_>,
-        io: Ends<'_, T>,
-        memory: Memory<'_>,
+        io: Io<'_, T>,
     ) -> Result<(), Error>;
 
-    /// Moves the parameters that no gradient moves, as running statistics, by what a training pass on `batch` samples
-    /// kept.
+    /// Updates the parameters that no gradient moves, the running statistics, from what a training pass on `batch` samples
+    /// saved.
     ///
     /// # Errors
     ///
     /// [`Error::BufferTooShort`] if a slice is.
-    fn learn(&self, _params: &mut [f32], _kept: &mut [f32], _batch: usize) -> Result<(), Error> {
+    fn update_running_stats(
+        &self,
+        _params: &mut [f32],
+        _saved: &mut [f32],
+        _batch: usize,
+    ) -> Result<(), Error> {
         Ok(())
     }
 
@@ -275,41 +270,6 @@ fn find_not_finite<T: Element>(x: Batch<'_, T>) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-/// What a backward pass goes between: the values and gradients at both ends of a layer.
-#[derive(Debug)]
-pub struct Ends<'a, T> {
-    /// The input of the forward pass.
-    pub x: Batch<'a, T>,
-    /// Its output, `[batch][outputs]`.
-    pub y: &'a [f32],
-    /// The gradient at the output, `[batch][outputs]`; may be overwritten.
-    pub d_y: &'a mut [f32],
-    /// Where the gradient at the input goes, `[batch][inputs]`, if it is wanted.
-    pub d_x: Option<&'a mut [f32]>,
-}
-
-/// What a forward pass writes besides its output.
-#[derive(Debug)]
-pub struct Room<'a> {
-    /// What lies between the layers, `[batch][between]`.
-    pub between: &'a mut [f32],
-    /// What a training pass keeps; empty in use.
-    pub kept: &'a mut [f32],
-}
-
-/// What a backward pass works in.
-#[derive(Debug)]
-pub struct Memory<'a> {
-    /// What the forward pass left between the layers, `[batch][between]`.
-    pub between: &'a [f32],
-    /// As long as `between`, for the gradients there.
-    pub d_between: &'a mut [f32],
-    /// What the forward pass kept.
-    pub kept: &'a mut [f32],
-    /// What no pass expects to find again; as long as the hungriest layer needs.
-    pub work: &'a mut [f32],
 }
 
 /// `f32`s of working memory that any layer's backward pass needs; `widths` are [`Shape::max_outputs`] and

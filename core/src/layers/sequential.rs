@@ -2,10 +2,11 @@
 
 use heapless::Vec;
 
-use super::{AnyLayer, Ends, Layer, Memory, Mode, Room, Shape, Visit, chain};
+use super::any::delegate_layer;
+use super::{AnyLayer, Chain, Io, Layer, Pass, Shape, Visit};
 use crate::Error;
 use crate::init::Init;
-use crate::kernels::{Batch, Element, Sink, Threads};
+use crate::kernels::{Batch, Element, Sink};
 
 /// The most layers that a run-time network, or a blob, may have.
 pub const MAX_LAYERS: usize = 64;
@@ -117,137 +118,33 @@ impl Sizes {
     }
 }
 
-impl Layer for Sequential {
-    fn shape(&self) -> Shape {
-        self.layers().shape()
-    }
-
-    fn for_each_layer(&self, visit: &mut Visit<'_>) -> Result<(), Error> {
-        self.layers().for_each_layer(visit)
-    }
-
-    fn init_pass(&self, params: &mut [f32], init: Init, seed: u64, index: &mut u64) {
-        self.layers().init_pass(params, init, seed, index);
-    }
-
-    fn forward_pass<T: Element>(
-        &self,
-        threads: &impl Threads,
-        mode: Mode,
-        params: &[f32],
-        x: Batch<'_, T>,
-        y: &mut [f32],
-        room: Room<'_>,
-    ) -> Result<(), Error> {
-        self.layers().forward_pass(threads, mode, params, x, y, room)
-    }
-
-    fn apply(
-        &self,
-        threads: &impl Threads,
-        mode: Mode,
-        params: &[f32],
-        y: &mut [f32],
-        kept: &mut [f32],
-    ) -> Result<(), Error> {
-        self.layers().apply(threads, mode, params, y, kept)
-    }
-
-    fn backward_pass<T: Element>(
-        &self,
-        threads: &impl Threads,
-        mode: Mode,
-        sink: &mut Sink<'_>,
-        io: Ends<'_, T>,
-        memory: Memory<'_>,
-    ) -> Result<(), Error> {
-        self.layers().backward_pass(threads, mode, sink, io, memory)
-    }
-
-    fn learn(&self, params: &mut [f32], kept: &mut [f32], batch: usize) -> Result<(), Error> {
-        self.layers().learn(params, kept, batch)
-    }
+/// All layers but the last, then the last, as a [`Chain`] does it; one layer alone is itself. [`Sequential::new`] refuses none.
+macro_rules! as_chain {
+    ($net:expr, $layer:ident => $call:expr) => {
+        match $net.layers.split_last() {
+            Some(($layer, [])) => $call,
+            Some((last, before)) => {
+                let $layer = Chain(Layers { layers: before }, *last);
+                $call
+            }
+            // Not reached; an identity of no values needs no panic, and so no code on a device.
+            None => {
+                let $layer = AnyLayer::relu(0);
+                $call
+            }
+        }
+    };
 }
 
-/// The layers of a run-time network: all but the last, then the last, as [`Chain`](super::Chain) does it.
-/// No layers at all would be the identity; [`Sequential::new`] refuses them.
-impl Layer for [AnyLayer] {
-    fn shape(&self) -> Shape {
-        let shapes = self.iter().map(Layer::shape);
-        shapes.reduce(Shape::then).unwrap_or(Shape {
-            layers: 0,
-            inference_layers: 0,
-            ..Shape::in_place(0)
-        })
-    }
-
-    fn for_each_layer(&self, visit: &mut Visit<'_>) -> Result<(), Error> {
-        self.iter().try_for_each(|layer| layer.for_each_layer(visit))
-    }
-
-    fn init_pass(&self, params: &mut [f32], init: Init, seed: u64, index: &mut u64) {
-        match self.split_last() {
-            Some((last, [])) => last.init_pass(params, init, seed, index),
-            Some((last, before)) => chain::init_pass(before, last, params, init, seed, index),
-            None => {}
-        }
-    }
-
-    fn forward_pass<T: Element>(
-        &self,
-        threads: &impl Threads,
-        mode: Mode,
-        params: &[f32],
-        x: Batch<'_, T>,
-        y: &mut [f32],
-        room: Room<'_>,
-    ) -> Result<(), Error> {
-        match self.split_last() {
-            Some((last, [])) => last.forward_pass(threads, mode, params, x, y, room),
-            Some((last, before)) => {
-                chain::forward_pass((before, last), threads, mode, params, x, y, room)
-            }
-            None => Ok(()),
-        }
-    }
-
-    fn apply(
-        &self,
-        threads: &impl Threads,
-        mode: Mode,
-        params: &[f32],
-        y: &mut [f32],
-        kept: &mut [f32],
-    ) -> Result<(), Error> {
-        match self.split_last() {
-            Some((last, [])) => last.apply(threads, mode, params, y, kept),
-            Some((last, before)) => chain::apply((before, last), threads, mode, params, y, kept),
-            None => Ok(()),
-        }
-    }
-
-    fn backward_pass<T: Element>(
-        &self,
-        threads: &impl Threads,
-        mode: Mode,
-        sink: &mut Sink<'_>,
-        io: Ends<'_, T>,
-        memory: Memory<'_>,
-    ) -> Result<(), Error> {
-        match self.split_last() {
-            Some((last, [])) => last.backward_pass(threads, mode, sink, io, memory),
-            Some((last, before)) => {
-                chain::backward_pass((before, last), threads, mode, sink, io, memory)
-            }
-            None => Ok(()),
-        }
-    }
-
-    fn learn(&self, params: &mut [f32], kept: &mut [f32], batch: usize) -> Result<(), Error> {
-        match self.split_last() {
-            Some((last, [])) => last.learn(params, kept, batch),
-            Some((last, before)) => chain::learn(before, last, params, kept, batch),
-            None => Ok(()),
-        }
-    }
+/// Some of the layers, first to last.
+#[derive(Clone, Copy)]
+struct Layers<'a> {
+    layers: &'a [AnyLayer],
 }
+
+delegate_layer!(impl Layer for Sequential, as_chain, |self, visit| {
+    self.layers.iter().try_for_each(|layer| layer.for_each_layer(visit))
+});
+delegate_layer!(impl Layer for Layers<'_>, as_chain, |self, visit| {
+    self.layers.iter().try_for_each(|layer| layer.for_each_layer(visit))
+});

@@ -1,6 +1,6 @@
 //! One sample through the layers, one at a time.
 
-use super::{Layer, Mode, Room, in_use, split, split_mut};
+use super::{Layer, Pass, in_use, split, split_mut};
 use crate::Error;
 use crate::kernels::{Batch, Element, Serial};
 
@@ -31,19 +31,19 @@ pub fn trace<N: Layer + ?Sized, T: Element>(
         params = rest;
         let after = match values {
             Some(values) if layer.shape().in_place => {
-                layer.apply(&Serial, Mode::Infer, own, values, &mut [])?;
+                layer.apply(Pass::inference(&Serial, own, &mut []), values)?;
                 values
             }
             before => {
                 let (y, rest) = split_mut(free, layer.outputs())?;
-                let (between, rest) = split_mut(rest, layer.shape().activations)?;
+                let (activations, rest) = split_mut(rest, layer.shape().activations)?;
                 free = rest;
-                let room = Room { between, kept: &mut [] };
+                let pass = Pass::inference(&Serial, own, activations);
                 match before {
-                    None => layer.forward_pass(&Serial, Mode::Infer, own, x, y, room)?,
+                    None => layer.forward_pass(pass, x, y)?,
                     Some(before) => {
                         let x = Batch::rows(before, layer.inputs())?;
-                        layer.forward_pass(&Serial, Mode::Infer, own, x, y, room)?;
+                        layer.forward_pass(pass, x, y)?;
                     }
                 }
                 y

@@ -1,8 +1,6 @@
 //! Adam.
 
-use super::{
-    Gradient, Optimizer, Settings, State, check_positive, check_share, learning_rate_field,
-};
+use super::{Gradient, Optimizer, State, check_positive, check_share, learning_rate_field};
 use crate::Error;
 use crate::kernels::{AdamCoefficients, Update, adam};
 use crate::math;
@@ -75,23 +73,12 @@ impl Adam {
     }
 }
 
-impl Settings for Adam {
-    fn check(&self) -> Result<(), Error> {
-        check_positive("learning_rate", self.learning_rate)?;
-        check_share("beta1", self.beta1)?;
-        check_share("beta2", self.beta2)?;
-        check_positive("epsilon", self.epsilon)
-    }
+impl Optimizer for Adam {
+    const STATE_PER_PARAM: usize = Self::STATE_PER_PARAM;
 
     fn set_steps(&mut self, steps: u64) {
         *self = self.at_step(steps);
     }
-
-    learning_rate_field!();
-}
-
-impl Optimizer for Adam {
-    const STATE_PER_PARAM: usize = Self::STATE_PER_PARAM;
 
     type Update = AdamUpdate;
 
@@ -112,6 +99,15 @@ impl Optimizer for Adam {
         };
         AdamUpdate(coefficients)
     }
+
+    fn check(&self) -> Result<(), Error> {
+        check_positive("learning_rate", self.learning_rate)?;
+        check_share("beta1", self.beta1)?;
+        check_share("beta2", self.beta2)?;
+        check_positive("epsilon", self.epsilon)
+    }
+
+    learning_rate_field!();
 }
 
 /// One step of [`Adam`].

@@ -4,7 +4,7 @@ use super::adam::AdamUpdate;
 use super::momentum::MomentumUpdate;
 use super::rms_prop::RmsPropUpdate;
 use super::sgd::SgdUpdate;
-use super::{Adam, Gradient, Momentum, Optimizer, RmsProp, Settings, Sgd, State};
+use super::{Adam, Gradient, Momentum, Optimizer, RmsProp, Sgd, State};
 use crate::Error;
 use crate::kernels::Update;
 
@@ -34,26 +34,12 @@ macro_rules! each {
     };
 }
 
-impl Settings for AnyOptimizer {
-    fn check(&self) -> Result<(), Error> {
-        each!(AnyOptimizer, self, optimizer => optimizer.check())
-    }
-
-    fn learning_rate(&self) -> f32 {
-        each!(AnyOptimizer, self, optimizer => optimizer.learning_rate())
-    }
+impl Optimizer for AnyOptimizer {
+    const STATE_PER_PARAM: usize = 2;
 
     fn set_steps(&mut self, steps: u64) {
         each!(AnyOptimizer, self, optimizer => optimizer.set_steps(steps));
     }
-
-    fn set_learning_rate(&mut self, rate: f32) {
-        each!(AnyOptimizer, self, optimizer => optimizer.set_learning_rate(rate));
-    }
-}
-
-impl Optimizer for AnyOptimizer {
-    const STATE_PER_PARAM: usize = 2;
 
     type Update = AnyUpdate;
 
@@ -68,6 +54,18 @@ impl Optimizer for AnyOptimizer {
 
     fn state_per_param(&self) -> usize {
         each!(AnyOptimizer, self, optimizer => optimizer.state_per_param())
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        each!(AnyOptimizer, self, optimizer => optimizer.check())
+    }
+
+    fn learning_rate(&self) -> f32 {
+        each!(AnyOptimizer, self, optimizer => optimizer.learning_rate())
+    }
+
+    fn set_learning_rate(&mut self, rate: f32) {
+        each!(AnyOptimizer, self, optimizer => optimizer.set_learning_rate(rate));
     }
 }
 

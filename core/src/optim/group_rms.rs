@@ -1,19 +1,16 @@
 //! One adaptive rate for each group of parameters.
 
-use super::{
-    BufferedOptimizer, Settings, check_not_negative, check_positive, check_share,
-    learning_rate_field,
-};
-use crate::kernels::{Threads, add_scaled, sgd, sum_of_squares};
+use super::sgd::SgdUpdate;
+use super::{Optimizer, check_not_negative, check_positive, check_share, learning_rate_field};
+use crate::kernels::{add_scaled, scale, sum_of_squares};
 use crate::layers::{Layer, for_each_group};
-use crate::network::check_len;
 use crate::{Error, math};
 
 /// RMSprop with one rate for a whole group of parameters, the weights of a layer or its bias.
 ///
 /// For each group `s = γ·s + (1-γ)·Σg²` over all its gradient, then `w = w - (rate/√(s + ε))·g`, ε inside the root.
 /// It needs a group's whole gradient before the first update, so it cannot be fused with the backward pass: a
-/// [`BufferedTrainer`](crate::BufferedTrainer) steps with it. State: `s` of each group, zeros to begin with; a network
+/// [`Trainer`](crate::Trainer) steps with it that has a gradient buffer. State: `s` of each group, zeros to begin with; a network
 /// of dense layers has two groups for each, the weights and the bias, so an [`Mlp`](crate::Mlp) has four.
 ///
 /// `Σg²` is summed as [`sum_of_squares`] does it; the rate of a group is found in f32.
@@ -39,7 +36,18 @@ impl GroupRms {
     }
 }
 
-impl Settings for GroupRms {
+impl Optimizer for GroupRms {
+    const STATE_PER_PARAM: usize = 0;
+
+    const NEEDS_GRADIENT: bool = true;
+
+    type Update = SgdUpdate;
+
+    /// The rates are in the gradient already: [`prepare`](Self::prepare) multiplies each group by its own.
+    fn begin(&mut self) -> SgdUpdate {
+        SgdUpdate { rate: 1.0 }
+    }
+
     fn check(&self) -> Result<(), Error> {
         check_positive("learning_rate", self.learning_rate)?;
         check_share("gamma", self.gamma)?;
@@ -48,38 +56,31 @@ impl Settings for GroupRms {
     }
 
     learning_rate_field!();
-}
 
-impl BufferedOptimizer for GroupRms {
     fn state_len_of(&self, net: &impl Layer) -> usize {
         let mut groups = 0;
-        let counted = for_each_group(net, |_| groups += 1);
-        // A network that is too long for this has none, which `apply` then says.
-        counted.map_or(0, |()| groups)
+        // Too many layers: none here; `prepare` returns the error.
+        for_each_group(net, |_| groups += 1).map_or(0, |()| groups)
     }
 
-    fn apply(
+    fn prepare(
         &mut self,
-        _threads: &impl Threads,
         net: &impl Layer,
-        params: &mut [f32],
+        params: &[f32],
         gradient: &mut [f32],
         state: &mut [f32],
     ) -> Result<(), Error> {
-        check_len("params", params, net.params())?;
-        check_len("gradient", gradient, net.params())?;
-        check_len("state", state, self.state_len_of(net))?;
-        let (kept, rest) = (self.gamma as f32, (1.0 - self.gamma) as f32);
+        let (kept, new) = (self.gamma as f32, (1.0 - self.gamma) as f32);
         let mut state = state.iter_mut();
         for_each_group(net, |group| {
-            let params = params.get_mut(group.range.clone()).unwrap_or_default();
+            let params = params.get(group.range.clone()).unwrap_or_default();
             let gradient = gradient.get_mut(group.range).unwrap_or_default();
             if let Some(mean) = state.next() {
                 if self.decay != 0.0 && (self.decay_biases || !group.bias) {
                     add_scaled(gradient, params, self.decay);
                 }
-                *mean = kept * *mean + rest * sum_of_squares(gradient);
-                sgd(params, gradient, self.learning_rate / math::sqrt(*mean + self.epsilon));
+                *mean = kept * *mean + new * sum_of_squares(gradient);
+                scale(gradient, self.learning_rate / math::sqrt(*mean + self.epsilon));
             }
         })
     }

@@ -2,12 +2,11 @@
 //!
 //! [`Sgd`], [`Momentum`], [`RmsProp`], [`Adam`] and [`WeightDecay`] of any of them (so [`AdamW`]) are
 //! [`Optimizer`]s: they need no gradient but the piece at hand, and a [`Trainer`](crate::Trainer) fuses them with the
-//! backward pass. [`GroupRms`] and clipping need the whole gradient first; a
-//! [`BufferedTrainer`](crate::BufferedTrainer) keeps it. [`Schedule`], [`Warmup`] and [`Plateau`] give learning rates.
+//! backward pass. [`GroupRms`] and clipping need the whole gradient first, in a
+//! [buffer](crate::Trainer::with_gradient). [`Schedule`], [`Warmup`] and [`Plateau`] give learning rates.
 
 mod adam;
 mod any;
-mod buffered;
 mod group_rms;
 mod momentum;
 mod rms_prop;
@@ -17,7 +16,6 @@ mod weight_decay;
 
 pub use adam::Adam;
 pub use any::AnyOptimizer;
-pub use buffered::BufferedOptimizer;
 pub use group_rms::GroupRms;
 pub use momentum::Momentum;
 pub use rms_prop::RmsProp;
@@ -26,11 +24,25 @@ pub use sgd::Sgd;
 pub use weight_decay::{AdamW, WeightDecay};
 
 use crate::Error;
-use crate::kernels::Update;
-pub use crate::kernels::{Gradient, State};
+pub use crate::kernels::{Gradient, State, Update};
+use crate::kernels::{Sink, Split, Threads, fork, parts};
+use crate::layers::{Layer, for_each_group};
+use crate::network::check_len;
 
-/// What all optimizers have.
-pub trait Settings {
+/// Turns gradients into changes of the parameters.
+pub trait Optimizer {
+    /// The most `f32`s of state for each parameter: 0, 1 or 2.
+    const STATE_PER_PARAM: usize;
+
+    /// Whether the optimizer must see the whole gradient before the first update: [`prepare`](Self::prepare).
+    const NEEDS_GRADIENT: bool = false;
+
+    /// What a step does to the parameters.
+    type Update: Update;
+
+    /// Begins a step: counts it, and says what it does.
+    fn begin(&mut self) -> Self::Update;
+
     /// Whether the settings make sense.
     ///
     /// # Errors
@@ -49,22 +61,72 @@ pub trait Settings {
 
     /// Sets the learning rate, from the next step on.
     fn set_learning_rate(&mut self, rate: f32);
-}
-
-/// Turns gradients into changes of the parameters, element by element.
-pub trait Optimizer: Settings {
-    /// The most `f32`s of state for each parameter: 0, 1 or 2.
-    const STATE_PER_PARAM: usize;
-
-    /// What a step does to the parameters.
-    type Update: Update;
-
-    /// Begins a step: counts it, and says what it does.
-    fn begin(&mut self) -> Self::Update;
 
     /// `f32`s of state for each parameter with these settings.
     fn state_per_param(&self) -> usize {
         Self::STATE_PER_PARAM
+    }
+
+    /// `f32`s of state for this network.
+    fn state_len_of(&self, net: &impl Layer) -> usize {
+        self.state_per_param() * net.params()
+    }
+
+    /// Sees, and may change, the whole gradient of a step before [`begin`](Self::begin). Called where it is kept in a buffer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooManyLayers`]. Nothing has been changed then.
+    fn prepare(
+        &mut self,
+        _net: &impl Layer,
+        _params: &[f32],
+        _gradient: &mut [f32],
+        _state: &mut [f32],
+    ) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// Makes a step with a gradient that is whole.
+pub(crate) fn apply_whole<O: Optimizer>(
+    optimizer: &mut O,
+    threads: &dyn Threads,
+    net: &impl Layer,
+    params: &mut [f32],
+    gradient: &mut [f32],
+    state: &mut [f32],
+) -> Result<(), Error> {
+    for_each_group(net, |_| {})?;
+    check_len("state", state, optimizer.state_len_of(net))?;
+    optimizer.prepare(net, params, gradient, state)?;
+    let update = optimizer.begin();
+    let mut step = Sink::new(params, state, &update);
+    for_each_group(net, |group| {
+        let (_, sink) = step.split_at(group.range.start);
+        let gradient = gradient.get(group.range).unwrap_or_default();
+        let parts = parts(threads, gradient.len());
+        fork(threads, parts, Apply { sink, gradient, bias: group.bias });
+    })
+}
+
+/// A gradient, and the sink of its parameters.
+struct Apply<'a> {
+    sink: Sink<'a>,
+    gradient: &'a [f32],
+    bias: bool,
+}
+
+impl Split for Apply<'_> {
+    fn split(self, part: usize, of: usize) -> (Self, Self) {
+        let offset = self.gradient.len() * part / of;
+        let (sink_a, sink_b) = self.sink.into_halves(offset);
+        let (a, b) = self.gradient.split_at(offset);
+        (Self { sink: sink_a, gradient: a, ..self }, Self { sink: sink_b, gradient: b, ..self })
+    }
+
+    fn run(mut self) {
+        self.sink.apply(0..self.gradient.len(), Gradient::Dense(self.gradient), self.bias);
     }
 }
 
@@ -99,7 +161,7 @@ fn check_at_least_one(what: &'static str, value: u64) -> Result<(), Error> {
     if value > 0 { Ok(()) } else { Err(Error::Setting { what, expected: "at least 1" }) }
 }
 
-/// [`Settings`]' learning rate is the field of that name.
+/// [`Optimizer`]'s learning rate is the field of that name.
 macro_rules! learning_rate_field {
     () => {
         #[inline]

@@ -1,8 +1,6 @@
 //! Gradient descent with momentum.
 
-use super::{
-    Gradient, Optimizer, Settings, State, check_positive, check_share, learning_rate_field,
-};
+use super::{Gradient, Optimizer, State, check_positive, check_share, learning_rate_field};
 use crate::Error;
 use crate::kernels::{MomentumCoefficients, Update, momentum};
 
@@ -46,15 +44,6 @@ impl Momentum {
     }
 }
 
-impl Settings for Momentum {
-    fn check(&self) -> Result<(), Error> {
-        check_positive("learning_rate", self.learning_rate)?;
-        check_share("momentum", f64::from(self.momentum))
-    }
-
-    learning_rate_field!();
-}
-
 impl Optimizer for Momentum {
     const STATE_PER_PARAM: usize = Self::STATE_PER_PARAM;
 
@@ -68,6 +57,13 @@ impl Optimizer for Momentum {
             nesterov: self.nesterov,
         })
     }
+
+    fn check(&self) -> Result<(), Error> {
+        check_positive("learning_rate", self.learning_rate)?;
+        check_share("momentum", f64::from(self.momentum))
+    }
+
+    learning_rate_field!();
 }
 
 /// One step of [`Momentum`].

@@ -1,8 +1,6 @@
 //! RMSprop.
 
-use super::{
-    Gradient, Optimizer, Settings, State, check_positive, check_share, learning_rate_field,
-};
+use super::{Gradient, Optimizer, State, check_positive, check_share, learning_rate_field};
 use crate::Error;
 use crate::kernels::{RmsPropCoefficients, Update, rms_prop};
 
@@ -40,16 +38,6 @@ impl RmsProp {
     }
 }
 
-impl Settings for RmsProp {
-    fn check(&self) -> Result<(), Error> {
-        check_positive("learning_rate", self.learning_rate)?;
-        check_share("alpha", self.alpha)?;
-        check_positive("epsilon", self.epsilon)
-    }
-
-    learning_rate_field!();
-}
-
 impl Optimizer for RmsProp {
     const STATE_PER_PARAM: usize = Self::STATE_PER_PARAM;
 
@@ -64,6 +52,14 @@ impl Optimizer for RmsProp {
             epsilon: self.epsilon,
         })
     }
+
+    fn check(&self) -> Result<(), Error> {
+        check_positive("learning_rate", self.learning_rate)?;
+        check_share("alpha", self.alpha)?;
+        check_positive("epsilon", self.epsilon)
+    }
+
+    learning_rate_field!();
 }
 
 /// One step of [`RmsProp`].

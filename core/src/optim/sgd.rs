@@ -1,6 +1,6 @@
 //! Stochastic gradient descent.
 
-use super::{Gradient, Optimizer, Settings, State, check_positive, learning_rate_field};
+use super::{Gradient, Optimizer, State, check_positive, learning_rate_field};
 use crate::Error;
 use crate::kernels::{Update, sgd};
 
@@ -28,14 +28,6 @@ impl Sgd {
     }
 }
 
-impl Settings for Sgd {
-    fn check(&self) -> Result<(), Error> {
-        check_positive("learning_rate", self.learning_rate)
-    }
-
-    learning_rate_field!();
-}
-
 impl Optimizer for Sgd {
     const STATE_PER_PARAM: usize = Self::STATE_PER_PARAM;
 
@@ -45,12 +37,18 @@ impl Optimizer for Sgd {
     fn begin(&mut self) -> SgdUpdate {
         SgdUpdate { rate: self.learning_rate }
     }
+
+    fn check(&self) -> Result<(), Error> {
+        check_positive("learning_rate", self.learning_rate)
+    }
+
+    learning_rate_field!();
 }
 
 /// One step of [`Sgd`].
 #[derive(Clone, Copy, Debug)]
 pub struct SgdUpdate {
-    rate: f32,
+    pub(super) rate: f32,
 }
 
 impl Update for SgdUpdate {

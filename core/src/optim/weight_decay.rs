@@ -1,6 +1,6 @@
 //! Weight decay, for any optimizer.
 
-use super::{Adam, Gradient, Optimizer, Settings, State, check_not_negative};
+use super::{Adam, Gradient, Optimizer, State, check_not_negative};
 use crate::Error;
 use crate::kernels::{PIECE, Update, add_scaled, scale};
 
@@ -66,27 +66,12 @@ impl<O> WeightDecay<O> {
     }
 }
 
-impl<O: Settings> Settings for WeightDecay<O> {
-    fn check(&self) -> Result<(), Error> {
-        check_not_negative("decay", self.decay)?;
-        self.optimizer.check()
-    }
-
-    fn learning_rate(&self) -> f32 {
-        self.optimizer.learning_rate()
-    }
+impl<O: Optimizer> Optimizer for WeightDecay<O> {
+    const STATE_PER_PARAM: usize = O::STATE_PER_PARAM;
 
     fn set_steps(&mut self, steps: u64) {
         self.optimizer.set_steps(steps);
     }
-
-    fn set_learning_rate(&mut self, rate: f32) {
-        self.optimizer.set_learning_rate(rate);
-    }
-}
-
-impl<O: Optimizer> Optimizer for WeightDecay<O> {
-    const STATE_PER_PARAM: usize = O::STATE_PER_PARAM;
 
     type Update = WeightDecayUpdate<O::Update>;
 
@@ -99,6 +84,19 @@ impl<O: Optimizer> Optimizer for WeightDecay<O> {
 
     fn state_per_param(&self) -> usize {
         self.optimizer.state_per_param()
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        check_not_negative("decay", self.decay)?;
+        self.optimizer.check()
+    }
+
+    fn learning_rate(&self) -> f32 {
+        self.optimizer.learning_rate()
+    }
+
+    fn set_learning_rate(&mut self, rate: f32) {
+        self.optimizer.set_learning_rate(rate);
     }
 }
 

@@ -171,7 +171,7 @@ fn train<O: Optimizer>(
         let mut trainer = Trainer::new(
             net.clone(),
             optimizer(),
-            Buffers { params, state: &mut state, workspace: &mut scratch },
+            Buffers { params: &mut *params, state: &mut state[..], workspace: &mut scratch[..] },
         )?;
         let loss = work(&mut trainer).context("training")?;
         anyhow::Ok((loss, fingerprint(trainer.params())))

@@ -62,11 +62,11 @@ impl Dataset {
     /// # Panics
     ///
     /// If a sample is not below [`len`](Self::len).
-    pub fn gather(&self, threads: &impl Threads, samples: &[u32], pixels: &mut [u8]) {
+    pub fn gather(&self, threads: &dyn Threads, samples: &[u32], pixels: &mut [u8]) {
         self.gather_in(threads.count(), threads, samples, pixels);
     }
 
-    fn gather_in(&self, parts: usize, threads: &impl Threads, samples: &[u32], pixels: &mut [u8]) {
+    fn gather_in(&self, parts: usize, threads: &dyn Threads, samples: &[u32], pixels: &mut [u8]) {
         if parts < 2 || samples.len() < 2 {
             let places = pixels.chunks_exact_mut(self.pixels());
             for (place, &sample) in places.zip(samples) {
@@ -76,10 +76,9 @@ impl Dataset {
         }
         let (samples_a, samples_b) = samples.split_at(samples.len() * (parts / 2) / parts);
         let (pixels_a, pixels_b) = pixels.split_at_mut(samples_a.len() * self.pixels());
-        threads.join(
-            || self.gather_in(parts / 2, threads, samples_a, pixels_a),
-            || self.gather_in(parts - parts / 2, threads, samples_b, pixels_b),
-        );
+        threads.join(&mut || self.gather_in(parts / 2, threads, samples_a, pixels_a), &mut || {
+            self.gather_in(parts - parts / 2, threads, samples_b, pixels_b)
+        });
     }
 
     /// The name of a class: its number, if it has no other.

@@ -1,6 +1,6 @@
 //! The inner loops for Arm processors with a scalar FPU (FPv4-SP: 32 registers of one f32), in assembler.
 //!
-//! Each does what its twin in `lean/plain.rs` does, in the same order, with a rounding after every multiplication and
+//! Each does what its twin in `scalar/plain.rs` does, in the same order, with a rounding after every multiplication and
 //! every addition: `vmla` and `vmls` round twice, unlike `vfma`. The compiler makes single loads of such loops and keeps
 //! sums in memory; here one `vldmia` loads a block of weights, and sums stay in registers for a whole list of rows.
 //!

@@ -1,35 +1,37 @@
-//! Which vectors a kernel is compiled for, and who decides.
+//! Which vectors a kernel is compiled for.
 //!
 //! `wide` knows the vectors that the build's flags name: SSE2 on x86-64 without any, with half the speed of AVX2. So
-//! the kernels in which the time goes are written for any [`Simd`], and compiled twice on x86-64: for the build's own
-//! vectors ([`Baseline`]) and for AVX2, which [`dispatch`] looks for when it runs (feature `std`: the core alone
+//! the kernels that take the time are generic over [`Simd`], and compiled twice on x86-64: for the build's own
+//! vectors ([`Native`]) and for AVX2, which [`with_best_vectors`] detects when it runs (feature `std`: the core alone
 //! cannot ask). Lanes hold sums of their own, so the bits are the same.
 //!
-//! What lies between [`dispatch`] and the lanes must be inlined, or it would be compiled without the instructions;
+//! What lies between [`with_best_vectors`] and the lanes must be inlined, or it would be compiled without the instructions;
 //! hence so many `inline(always)`, on closures too, and loops instead of `array::map`. `cargo xtask ci --only inlined` finds what
 //! was forgotten.
 
-mod baseline;
 #[cfg(all(feature = "std", target_arch = "x86_64", not(target_feature = "avx2")))]
-mod found;
+mod avx2;
+mod native;
 
 use core::ops::{Add, Div, Mul, Sub};
 
-pub(crate) use baseline::Baseline;
+#[cfg(all(feature = "std", target_arch = "x86_64", not(target_feature = "avx2")))]
+pub(crate) use avx2::Avx2;
+pub(crate) use native::Native;
 
-use super::columns::Columns;
+use super::accumulator::Accumulator;
 
-/// The vectors of one instruction set, and proof that the processor has it: [`Baseline`], or others that were found at
+/// The vectors of one instruction set, and proof that the processor has it: [`Native`], or others that were detected at
 /// run time.
 pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// Eight `f32`s.
     type F32x8: Lanes<Self, 8>;
     /// Sixteen `f32`s.
     type F32x16: Lanes<Self, 16>;
-    /// Neighbouring outputs whose sums fit the registers beside the factors.
-    type Widest: Columns<Self>;
-    /// The same, where four samples or inputs are summed side by side.
-    type WidestOfFour: Columns<Self>;
+    /// The widest accumulator that fits the registers beside the operands, for one row of sums.
+    type Tile1: Accumulator<Self>;
+    /// The same for four rows of sums.
+    type Tile4: Accumulator<Self>;
     /// The instruction set, as Rust's `target_feature` names it.
     const NAME: &'static str;
 }
@@ -57,44 +59,21 @@ pub(crate) trait Lanes<S, const N: usize>:
     fn zero_if_less(self, size: Self, least: Self) -> Self;
 }
 
-/// What is done with whatever vectors there are.
-pub(crate) trait Work {
-    /// What it gives.
-    type Output;
-
-    /// Does it. Must be `inline(always)`.
-    fn run<S: Simd>(self, simd: S) -> Self::Output;
-}
-
-/// Does `work` with the best vectors that this processor has.
-#[inline]
-pub(crate) fn dispatch<W: Work>(work: W) -> W::Output {
-    #[cfg(all(feature = "std", target_arch = "x86_64", not(target_feature = "avx2")))]
-    if let Some(avx2) = found::Avx2::find() {
-        return avx2.vectorize(
-            #[inline(always)]
-            || work.run(avx2),
-        );
-    }
-    work.run(Baseline)
-}
-
-/// Calls a function of a [`Simd`] and these arguments with the best vectors that this processor has.
+/// Calls a function of a [`Simd`] and these arguments with the best vectors that this processor has. It must be the last expression
+/// of a function, of the same type.
 macro_rules! with_best_vectors {
-    (@output) => { () };
-    (@output $output:ty) => { $output };
-    ($function:ident($($argument:ident: $type:ty),+) $(-> $output:ty)?) => {{
-        struct Call<A>(A);
-        impl $crate::kernels::simd::Work for Call<($($type,)+)> {
-            type Output = with_best_vectors!(@output $($output)?);
-
-            #[inline(always)]
-            fn run<S: $crate::kernels::simd::Simd>(self, simd: S) -> Self::Output {
-                let Self(($($argument,)+)) = self;
-                $function(simd, $($argument),+)
-            }
+    ($function:ident($($argument:ident: $type:ty),*) $(-> $output:ty)?) => {{
+        #[cfg(all(feature = "std", target_arch = "x86_64", not(target_feature = "avx2")))]
+        if let Some(avx2) = $crate::kernels::simd::Avx2::detect() {
+            fearless_simd::kernel!(
+                #[inline]
+                fn entry(token: Avx2 $(, $argument: $type)*) $(-> $output)? {
+                    $function($crate::kernels::simd::Avx2(token) $(, $argument)*)
+                }
+            );
+            return entry(avx2.0 $(, $argument)*);
         }
-        $crate::kernels::simd::dispatch(Call(($($argument,)+)))
+        $function($crate::kernels::simd::Native $(, $argument)*)
     }};
 }
 pub(crate) use with_best_vectors;
@@ -103,16 +82,12 @@ pub(crate) use with_best_vectors;
 /// there are no vectors.
 #[must_use]
 pub fn vectors() -> &'static str {
-    struct Name;
-    impl Work for Name {
-        type Output = &'static str;
+    with_best_vectors!(name() -> &'static str)
+}
 
-        #[inline(always)]
-        fn run<S: Simd>(self, _: S) -> &'static str {
-            S::NAME
-        }
-    }
-    dispatch(Name)
+#[inline(always)]
+fn name<S: Simd>(_: S) -> &'static str {
+    S::NAME
 }
 
 #[cfg(test)]
@@ -170,10 +145,10 @@ mod tests {
         } else if found() {
             "avx2"
         } else {
-            Baseline::NAME
+            Native::NAME
         };
         #[cfg(not(all(feature = "std", target_arch = "x86_64")))]
-        let best = Baseline::NAME;
+        let best = Native::NAME;
         assert_eq!(vectors(), best);
         testing::with_all_vectors(|| std::println!("the kernels are tested with {}", vectors()));
     }

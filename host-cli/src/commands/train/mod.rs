@@ -16,10 +16,10 @@ use std::io::Write;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use picomlp::optim::{AnyOptimizer, BufferedOptimizer};
+use picomlp::optim::AnyOptimizer;
 use picomlp::{
-    BufferedTrainer, Buffers, InputMap, Layer, LossKind, Network, Optimizer, Sequential, Threads,
-    Trainer, WeightDecay, must_be_whole,
+    Buffers, InputMap, Layer, LossKind, Network, Optimizer, Sequential, Threads, Trainer,
+    WeightDecay, supports_micro_batches,
 };
 use picomlp_train::config::Built;
 
@@ -209,23 +209,22 @@ fn fit<O: Optimizer + Send>(
     plan: &Plan,
     report: &mut Report<'_>,
 ) -> Result<Stopped> {
-    let mut state = buffer(optimizer.state_per_param() * net.params(), "the optimizer's state")?;
+    let mut state = buffer(optimizer.state_len_of(net), "the optimizer's state")?;
     let mut kept = buffer(net.params(), "the best parameters")?;
     let mut scratch = buffer(net.train_scratch_on(pool.count(), plan.batch_size), "a batch")?;
-    let trainer = Trainer::new(
-        net.clone(),
-        optimizer,
-        Buffers { params, state: &mut state, workspace: &mut scratch },
-    )?
-    .with_loss(plan.loss)?
-    .with_seed(plan.seed, 0);
+    let buffers =
+        Buffers { params: &mut *params, state: &mut state[..], workspace: &mut scratch[..] };
+    let trainer = Trainer::new(net.clone(), optimizer, buffers)?
+        .with_loss(plan.loss)?
+        .with_seed(plan.seed, 0)
+        .with_threads(pool);
     let ending = pool.run(|| train(pool, trainer, data, plan, &mut kept, report))?;
     params.copy_from_slice(&kept);
     Ok(ending)
 }
 
 /// As [`fit`], keeping the gradient of each batch before the step.
-fn fit_buffered<O: BufferedOptimizer + Send>(
+fn fit_buffered<O: Optimizer + Send>(
     pool: &Pool,
     net: &Sequential,
     optimizer: O,
@@ -237,17 +236,16 @@ fn fit_buffered<O: BufferedOptimizer + Send>(
     let mut gradient = buffer(net.params(), "the gradient")?;
     let mut state = buffer(optimizer.state_len_of(net), "the optimizer's state")?;
     let mut kept = buffer(net.params(), "the best parameters")?;
-    let whole = must_be_whole(net, plan.map)?;
-    let chunk = if whole { plan.batch_size } else { plan.batch_size.min(CHUNK) };
+    let in_parts = supports_micro_batches(net, plan.map)?;
+    let chunk = if in_parts { plan.batch_size.min(CHUNK) } else { plan.batch_size };
     let mut scratch = buffer(net.train_scratch_on(pool.count(), chunk), "a part of a batch")?;
-    let net = net.clone();
-    let mut trainer = BufferedTrainer::new(
-        net,
-        optimizer,
-        Buffers { params, state: &mut state, workspace: &mut scratch },
-        &mut gradient,
-    )?;
-    trainer = trainer.with_loss(plan.loss)?.with_seed(plan.seed, 0);
+    let buffers =
+        Buffers { params: &mut *params, state: &mut state[..], workspace: &mut scratch[..] };
+    let mut trainer = Trainer::new(net.clone(), optimizer, buffers)?
+        .with_gradient(&mut gradient)?
+        .with_loss(plan.loss)?
+        .with_seed(plan.seed, 0)
+        .with_threads(pool);
     if let Some(most) = plan.clip_norm {
         trainer = trainer.clip_norm(most)?;
     }

@@ -4,11 +4,8 @@ use core::time::Duration;
 use std::time::Instant;
 
 use anyhow::{Result, anyhow, ensure};
-use picomlp::optim::{BufferedOptimizer, Settings};
 use picomlp::rng::shuffle;
-use picomlp::{
-    Batch, BufferedTrainer, Error, InputMap, Layer, Loss, Optimizer, Sequential, Trainer,
-};
+use picomlp::{Batch, Error, InputMap, Layer, Loss, Optimizer, Sequential, Trainer};
 
 use super::args::Args;
 use super::optimization::OptimizationArgs;
@@ -195,48 +192,10 @@ impl Lowest {
     }
 }
 
-/// Either trainer.
-pub(super) trait Steps {
-    fn step_on(&mut self, pool: &Pool, x: Batch<'_, u8>, labels: &[u8]) -> Result<f32, Error>;
-    fn set_learning_rate(&mut self, rate: f32);
-    fn net(&self) -> &Sequential;
-    fn params(&self) -> &[f32];
-}
-
-macro_rules! steps {
-    ($trainer:ident, $optimizer:ident) => {
-        impl<O: $optimizer> Steps for $trainer<'_, Sequential, O> {
-            fn step_on(
-                &mut self,
-                pool: &Pool,
-                x: Batch<'_, u8>,
-                labels: &[u8],
-            ) -> Result<f32, Error> {
-                Self::step_on(self, pool, x, labels)
-            }
-
-            fn set_learning_rate(&mut self, rate: f32) {
-                Settings::set_learning_rate(self.optimizer_mut(), rate);
-            }
-
-            fn net(&self) -> &Sequential {
-                Self::net(self)
-            }
-
-            fn params(&self) -> &[f32] {
-                Self::params(self)
-            }
-        }
-    };
-}
-
-steps!(Trainer, Optimizer);
-steps!(BufferedTrainer, BufferedOptimizer);
-
 /// Runs all epochs. Afterwards `kept` holds the parameters at [`Stopped::kept`].
-pub(super) fn train(
+pub(super) fn train<O: Optimizer>(
     pool: &Pool,
-    mut trainer: impl Steps,
+    mut trainer: Trainer<'_, Sequential, O>,
     data: &Dataset,
     plan: &Plan,
     kept: &mut [f32],
@@ -286,8 +245,8 @@ pub(super) fn train(
             };
             let x = x.with_map(plan.map);
             rate = rates.at(epoch, ended.steps);
-            trainer.set_learning_rate(rate);
-            match trainer.step_on(pool, x, &labels) {
+            trainer.optimizer_mut().set_learning_rate(rate);
+            match trainer.step(x, &labels) {
                 Ok(loss) if plan.loss.is_summed() => loss_sum += f64::from(loss),
                 Ok(loss) => loss_sum += f64::from(loss) * batch.len() as f64,
                 Err(Error::LossNotFinite | Error::GradientNotFinite) => {

@@ -3,15 +3,15 @@
 use wide::{f32x8, f32x16};
 
 use super::{Lanes, Simd};
-use crate::kernels::columns::Wide;
+use crate::kernels::accumulator::Full;
 
 /// The vectors that the build's flags name; `wide` makes others of them where they have another width.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Baseline;
+pub(crate) struct Native;
 
 /// `f32x16`s in the widest block: 8 of 32 `zmm`, 8 of 16 `ymm` (two a vector), 8 of 16 `xmm` or `v` registers (four a
 /// vector).
-const WIDEST: usize = if cfg!(target_feature = "avx512f") {
+const TILE1: usize = if cfg!(target_feature = "avx512f") {
     8
 } else if cfg!(target_feature = "avx") {
     4
@@ -20,13 +20,13 @@ const WIDEST: usize = if cfg!(target_feature = "avx512f") {
 };
 
 /// The same, where four blocks are summed side by side.
-const WIDEST_OF_FOUR: usize = if cfg!(target_feature = "avx512f") { 4 } else { 1 };
+const TILE4: usize = if cfg!(target_feature = "avx512f") { 4 } else { 1 };
 
-impl Simd for Baseline {
+impl Simd for Native {
     type F32x8 = f32x8;
     type F32x16 = f32x16;
-    type Widest = Wide<Self, WIDEST>;
-    type WidestOfFour = Wide<Self, WIDEST_OF_FOUR>;
+    type Tile1 = Full<Self, TILE1>;
+    type Tile4 = Full<Self, TILE4>;
     const NAME: &'static str = if cfg!(target_feature = "avx512f") {
         "avx512f"
     } else if cfg!(target_feature = "avx2") {
@@ -46,14 +46,14 @@ impl Simd for Baseline {
 
 macro_rules! lanes {
     ($vector:ident, $n:literal) => {
-        impl Lanes<Baseline, $n> for $vector {
+        impl Lanes<Native, $n> for $vector {
             #[inline(always)]
-            fn splat(_: Baseline, value: f32) -> Self {
+            fn splat(_: Native, value: f32) -> Self {
                 Self::splat(value)
             }
 
             #[inline(always)]
-            fn new(_: Baseline, values: &[f32; $n]) -> Self {
+            fn new(_: Native, values: &[f32; $n]) -> Self {
                 Self::new(*values)
             }
 

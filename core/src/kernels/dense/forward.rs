@@ -1,10 +1,10 @@
 //! `y = b + x·W`, the forward pass of a dense layer.
 
-use super::lean::LEAN;
-use super::product::{Bits, Ones, Product, Terms};
-use super::simd::{Simd, with_best_vectors};
-use super::threads::{over_samples, parts};
-use super::{Batch, Element, TILE, Threads};
+use super::add_rows;
+use crate::kernels::matmul::{Bits, Finish, Product, Terms};
+use crate::kernels::simd::Simd;
+use crate::kernels::threads::Split;
+use crate::kernels::{Batch, Element, MASK_BITS, Serial, Threads};
 
 /// Computes `y[s] = b + Σᵢ x[s][i]·W[i]` for each sample `s`, skipping zero inputs.
 ///
@@ -20,7 +20,7 @@ use super::{Batch, Element, TILE, Threads};
 /// If a slice's length does not fit those shapes.
 #[inline]
 pub fn dense_forward<T: Element>(
-    threads: &impl Threads,
+    threads: &dyn Threads,
     x: Batch<'_, T>,
     weights: &[f32],
     bias: &[f32],
@@ -30,108 +30,136 @@ pub fn dense_forward<T: Element>(
     forward(threads, x, weights, bias, outputs, y);
 }
 
-/// [`dense_forward`] of slices that have been checked, for a layer of so many outputs.
+/// [`dense_forward`] of slices that have been checked, for a layer of N outputs.
 #[inline]
 pub(crate) fn forward<T: Element>(
-    threads: &impl Threads,
+    threads: &dyn Threads,
     x: Batch<'_, T>,
     weights: &[f32],
     bias: &[f32],
     outputs: usize,
     y: &mut [f32],
 ) {
+    debug_assert!(weights.len() == x.width() * outputs, "weights are not [IN][OUT]");
+    debug_assert!(y.len() == x.len() * outputs, "y is not [batch][OUT]");
     if outputs == 0 {
         return;
     }
-    if LEAN {
-        return T::forward(x, weights, bias, outputs, y);
-    }
-    begin(x.map().shift, weights, bias, outputs, y);
-    let parts = parts(threads, x.len() * weights.len());
-    over_samples(threads, parts, x, outputs, y, &|x, y| T::forward(x, weights, bias, outputs, y));
+    start(x.map().shift, weights, bias, outputs, y);
+    T::forward(threads, Forward { x, weights, outputs, y });
 }
 
-/// What the sums begin with: the bias, and what the inputs' shift adds to every sample.
-fn begin(shift: f32, weights: &[f32], bias: &[f32], outputs: usize, y: &mut [f32]) {
+/// Starts every sum: the bias, plus what the inputs' shift adds to every sample.
+#[inline(never)] // one copy for all layers
+fn start(shift: f32, weights: &[f32], bias: &[f32], outputs: usize, y: &mut [f32]) {
     let (first, rest) = y.split_at_mut(outputs.min(y.len()));
-    first.fill(0.0);
-    if shift != 0.0 {
-        add_rows(weights, outputs, first);
-        first.iter_mut().for_each(|sum| *sum *= shift);
+    // Adding `+0.0` turns a bias of `-0.0` into `+0.0`: no sum starts from a negative zero.
+    if shift == 0.0 {
         if bias.is_empty() {
-            first.iter_mut().for_each(|sum| *sum += 0.0);
+            first.fill(0.0);
         }
-        first.iter_mut().zip(bias).for_each(|(sum, b)| *sum += b + 0.0);
-    } else {
         first.iter_mut().zip(bias).for_each(|(sum, b)| *sum = b + 0.0);
+    } else {
+        first.fill(0.0);
+        add_rows(weights, first);
+        if bias.is_empty() {
+            first.iter_mut().for_each(|sum| *sum = 0.0 + *sum * shift);
+        }
+        first.iter_mut().zip(bias).for_each(|(sum, b)| *sum = (b + 0.0) + *sum * shift);
     }
     rest.chunks_exact_mut(outputs).for_each(|row| row.copy_from_slice(first));
 }
 
-/// Adds all rows of a matrix to `sums`.
-pub(super) fn add_rows(matrix: &[f32], width: usize, sums: &mut [f32]) {
-    with_best_vectors!(add_rows_with(matrix: &[f32], width: usize, sums: &mut [f32]));
+/// Samples whose sums have been started.
+#[derive(Debug)]
+pub struct Forward<'a, T> {
+    pub(crate) x: Batch<'a, T>,
+    pub(crate) weights: &'a [f32],
+    pub(crate) outputs: usize,
+    pub(crate) y: &'a mut [f32],
 }
 
-#[inline(always)]
-fn add_rows_with<S: Simd>(simd: S, matrix: &[f32], width: usize, sums: &mut [f32]) {
-    let rows = matrix.len() / width.max(1);
-    Product { matrix, stride: width, width, adds: true, rate: None }.sum(
-        simd,
-        #[inline(always)]
-        |_| Ones(rows),
-        sums,
-    );
-}
-
-/// Adds all products to sums that have begun.
-#[inline(always)]
-pub(super) fn products<S: Simd, T: Element>(
-    simd: S,
-    x: Batch<'_, T>,
-    weights: &[f32],
-    outputs: usize,
-    y: &mut [f32],
-) {
-    let product =
-        Product { matrix: weights, stride: outputs, width: outputs, adds: true, rate: None };
-    let scale = x.map().scale;
-    // Samples without zeros go four at a time, so that one load of a weight serves four sums.
-    let whole = |tile: &[T]| T::nonzero_mask(tile).count_ones() as usize == tile.len();
-    let mut fours = 0;
-    while 4 * fours + 4 <= x.len()
-        && four(x, fours).iter().all(|sample| sample.chunks(TILE).all(whole))
-    {
-        fours += 1;
+impl<T: Element> Forward<'_, T> {
+    /// Products, zeros counted.
+    pub(super) fn products(&self) -> usize {
+        self.x.len() * self.weights.len()
     }
-    let (x_fours, x) = x.split_at(4 * fours);
-    let (y_fours, y) = y.split_at_mut(y.len().min(4 * fours * outputs));
-    product.sum(
-        simd,
-        #[inline(always)]
-        |group| Four { x: four(x_fours, group), scale },
-        y_fours,
-    );
-    product.sum(
-        simd,
-        #[inline(always)]
-        |s| Sample { x: x.sample(s), scale },
-        y,
-    );
 }
 
-/// One sample: its nonzero inputs are the bits of masks.
-struct Sample<'a, T> {
+impl<T: Element> Split for Forward<'_, T> {
+    fn split(self, part: usize, of: usize) -> (Self, Self) {
+        let samples = self.x.len() * part / of;
+        let (x_a, x_b) = self.x.split_at(samples);
+        let (y_a, y_b) = self.y.split_at_mut(samples * self.outputs);
+        (Self { x: x_a, y: y_a, ..self }, Self { x: x_b, y: y_b, ..self })
+    }
+
+    fn run(self) {
+        T::forward(&Serial, self);
+    }
+}
+
+/// Adds all products: samples without zeros four at a time, so that one load of a weight serves four sums, the others one by
+/// one over their nonzero inputs.
+#[inline(always)]
+pub(super) fn forward_rows<S: Simd, T: Element>(simd: S, work: Forward<'_, T>) {
+    let Forward { x, weights, outputs, y } = work;
+    let product = Product::new(weights, outputs, Finish::Add);
+    let scale = x.map().scale;
+    let mut first = 0;
+    let mut rest = y;
+    while first < x.len() {
+        // A run of samples of one kind is one product, in which a panel of weights serves them all.
+        let is_dense = is_dense_group(x, first);
+        let mut len = if is_dense { 4 } else { 1 };
+        while first + len < x.len() && is_dense_group(x, first + len) == is_dense {
+            len += if is_dense { 4 } else { 1 };
+        }
+        let (y, after) = rest.split_at_mut((len * outputs).min(rest.len()));
+        if is_dense {
+            product.run::<S, S::Tile4, _, 4>(
+                simd,
+                #[inline(always)]
+                |group| DenseGroup { x: group_of_four(x, first + 4 * group), scale },
+                y,
+            );
+        } else {
+            product.run::<S, S::Tile1, _, 1>(
+                simd,
+                #[inline(always)]
+                |s| SparseSample { x: x.sample(first + s), scale },
+                y,
+            );
+        }
+        (first, rest) = (first + len, after);
+    }
+}
+
+/// Whether the four samples from `first` on are there, and none of them has a zero.
+#[inline]
+fn is_dense_group<T: Element>(x: Batch<'_, T>, first: usize) -> bool {
+    let is_full = |tile: &[T]| T::nonzero_mask(tile).count_ones() as usize == tile.len();
+    first + 4 <= x.len()
+        && group_of_four(x, first).iter().all(|sample| sample.chunks(MASK_BITS).all(is_full))
+}
+
+#[inline]
+fn group_of_four<T: Element>(x: Batch<'_, T>, first: usize) -> [&[T]; 4] {
+    [x.sample(first), x.sample(first + 1), x.sample(first + 2), x.sample(first + 3)]
+}
+
+/// One sample: its nonzero inputs are the set bits of masks.
+struct SparseSample<'a, T> {
     x: &'a [T],
     scale: f32,
 }
 
-impl<T: Element> Terms<1> for Sample<'_, T> {
+impl<T: Element> Terms<1> for SparseSample<'_, T> {
     #[inline(always)]
     fn for_each(&self, mut add: impl FnMut(usize, [f32; 1]) -> Option<()>) -> Option<()> {
-        for (x, first) in self.x.chunks(TILE).zip((0..).step_by(TILE)) {
+        for (x, first) in self.x.chunks(MASK_BITS).zip((0..).step_by(MASK_BITS)) {
             let mask = T::nonzero_mask(x);
-            // Without zeros there are no bits to look for.
+            // Without zeros there are no bits to search.
             if mask == u64::MAX {
                 for (i, x) in x.iter().enumerate() {
                     add(first + i, [x.to_f32() * self.scale])?;
@@ -146,19 +174,13 @@ impl<T: Element> Terms<1> for Sample<'_, T> {
     }
 }
 
-/// Four neighbouring samples.
-#[inline]
-fn four<T: Element>(x: Batch<'_, T>, group: usize) -> [&[T]; 4] {
-    [0, 1, 2, 3].map(|s| x.sample(4 * group + s))
-}
-
 /// Four samples side by side, all of whose products count.
-struct Four<'a, T> {
+struct DenseGroup<'a, T> {
     x: [&'a [T]; 4],
     scale: f32,
 }
 
-impl<T: Element> Terms<4> for Four<'_, T> {
+impl<T: Element> Terms<4> for DenseGroup<'_, T> {
     #[inline(always)]
     fn for_each(&self, mut add: impl FnMut(usize, [f32; 4]) -> Option<()>) -> Option<()> {
         let [a, b, c, d] = self.x;
@@ -216,9 +238,22 @@ mod tests {
     use std::vec;
 
     use super::*;
+    use crate::kernels::Serial;
+    use crate::kernels::scalar;
     use crate::kernels::simd::testing::with_all_vectors;
     use crate::kernels::testing::{Case, Halves, MAPS, assert_same_bits, cases};
-    use crate::kernels::{Serial, lean};
+
+    /// As processors without vector registers do it.
+    fn by_scalars<T: Element>(
+        x: Batch<'_, T>,
+        weights: &[f32],
+        bias: &[f32],
+        outputs: usize,
+        y: &mut [f32],
+    ) {
+        start(x.map().shift, weights, bias, outputs, y);
+        scalar::forward(Forward { x, weights, outputs, y });
+    }
 
     fn compare<T: Element>(data: &[T], case: &Case) {
         let Case { batch, inputs, outputs } = *case;
@@ -231,7 +266,7 @@ mod tests {
             assert_same_bits(&y, &expected, case);
             dense_forward(&Halves(3), x, &weights, &bias, &mut y);
             assert_same_bits(&y, &expected, case);
-            lean::forward(x, &weights, &bias, outputs, &mut y);
+            by_scalars(x, &weights, &bias, outputs, &mut y);
             assert_same_bits(&y, &expected, case);
         }
     }
@@ -281,7 +316,7 @@ mod tests {
                     dense_forward_scalar(x, &weights, &[], &mut y);
                     assert_same_bits(&y, &expected, &case);
                     y.fill(9.0);
-                    lean::forward(x, &weights, &[], outputs, &mut y);
+                    by_scalars(x, &weights, &[], outputs, &mut y);
                     assert_same_bits(&y, &expected, &case);
                 }
             }

@@ -7,7 +7,7 @@ use super::simd::{Lanes, Simd};
 /// Accumulators for `WIDTH` neighbouring outputs.
 ///
 /// Each lane is a sum of its own, so a row may be cut into blocks of any widths without changing a bit.
-pub(crate) trait Columns<S>: Copy {
+pub(crate) trait Accumulator<S>: Copy {
     /// Outputs in the block.
     const WIDTH: usize;
 
@@ -29,57 +29,57 @@ pub(crate) trait Columns<S>: Copy {
 }
 
 /// Does something to each block of columns of a row.
-pub(super) trait ForEachBlock<S: Simd> {
+pub(super) trait ForEachPanel<S: Simd> {
     /// Works on the columns `at..at + C::WIDTH`. Must be `inline(always)`.
-    fn block<C: Columns<S>>(&mut self, simd: S, at: usize);
+    fn panel<C: Accumulator<S>>(&mut self, simd: S, at: usize);
 }
 
-/// Cuts columns into blocks, widest first; `Widest` is the widest.
+/// Cuts columns into blocks, widest first; `C` is the widest.
 #[inline(always)]
-pub(super) fn for_each_block<S: Simd, Widest: Columns<S>>(
+pub(super) fn for_each_panel<S: Simd, C: Accumulator<S>>(
     simd: S,
     columns: Range<usize>,
-    work: &mut impl ForEachBlock<S>,
+    work: &mut impl ForEachPanel<S>,
 ) {
     let Range { start: mut at, end: width } = columns;
-    while width - at >= Widest::WIDTH {
-        work.block::<Widest>(simd, at);
-        at += Widest::WIDTH;
+    while width - at >= C::WIDTH {
+        work.panel::<C>(simd, at);
+        at += C::WIDTH;
     }
-    while Widest::WIDTH > 32 && width - at >= 32 {
-        work.block::<Wide<S, 2>>(simd, at);
+    while C::WIDTH > 32 && width - at >= 32 {
+        work.panel::<Full<S, 2>>(simd, at);
         at += 32;
     }
     if width - at >= 16 {
-        work.block::<Wide<S, 1>>(simd, at);
+        work.panel::<Full<S, 1>>(simd, at);
         at += 16;
     }
     // The rest in one block: each block walks over the inputs again.
     match width - at {
-        8 => work.block::<Both<S, 0>>(simd, at),
-        9 => work.block::<Both<S, 1>>(simd, at),
-        10 => work.block::<Both<S, 2>>(simd, at),
-        11 => work.block::<Both<S, 3>>(simd, at),
-        12 => work.block::<Both<S, 4>>(simd, at),
-        13 => work.block::<Both<S, 5>>(simd, at),
-        14 => work.block::<Both<S, 6>>(simd, at),
-        15 => work.block::<Both<S, 7>>(simd, at),
-        1 => work.block::<Few<1>>(simd, at),
-        2 => work.block::<Few<2>>(simd, at),
-        3 => work.block::<Few<3>>(simd, at),
-        4 => work.block::<Few<4>>(simd, at),
-        5 => work.block::<Few<5>>(simd, at),
-        6 => work.block::<Few<6>>(simd, at),
-        7 => work.block::<Few<7>>(simd, at),
+        8 => work.panel::<Vec8Tail<S, 0>>(simd, at),
+        9 => work.panel::<Vec8Tail<S, 1>>(simd, at),
+        10 => work.panel::<Vec8Tail<S, 2>>(simd, at),
+        11 => work.panel::<Vec8Tail<S, 3>>(simd, at),
+        12 => work.panel::<Vec8Tail<S, 4>>(simd, at),
+        13 => work.panel::<Vec8Tail<S, 5>>(simd, at),
+        14 => work.panel::<Vec8Tail<S, 6>>(simd, at),
+        15 => work.panel::<Vec8Tail<S, 7>>(simd, at),
+        1 => work.panel::<Tail<1>>(simd, at),
+        2 => work.panel::<Tail<2>>(simd, at),
+        3 => work.panel::<Tail<3>>(simd, at),
+        4 => work.panel::<Tail<4>>(simd, at),
+        5 => work.panel::<Tail<5>>(simd, at),
+        6 => work.panel::<Tail<6>>(simd, at),
+        7 => work.panel::<Tail<7>>(simd, at),
         _ => {}
     }
 }
 
 /// `16·V` outputs.
 #[derive(Clone, Copy)]
-pub(crate) struct Wide<S: Simd, const V: usize>([S::F32x16; V]);
+pub(crate) struct Full<S: Simd, const V: usize>([S::F32x16; V]);
 
-impl<S: Simd, const V: usize> Columns<S> for Wide<S, V> {
+impl<S: Simd, const V: usize> Accumulator<S> for Full<S, V> {
     const WIDTH: usize = 16 * V;
 
     #[inline(always)]
@@ -123,20 +123,20 @@ impl<S: Simd, const V: usize> Columns<S> for Wide<S, V> {
 
 /// Eight outputs and a few more.
 #[derive(Clone, Copy)]
-struct Both<S: Simd, const N: usize>(S::F32x8, Few<N>);
+struct Vec8Tail<S: Simd, const N: usize>(S::F32x8, Tail<N>);
 
-impl<S: Simd, const N: usize> Columns<S> for Both<S, N> {
+impl<S: Simd, const N: usize> Accumulator<S> for Vec8Tail<S, N> {
     const WIDTH: usize = 8 + N;
 
     #[inline(always)]
     fn zero(simd: S) -> Self {
-        Self(S::F32x8::splat(simd, 0.0), Few([0.0; N]))
+        Self(S::F32x8::splat(simd, 0.0), Tail([0.0; N]))
     }
 
     #[inline(always)]
     fn load(simd: S, from: &[f32]) -> Self {
         let (a, b) = from.split_at(from.len().min(8));
-        Self(load8(simd, a), Few::load(simd, b))
+        Self(load8(simd, a), Tail::load(simd, b))
     }
 
     #[inline(always)]
@@ -145,7 +145,7 @@ impl<S: Simd, const N: usize> Columns<S> for Both<S, N> {
         if let Some(chunk) = a.first_chunk_mut::<8>() {
             *chunk = self.0.to_array();
         }
-        Columns::<S>::store(self.1, b);
+        Accumulator::<S>::store(self.1, b);
     }
 
     #[inline(always)]
@@ -168,9 +168,9 @@ fn load8<S: Simd>(simd: S, from: &[f32]) -> S::F32x8 {
 
 /// Fewer than eight outputs.
 #[derive(Clone, Copy)]
-struct Few<const N: usize>([f32; N]);
+struct Tail<const N: usize>([f32; N]);
 
-impl<S, const N: usize> Columns<S> for Few<N> {
+impl<S, const N: usize> Accumulator<S> for Tail<N> {
     const WIDTH: usize = N;
 
     #[inline(always)]

@@ -1,37 +1,31 @@
-//! AVX2, where the processor turns out to have it; `fearless_simd` asks, and proves to the compiler that it did.
+//! AVX2 by detection; `fearless_simd` asks the processor, and proves to the compiler that it did.
 
-use fearless_simd::{Level, Select, Simd as _, SimdBase, SimdFloat, SimdFrom, f32x8, f32x16, x86};
+use fearless_simd::{Level, Select, SimdBase, SimdFloat, SimdFrom, f32x8, f32x16, x86};
 
 use super::{Lanes, Simd};
-use crate::kernels::columns::Wide;
+use crate::kernels::accumulator::Full;
 
 /// AVX2, and proof that the processor has it. There is FMA beside it, which the contract forbids.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Avx2(x86::Avx2);
+pub(crate) struct Avx2(pub(crate) x86::Avx2);
 
 impl Avx2 {
     /// If the processor has it. Asked once; after that a look at a variable.
     #[inline]
-    pub(super) fn find() -> Option<Self> {
+    pub(crate) fn detect() -> Option<Self> {
         #[cfg(test)]
         if !super::testing::looks() {
             return None;
         }
         Level::new().as_avx2().map(Self)
     }
-
-    /// Calls `f`, which must be `inline(always)`, compiled for these vectors.
-    #[inline(always)]
-    pub(super) fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {
-        self.0.vectorize(f)
-    }
 }
 
 impl Simd for Avx2 {
     type F32x8 = f32x8<x86::Avx2>;
     type F32x16 = f32x16<x86::Avx2>;
-    type Widest = Wide<Self, 4>; // 8 of 16 registers
-    type WidestOfFour = Wide<Self, 1>;
+    type Tile1 = Full<Self, 4>; // 8 of 16 registers
+    type Tile4 = Full<Self, 1>;
     const NAME: &'static str = "avx2";
 }
 

@@ -1,0 +1,549 @@
+//! The weight gradient of a dense layer, handed to an optimizer block by block: no gradient is ever stored.
+//!
+//! Row `i` of the gradient is `Σₛ x[s][i]·d_y[s]`: the product of the transposed inputs with `d_y`. In which samples input `i` is not
+//! zero is found 64 inputs × 64 samples at a time: the samples' masks over inputs, transposed as a matrix of bits, are the
+//! inputs' masks over samples.
+//!
+//! ```text
+//!        inputs i..i+64                 samples s..s+64
+//!      s │ 1 0 0 1 … │               i │ 1 0 … │   input i is nonzero in sample s alone
+//!    s+1 │ 0 0 1 1 … │  transpose  i+1 │ 0 0 … │   in none: its gradient is zero
+//!     ⋮  │     ⋮     │  ────────▶  i+2 │ 0 1 … │
+//! ```
+//!
+//! Rows are summed into a buffer that stays in the first-level cache, and handed over together: one call of the optimizer for
+//! a thousand values. A plain gradient step does not even need the buffer: [`Finish::Move`].
+
+use core::ops::Range;
+
+use bytemuck::try_cast_slice_mut;
+
+use super::add_rows;
+use crate::kernels::accumulator::Accumulator;
+use crate::kernels::matmul::{Bits, Finish, GATHERED, Product, Terms};
+use crate::kernels::scalar::SCALAR;
+use crate::kernels::simd::Simd;
+use crate::kernels::threads::Split;
+use crate::kernels::{Batch, Element, Gradient, MASK_BITS, Serial, Sink, Threads, transpose64};
+
+/// Values of a gradient that are handed over together: 4 KB of stack.
+const BLOCK: usize = 1024;
+
+/// Length of the `work` slice of [`dense_update`], in `f32`s.
+#[must_use]
+pub const fn update_work(outputs: usize, batch: usize, threads: usize) -> usize {
+    // The bias gradient, from which comes what a shift of the inputs adds to every row.
+    outputs + threads * masks_len(batch)
+}
+
+/// One mask of 64 bits for each input of a tile and each 64 samples. A single sample needs none.
+const fn masks_len(batch: usize) -> usize {
+    if batch > 1 && !SCALAR { 2 * MASK_BITS * batch.div_ceil(MASK_BITS) } else { 0 }
+}
+
+/// Gives `sink` the gradient of `weights` and of `bias`, from the gradient `d_y` at the outputs.
+///
+/// With inputs read as `x·scale + shift`, the gradient of a weight is `Σₛ (x[s][i]·scale)·d_y[s] + shift·Σₛ d_y[s]`:
+/// the second term is the same for every input.
+///
+/// # Shapes
+///
+/// `x: [batch][IN]`, `d_y: [batch][OUT]`; the sink's parameters from `offset` on: weights `[IN][OUT]`, bias
+/// `[OUT]`. `work` is overwritten, its length is [`update_work`]`(OUT, batch, threads)` or more.
+///
+/// # Panics
+///
+/// If a slice's length does not fit those shapes.
+#[inline]
+pub fn dense_update<T: Element>(
+    threads: &dyn Threads,
+    x: Batch<'_, T>,
+    d_y: &[f32],
+    offset: usize,
+    sink: &mut Sink<'_>,
+    work: &mut [f32],
+) {
+    let Some(outputs) = d_y.len().checked_div(x.len()) else { return };
+    assert!(d_y.len() == x.len() * outputs, "dense_update: d_y is not [batch][OUT]");
+    assert!(
+        work.len() >= update_work(outputs, x.len(), threads.count()),
+        "dense_update: work is too short"
+    );
+    let (_, mut sink) = sink.split_at(offset);
+    update(threads, x, d_y, &mut sink, work);
+}
+
+/// [`dense_update`] of slices that have been checked, for a sink of this layer's parameters.
+#[inline]
+pub(crate) fn update<T: Element>(
+    threads: &dyn Threads,
+    x: Batch<'_, T>,
+    d_y: &[f32],
+    sink: &mut Sink<'_>,
+    work: &mut [f32],
+) {
+    let outputs = d_y.len().checked_div(x.len()).unwrap_or(0);
+    if outputs == 0 {
+        return;
+    }
+    debug_assert!(work.len() >= update_work(outputs, x.len(), 1), "work is too short");
+    let Some((shifted, masks)) = work.split_at_mut_checked(outputs) else { return };
+    let is_shifted = bias_gradient(x.map().shift, d_y, x.width() * outputs, sink, shifted);
+    let shifted = is_shifted.then_some(&*shifted);
+    let inputs = 0..x.width();
+    let sink = sink.reborrow();
+    T::weight_gradient(threads, WeightGradient { x, d_y, outputs, shifted, inputs, sink, masks });
+}
+
+/// Hands over the bias gradient, `Σₛ d_y[s]`. Leaves in `shifted` what a shift of the inputs adds to every row of the weight
+/// gradient, and returns whether it does.
+#[inline(never)] // one copy for all layers
+fn bias_gradient(
+    shift: f32,
+    d_y: &[f32],
+    offset: usize,
+    sink: &mut Sink<'_>,
+    shifted: &mut [f32],
+) -> bool {
+    let range = offset..offset + shifted.len();
+    match sink.accumulated(range.clone()) {
+        Some(before) => shifted.copy_from_slice(before),
+        None => shifted.fill(0.0),
+    }
+    add_rows(d_y, shifted);
+    sink.apply(range, Gradient::Dense(shifted), true);
+    let is_shifted = shift != 0.0 && !sink.more_follows();
+    if is_shifted {
+        shifted.iter_mut().for_each(|sum| *sum *= shift);
+    }
+    is_shifted
+}
+
+/// Some rows of the weight gradient, and where they go.
+pub struct WeightGradient<'a, T> {
+    pub(crate) x: Batch<'a, T>,
+    pub(crate) d_y: &'a [f32],
+    pub(crate) outputs: usize,
+    /// `shift·Σₛ d_y[s]`, if there is a shift.
+    pub(crate) shifted: Option<&'a [f32]>,
+    /// The rows.
+    pub(crate) inputs: Range<usize>,
+    /// Takes the gradient of these rows, and no other.
+    pub(crate) sink: Sink<'a>,
+    /// Workspace for masks.
+    pub(crate) masks: &'a mut [f32],
+}
+
+impl<T: Element> WeightGradient<'_, T> {
+    /// Products, zeros counted.
+    pub(super) fn products(&self) -> usize {
+        self.d_y.len() * self.inputs.len()
+    }
+}
+
+impl<T: Element> Split for WeightGradient<'_, T> {
+    fn split(self, part: usize, of: usize) -> (Self, Self) {
+        let Self { x, d_y, outputs, shifted, inputs, sink, masks } = self;
+        let rows = inputs.len() * part / of;
+        let middle = inputs.start + rows;
+        let (sink_a, sink_b) = sink.into_halves(rows * outputs);
+        let (masks_a, masks_b) = masks.split_at_mut(masks.len() / of * part);
+        let (inputs_a, inputs_b) = (inputs.start..middle, middle..inputs.end);
+        (
+            Self { x, d_y, outputs, shifted, inputs: inputs_a, sink: sink_a, masks: masks_a },
+            Self { x, d_y, outputs, shifted, inputs: inputs_b, sink: sink_b, masks: masks_b },
+        )
+    }
+
+    fn run(self) {
+        T::weight_gradient(&Serial, self);
+    }
+}
+
+/// For 64 inputs: the samples in which each is not zero, 64 samples a mask. Halves of a mask, since the workspace is aligned for
+/// 32 bits.
+type Masks = [[u32; 2]; MASK_BITS];
+
+/// Fills the masks of the 64 inputs from `first` on. Returns which inputs are nonzero in any sample, and which in all.
+fn find_samples<T: Element>(x: Batch<'_, T>, first: usize, tiles: &mut [Masks]) -> [u64; 2] {
+    let (mut any, mut all) = (0, u64::MAX);
+    for (t, tile) in tiles.iter_mut().enumerate() {
+        let mut masks = [0u64; MASK_BITS];
+        for (s, mask) in masks.iter_mut().enumerate().take(x.len() - t * MASK_BITS) {
+            let sample = x.sample(t * MASK_BITS + s);
+            *mask = T::nonzero_mask(sample.get(first..).unwrap_or_default());
+            (any, all) = (any | *mask, all & *mask);
+        }
+        if x.len() == 1 {
+            let mut bits = any;
+            masks.iter_mut().for_each(|mask| (*mask, bits) = (bits & 1, bits >> 1));
+        } else {
+            transpose64(&mut masks);
+        }
+        for (halves, mask) in tile.iter_mut().zip(masks) {
+            *halves = [mask as u32, (mask >> 32) as u32];
+        }
+    }
+    [any, all]
+}
+
+/// The workspace as one tile of masks for each 64 samples.
+#[inline]
+fn mask_tiles(masks: &mut [f32], batch: usize) -> &mut [Masks] {
+    let (masks, _) = masks.as_chunks_mut::<2>();
+    let masks: &mut [[u32; 2]] = try_cast_slice_mut(masks).unwrap_or_default();
+    masks.as_chunks_mut::<MASK_BITS>().0.get_mut(..batch.div_ceil(MASK_BITS)).unwrap_or_default()
+}
+
+/// Sums the rows, run by run: inputs that are zero in every sample, in some, or in none.
+#[inline(always)]
+pub(super) fn weight_gradient_rows<S: Simd, T: Element>(simd: S, work: WeightGradient<'_, T>) {
+    let WeightGradient { x, d_y, outputs, shifted, inputs, mut sink, masks } = work;
+    let mut single = [[[0; 2]; MASK_BITS]];
+    let mut rows = Rows { d_y, outputs, shifted, batch: x.len(), buffer: Buffer([0.0; BLOCK]) };
+    let tiles = if x.len() == 1 { &mut single } else { mask_tiles(masks, x.len()) };
+    debug_assert!(!tiles.is_empty(), "work is too short for the masks");
+    for first in inputs.clone().step_by(MASK_BITS) {
+        let len = MASK_BITS.min(inputs.end - first);
+        let [any, all] = find_samples(x, first, tiles);
+        let dense = all & u64::MAX >> (MASK_BITS - len);
+        // With a shift, a row of zeros has a gradient as well.
+        let zero = if shifted.is_some() { 0 } else { !any };
+        // Bit `i` is set where four dense inputs begin.
+        let four = dense & dense >> 1 & dense >> 2 & dense >> 3;
+        let mut i = 0;
+        while i < len {
+            // From input `i` to the first whose bit is set.
+            let run = |bits: u64| (len - i).min((bits >> i).trailing_zeros() as usize);
+            let offset = (first - inputs.start + i) * outputs;
+            let n = if zero >> i & 1 != 0 {
+                let n = run(!zero);
+                sink.apply(offset..offset + n * outputs, Gradient::Zero, false);
+                n
+            } else if four >> i & 1 != 0 {
+                let n = run(!dense) / 4 * 4;
+                rows.sum::<S, S::Tile4, _, 4>(
+                    simd,
+                    #[inline(always)]
+                    |group| FourInputs { x, i: first + i + 4 * group },
+                    n,
+                    offset,
+                    &mut sink,
+                );
+                n
+            } else {
+                let n = run(zero | four);
+                rows.sum::<S, S::Tile1, _, 1>(
+                    simd,
+                    #[inline(always)]
+                    |row| SparseInput { x, i: first + i + row, bit: i + row, tiles },
+                    n,
+                    offset,
+                    &mut sink,
+                );
+                n
+            };
+            i += n;
+        }
+    }
+}
+
+/// Aligned for the widest vectors.
+#[repr(align(64))]
+struct Buffer([f32; BLOCK]);
+
+/// What all rows have in common.
+struct Rows<'a> {
+    d_y: &'a [f32],
+    outputs: usize,
+    shifted: Option<&'a [f32]>,
+    batch: usize,
+    buffer: Buffer,
+}
+
+impl Rows<'_> {
+    /// Sums `rows` rows whose parameters begin at `offset`, and hands them over.
+    #[inline(always)]
+    fn sum<S: Simd, C: Accumulator<S>, T: Terms<N>, const N: usize>(
+        &mut self,
+        simd: S,
+        terms: impl Fn(usize) -> T,
+        rows: usize,
+        offset: usize,
+        sink: &mut Sink<'_>,
+    ) {
+        let Self { d_y, outputs, shifted, batch, ref mut buffer } = *self;
+        // A plain gradient step, and sums that are never cut: from the registers into the weights.
+        let is_plain = shifted.is_none() && outputs >= 16 && batch <= GATHERED;
+        let rate = if is_plain { sink.rate() } else { None };
+        // As many whole rows as the buffer holds; of rows that are longer, `N` a part at a time.
+        let (most, widest) = match rate {
+            Some(_) => (rows, outputs),
+            None => ((BLOCK / outputs / N).max(1) * N, outputs.min(BLOCK / N)),
+        };
+        for first in (0..rows).step_by(most) {
+            let rows = most.min(rows - first);
+            for column in (0..outputs).step_by(widest) {
+                let width = widest.min(outputs - column);
+                let range = |row: usize| {
+                    let start = offset + (first + row) * outputs + column;
+                    start..start + width
+                };
+                let block = buffer.0.get_mut(..rows * width).unwrap_or_default();
+                let mut finish = Finish::Write;
+                for (row, sums) in block.chunks_exact_mut(width).enumerate() {
+                    if let Some(before) = sink.accumulated(range(row)) {
+                        sums.copy_from_slice(before);
+                        finish = Finish::Add;
+                    }
+                }
+                let out = match rate {
+                    Some(rate) => {
+                        finish = Finish::Move(rate);
+                        sink.params_mut(offset..offset + rows * outputs)
+                    }
+                    None => &mut *block,
+                };
+                let matrix = d_y.get(column..).unwrap_or_default();
+                let product = Product { stride: outputs, ..Product::new(matrix, width, finish) };
+                product.run::<S, C, T, N>(
+                    simd,
+                    #[inline(always)]
+                    |group| terms(first / N + group),
+                    out,
+                );
+                if rate.is_some() {
+                    return;
+                }
+                if let Some(shifted) = shifted.and_then(|shifted| shifted.get(column..)) {
+                    for sums in block.chunks_exact_mut(width) {
+                        sums.iter_mut().zip(shifted).for_each(|(sum, shifted)| *sum += shifted);
+                    }
+                }
+                if width == outputs {
+                    let all = range(0).start..range(rows - 1).end;
+                    sink.apply(all, Gradient::Dense(block), false);
+                } else {
+                    for (row, sums) in block.chunks_exact(width).enumerate() {
+                        sink.apply(range(row), Gradient::Dense(sums), false);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// One input: the samples in which it is not zero are the set bits of masks.
+struct SparseInput<'a, T> {
+    x: Batch<'a, T>,
+    i: usize,
+    /// Its index among the 64 inputs of a tile.
+    bit: usize,
+    tiles: &'a [Masks],
+}
+
+impl<T: Element> Terms<1> for SparseInput<'_, T> {
+    #[inline(always)]
+    fn for_each(&self, mut add: impl FnMut(usize, [f32; 1]) -> Option<()>) -> Option<()> {
+        for (tile, first) in self.tiles.iter().zip((0..).step_by(MASK_BITS)) {
+            let [low, high] = tile.get(self.bit).copied().unwrap_or_default();
+            for s in Bits(u64::from(low) | u64::from(high) << 32) {
+                add(first + s, [self.x.scaled(first + s, self.i)?])?;
+            }
+        }
+        Some(())
+    }
+}
+
+/// Four neighbouring inputs, which are zero in no sample.
+struct FourInputs<'a, T> {
+    x: Batch<'a, T>,
+    i: usize,
+}
+
+impl<T: Element> Terms<4> for FourInputs<'_, T> {
+    #[inline(always)]
+    fn for_each(&self, mut add: impl FnMut(usize, [f32; 4]) -> Option<()>) -> Option<()> {
+        let scale = self.x.map().scale;
+        for (s, sample) in self.x.iter().enumerate() {
+            let [a, b, c, d] = sample.get(self.i..)?.first_chunk()?;
+            let mut x = [a.to_f32(), b.to_f32(), c.to_f32(), d.to_f32()];
+            x.iter_mut().for_each(|x| *x *= scale);
+            add(s, x)?;
+        }
+        Some(())
+    }
+}
+
+/// What [`dense_update`] must give, one product at a time, zeros not skipped.
+///
+/// # Panics
+///
+/// If a slice's length does not fit the shapes of [`dense_update`].
+pub fn dense_update_scalar<T: Element>(
+    x: Batch<'_, T>,
+    d_y: &[f32],
+    offset: usize,
+    sink: &mut Sink<'_>,
+) {
+    let Some(outputs) = d_y.len().checked_div(x.len()) else { return };
+    let map = x.map();
+    for o in 0..outputs {
+        let first = |sink: &Sink<'_>, at| sink.accumulated(at..at + 1).map_or(0.0, |sum| sum[0]);
+        let mut bias = first(sink, offset + x.width() * outputs + o);
+        for s in 0..x.len() {
+            bias += d_y[s * outputs + o];
+        }
+        for i in 0..x.width() {
+            let mut sum = first(sink, offset + i * outputs + o);
+            for (s, x) in x.iter().enumerate() {
+                sum += x[i].to_f32() * map.scale * d_y[s * outputs + o];
+            }
+            if map.shift != 0.0 && !sink.more_follows() {
+                sum += bias * map.shift;
+            }
+            let at = offset + i * outputs + o;
+            sink.apply(at..at + 1, Gradient::Dense(&[sum]), false);
+        }
+        let at = offset + x.width() * outputs + o;
+        sink.apply(at..at + 1, Gradient::Dense(&[bias]), true);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::kernels::simd::testing::with_all_vectors;
+    use crate::kernels::testing::{Case, Halves, MAPS, assert_same_bits, cases};
+    use crate::kernels::{Serial, State, Update, scalar};
+
+    /// Remembers the gradient and how often each part of it came.
+    struct Recorder;
+
+    impl Update for Recorder {
+        fn apply(&self, to: &mut [f32], state: State<'_>, gradient: Gradient<'_>, _: bool) {
+            gradient.for_each_dense(to, state, |to, [times, _], gradient| {
+                to.copy_from_slice(gradient);
+                times.iter_mut().for_each(|times| *times += 1.0);
+            });
+        }
+    }
+
+    /// What `update` gives, each part of it once.
+    fn record(len: usize, update: impl Fn(&mut Sink<'_>)) -> Vec<f32> {
+        let (mut gradient, mut times) = (vec![f32::NAN; len], vec![0.0; len]);
+        update(&mut Sink::new(&mut gradient, &mut times, &Recorder));
+        assert!(times[7..].iter().all(|&times| times == 1.0), "not once each: {times:?}");
+        gradient.split_off(7)
+    }
+
+    /// As processors without vector registers do it.
+    fn by_scalars<T: Element>(
+        x: Batch<'_, T>,
+        d_y: &[f32],
+        outputs: usize,
+        sink: &mut Sink<'_>,
+        work: &mut [f32],
+    ) {
+        let (shifted, masks) = work.split_at_mut(outputs);
+        let is_shifted = bias_gradient(x.map().shift, d_y, x.width() * outputs, sink, shifted);
+        let shifted = is_shifted.then_some(&*shifted);
+        let inputs = 0..x.width();
+        let sink = sink.reborrow();
+        scalar::weight_gradient(WeightGradient { x, d_y, outputs, shifted, inputs, sink, masks });
+    }
+
+    fn compare<T: Element>(data: &[T], case: &Case) {
+        let Case { batch, inputs, outputs } = *case;
+        let d_y = case.values(batch * outputs, 3);
+        let len = 7 + inputs * outputs + outputs;
+        for map in [T::MAP].into_iter().chain(MAPS) {
+            let x = Batch::rows(data, inputs).unwrap().with_map(map);
+            let expected = record(len, |sink| dense_update_scalar(x, &d_y, 7, sink));
+            let mut work = vec![f32::NAN; update_work(outputs, batch, 3)];
+            let got =
+                record(len, |sink| dense_update(&Serial, x, &d_y, 7, sink, &mut work.clone()));
+            assert_same_bits(&got, &expected, case);
+            work.fill(f32::NAN);
+            let got =
+                record(len, |sink| dense_update(&Halves(3), x, &d_y, 7, sink, &mut work.clone()));
+            assert_same_bits(&got, &expected, case);
+            let got = record(len, |sink| {
+                by_scalars(x, &d_y, outputs, &mut sink.split_at(7).1, &mut work.clone())
+            });
+            assert_same_bits(&got, &expected, case);
+        }
+    }
+
+    #[test]
+    fn dense_update_equals_scalar_bit_for_bit_at_every_size() {
+        with_all_vectors(|| {
+            for case in cases() {
+                compare(&case.pixels(), &case);
+                compare(&case.full_pixels(), &case);
+                compare(&case.inputs(), &case);
+            }
+        });
+    }
+
+    /// Adds to what is there, as a batch in parts asks for; remembers which parameters came as a bias.
+    struct Adder;
+
+    impl Update for Adder {
+        fn apply(&self, to: &mut [f32], state: State<'_>, gradient: Gradient<'_>, bias: bool) {
+            if matches!(gradient, Gradient::Zero) {
+                return;
+            }
+            gradient.for_each_dense(to, state, |to, [is_bias, _], gradient| {
+                to.copy_from_slice(gradient);
+                is_bias.fill(f32::from(u8::from(bias)));
+            });
+        }
+    }
+
+    #[test]
+    fn sums_go_on_from_those_of_the_samples_before_and_a_bias_is_given_as_one() {
+        with_all_vectors(|| {
+            for case in cases() {
+                let Case { batch, inputs, outputs } = case;
+                let (pixels, d_y) = (case.pixels(), case.values(batch * outputs, 3));
+                let len = inputs * outputs + outputs;
+                let (mut work, maps) = (vec![0.0; update_work(outputs, batch, 1)], MAPS);
+                for (map, more) in maps.into_iter().chain([u8::MAP]).zip([true, false].repeat(9)) {
+                    let x = Batch::rows(&pixels, inputs).unwrap().with_map(map);
+                    let mut given = |update: &mut dyn FnMut(&mut Sink<'_>, &mut [f32])| {
+                        let (mut gradient, mut bias) = (case.values(len, 4), vec![0.0; len]);
+                        let mut sink = Sink::new(&mut gradient, &mut bias, &Adder);
+                        sink.accumulates = Some((&[], more));
+                        update(&mut sink, &mut work);
+                        let is_bias = bias.iter().position(|bias| *bias != 0.0).unwrap_or(len);
+                        assert_eq!(is_bias, len - outputs, "{case:?}");
+                        gradient
+                    };
+                    let expected = given(&mut |sink, _| dense_update_scalar(x, &d_y, 0, sink));
+                    let fast =
+                        given(&mut |sink, work| dense_update(&Serial, x, &d_y, 0, sink, work));
+                    assert_same_bits(&fast, &expected, &case);
+                    let scalar = given(&mut |sink, work| by_scalars(x, &d_y, outputs, sink, work));
+                    assert_same_bits(&scalar, &expected, &case);
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn an_input_that_is_zero_in_every_sample_has_a_gradient_of_positive_zero() {
+        with_all_vectors(|| {
+            let x = Batch::rows(&[0u8, 1, 0, 2], 2).unwrap();
+            let d_y = [-1.0, 0.0, -1.0, -0.0];
+            let mut work = [0.0; update_work(2, 2, 1)];
+            let gradient =
+                record(13, |sink| dense_update(&Serial, x, &d_y, 7, sink, &mut work.clone()));
+            work.fill(0.0);
+            assert_eq!(gradient[..2].iter().map(|g| g.to_bits()).collect::<Vec<_>>(), [0, 0]);
+        });
+    }
+}
