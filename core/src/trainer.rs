@@ -28,18 +28,6 @@ pub struct Buffers<P, S, W> {
     pub workspace: W,
 }
 
-/// The memory of a training run, by name: the parameters and the optimizer's state may have the same length.
-#[derive(Debug)]
-pub struct Buffers<'a> {
-    /// The parameters, `[params]`.
-    pub params: &'a mut [f32],
-    /// The optimizer's state: `[state_per_param][params]` for an [`Optimizer`].
-    pub state: &'a mut [f32],
-    /// Temporary workspace, at least [`train_scratch`](Layer::train_scratch) of the largest batch. Its contents are not
-    /// preserved between calls.
-    pub workspace: &'a mut [f32],
-}
-
 /// A network, its optimizer, and the memory of both.
 ///
 /// The same code trains with batches of 64 on a desktop and of 1 on a microcontroller:

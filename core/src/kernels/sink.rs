@@ -3,6 +3,7 @@
 use core::ops::Range;
 
 use super::Nonzeros;
+use super::scalar::SCALAR;
 
 /// The optimizer's state of some of the parameters; what it does not have is empty.
 pub type State<'a> = [&'a mut [f32]; 2];
@@ -26,8 +27,10 @@ pub enum Gradient<'a> {
     },
 }
 
-/// Values that are made at once where a gradient has to be written out: 512 bytes of stack.
-pub(crate) const PIECE: usize = 128;
+/// Values of a gradient that are written out at once: 128 bytes of stack on a microcontroller, 512 elsewhere.
+pub(crate) const PIECE: usize = if SCALAR { 32 } else { 128 };
+
+static ZEROS: [f32; PIECE] = [0.0; PIECE];
 
 impl Gradient<'_> {
     /// Calls `f` with pieces of the parameters, their state and their gradient, value by value: for an update that knows
@@ -43,8 +46,7 @@ impl Gradient<'_> {
             None => {
                 let (mut a, mut b) = (a.chunks_mut(PIECE), b.chunks_mut(PIECE));
                 for params in params.chunks_mut(PIECE) {
-                    let zeros = [0.0; PIECE];
-                    let zeros = zeros.get(..params.len()).unwrap_or_default();
+                    let zeros = ZEROS.get(..params.len()).unwrap_or_default();
                     f(params, [&mut a, &mut b].map(|s| s.next().unwrap_or_default()), zeros);
                 }
             }

@@ -3,6 +3,8 @@
 //! The core says what can be done at once, split by samples or by rows of weights and never inside a sum, so that
 //! the number of threads cannot change a bit. A program that has threads implements [`Threads`].
 
+use super::scalar::SCALAR;
+
 /// A fork-join executor.
 pub trait Threads: Sync {
     /// Calls that can run at once.
@@ -33,6 +35,9 @@ const WORTH: usize = 1 << 15;
 /// Into how many parts work of N products is split.
 #[inline]
 pub(crate) fn parts(threads: &dyn Threads, products: usize) -> usize {
+    if SCALAR {
+        return 1; // one core: the code that splits work isn't linked
+    }
     threads.count().min(products / WORTH).max(1)
 }
 

@@ -28,7 +28,6 @@ use nonzeros::for_each_list;
 use super::dense::forward::Forward;
 use super::dense::weight_gradient::WeightGradient;
 use super::simd::Simd;
-use super::sink::PIECE;
 use super::{Batch, Element, Gradient, Native, Sink};
 
 /// Whether the kernels of this folder are the ones to use: wherever the build has no vectors that `wide` knows.
@@ -60,6 +59,7 @@ pub(super) fn weight_gradient<T: Element>(work: WeightGradient<'_, T>) {
         });
         return;
     }
+    let mut row = [0.0; COLUMNS];
     let mut i = 0;
     while i < x.width() {
         // Inputs that are zero in all samples go four at a time.
@@ -70,31 +70,35 @@ pub(super) fn weight_gradient<T: Element>(work: WeightGradient<'_, T>) {
             sink.apply(i * outputs..(i + 4) * outputs, Gradient::Zero, false);
             i += 4;
         } else {
-            sum_row(x, d_y, outputs, i, shifted, &mut sink);
+            sum_row(x, d_y, i, shifted, &mut row, &mut sink);
             i += 1;
         }
     }
 }
 
-/// The gradient of the weights of input `i`, `Σₛ x[s][i]·d_y[s]`, [`PIECE`] columns at a time.
+/// Columns of a gradient row that are summed together: 512 bytes of stack.
+const COLUMNS: usize = 128;
+
+/// The gradient of the weights of input `i`, `Σₛ x[s][i]·d_y[s]`, [`COLUMNS`] at a time.
 #[inline]
 fn sum_row<T: Element>(
     x: Batch<'_, T>,
     d_y: &[f32],
-    outputs: usize,
     i: usize,
     shifted: Option<&[f32]>,
+    row: &mut [f32; COLUMNS],
     sink: &mut Sink<'_>,
 ) {
+    let outputs = d_y.len() / x.len().max(1);
     let offset = i * outputs;
     let mut list = Nonzeros::new(x.len());
     let mut column = 0;
     while column < outputs {
-        let mut gradient = [0.0; PIECE];
-        let gradient = gradient.get_mut(..PIECE.min(outputs - column)).unwrap_or_default();
+        let gradient = row.get_mut(..COLUMNS.min(outputs - column)).unwrap_or_default();
         let range = offset + column..offset + column + gradient.len();
-        if let Some(before) = sink.accumulated(range.clone()) {
-            gradient.iter_mut().zip(before).for_each(|(g, before)| *g = *before);
+        match sink.accumulated(range.clone()) {
+            Some(before) => gradient.iter_mut().zip(before).for_each(|(g, before)| *g = *before),
+            None => gradient.fill(0.0),
         }
         let mut listed = list_samples(x, i, 0, &mut list);
         if listed == x.len() && list.is_empty() && shifted.is_none() {
