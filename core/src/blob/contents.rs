@@ -6,6 +6,7 @@ use super::provenance::FIXED as PROVENANCE_FIXED;
 use super::self_test::{FIXED as SELF_TEST_FIXED, vector_len};
 use super::split::LEN as SPLIT_LEN;
 use super::{BlobError, DataSplit, Input, Provenance};
+use crate::checksum;
 use crate::fingerprint::{FNV_OFFSET, fingerprint, fnv1a};
 use crate::int8;
 use crate::kernels::InputMap;
@@ -126,9 +127,14 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
     /// [`BlobError::Malformed`] if the parts do not fit each other, [`BlobError::NotInInt8`], [`BlobError::TooLarge`].
     /// Nothing has been handed over then.
     pub fn write_pieces(&self, mut take: impl FnMut(&[u8])) -> Result<usize, BlobError> {
+        self.write_all(&mut take)
+    }
+
+    #[inline(never)] // the caller's other calls would pay for its stack
+    fn write_all(&self, take: &mut dyn FnMut(&[u8])) -> Result<usize, BlobError> {
         let layout = self.layout()?;
         let mut crc = CRC.digest();
-        self.payload(&layout, |piece| crc.update(piece));
+        self.payload(&layout, &mut |piece| checksum::update(&mut crc, piece));
         take(&self.header(&layout, crc.finalize()));
         self.payload(&layout, take);
         Ok(layout.total)
@@ -159,7 +165,7 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
     }
 
     /// Everything after the header, in pieces.
-    fn payload(&self, layout: &Layout, mut take: impl FnMut(&[u8])) {
+    fn payload(&self, layout: &Layout, take: &mut dyn FnMut(&[u8])) {
         for layer in &layout.layers {
             take(&layer_row(layer));
         }
@@ -168,11 +174,11 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
         }
         for (kind, _, len) in layout.sections() {
             match kind {
-                section::PARAMS => take_words(self.params, |w| w.to_le_bytes(), &mut take),
+                section::PARAMS => take_words(self.params, |w| w.to_le_bytes(), take),
                 section::INT8_PARAMS => {
                     if let Some(int8) = self.int8 {
                         let Int8Contents { ranges, quantize, .. } = int8;
-                        quantize(&layout.layers, self.params, self.map(), ranges, &mut take);
+                        quantize(&layout.layers, self.params, self.map(), ranges, take);
                     }
                 }
                 section::INPUT => {
@@ -195,17 +201,17 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
                 }
                 section::SPLIT => take(&self.split.unwrap_or_default().to_bytes()),
                 section::SELF_TEST => {
-                    self.take_self_test(self.self_test_logits, |z| z.to_le_bytes(), &mut take);
+                    self.take_self_test(self.self_test_logits, |z| z.to_le_bytes(), take);
                 }
                 section::SELF_TEST_LAYERS => {
-                    take_words(self.self_test_layers, |w| w.to_le_bytes(), &mut take)
+                    take_words(self.self_test_layers, |w| w.to_le_bytes(), take)
                 }
                 _ => {
                     let logits = self.int8.map_or(&[][..], |int8| int8.self_test_logits);
-                    self.take_self_test(logits, |z| z.to_le_bytes(), &mut take);
+                    self.take_self_test(logits, |z| z.to_le_bytes(), take);
                 }
             }
-            pad(len, SECTION_ALIGN, &mut take);
+            pad(len, SECTION_ALIGN, take);
         }
     }
 
@@ -218,7 +224,7 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
         &self,
         logits: &[T],
         bytes_of: impl Fn(T) -> [u8; 4],
-        take: &mut impl FnMut(&[u8]),
+        take: &mut dyn FnMut(&[u8]),
     ) {
         let (inputs, outputs) = (self.net.inputs(), self.net.outputs());
         let pixels = self.self_test_inputs.chunks_exact(inputs.max(1));
@@ -391,7 +397,7 @@ fn row(fields: [u32; 4]) -> [u8; ROW] {
 }
 
 /// The bytes of words, 16 words a piece.
-fn take_words<T: Copy>(words: &[T], bytes_of: impl Fn(T) -> [u8; 4], take: &mut impl FnMut(&[u8])) {
+fn take_words<T: Copy>(words: &[T], bytes_of: impl Fn(T) -> [u8; 4], take: &mut dyn FnMut(&[u8])) {
     for piece in words.chunks(16) {
         let mut bytes = [0; 64];
         for (to, word) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(piece) {
@@ -402,7 +408,7 @@ fn take_words<T: Copy>(words: &[T], bytes_of: impl Fn(T) -> [u8; 4], take: &mut 
 }
 
 /// Zeros from `len` to the next multiple of `align`, which is 16 at the most.
-fn pad(len: usize, align: usize, take: &mut impl FnMut(&[u8])) {
+fn pad(len: usize, align: usize, take: &mut dyn FnMut(&[u8])) {
     let zeros = len.next_multiple_of(align) - len;
     take([0; SECTION_ALIGN].get(..zeros).unwrap_or_default());
 }
