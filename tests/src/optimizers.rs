@@ -176,6 +176,125 @@ fn a_batch_larger_than_the_scratch_gives_the_same_bits_in_chunks_of_any_size() {
     }
 }
 
+/// As [`buffered`], in calls of [`Trainer::accumulate`] on so many samples as `cut` says, and one of [`Trainer::apply`].
+fn accumulated(
+    net: &Sequential,
+    o: impl Optimizer,
+    data: &Data,
+    clip: Option<f32>,
+    mut cut: impl FnMut() -> usize,
+) -> Vec<u32> {
+    let mut params = initial(net);
+    let mut state = vec![0.0; o.state_len_of(net)];
+    let mut gradient = vec![f32::NAN; params.len()];
+    let mut scratch = vec![f32::NAN; net.train_scratch(SAMPLES)];
+    let buffers = Buffers { params: &mut params, state: &mut state, workspace: &mut scratch };
+    let trainer = Trainer::new(net.clone(), o, buffers);
+    let mut trainer = trainer.and_then(|trainer| trainer.with_gradient(&mut gradient)).unwrap();
+    if let Some(most) = clip {
+        trainer = trainer.clip_norm(most).unwrap();
+    }
+    let mut losses = [0.0; STEPS];
+    for loss in &mut losses {
+        let before = trainer.params().to_vec();
+        let (mut x, mut labels) = (data.batch(net.inputs()), &data.labels[..]);
+        while !labels.is_empty() {
+            let n = cut().clamp(1, labels.len());
+            let (here, rest) = x.split_at(n);
+            trainer.accumulate(here, &labels[..n], SAMPLES).unwrap();
+            assert_eq!(trainer.params(), before, "before the step");
+            (x, labels) = (rest, &labels[n..]);
+        }
+        *loss = trainer.apply().unwrap();
+    }
+    bits(&losses, &params)
+}
+
+#[test]
+fn an_accumulated_batch_gives_the_bits_of_a_step_however_it_is_cut() {
+    let dropout = with_layers(&[
+        AnyLayer::dense(131, 43),
+        AnyLayer::layer_norm(43, 1e-5),
+        AnyLayer::dropout(43, 0.25),
+        AnyLayer::dense(43, 10),
+    ]);
+    let mut bytes = [0; 4096];
+    picomlp_fixtures::sparse_pixels(&mut bytes, 7, 0);
+    let mut random = bytes.iter().cycle().map(|byte| usize::from(*byte));
+    for (net, map) in [(free(), MAPS[0]), (free(), MAPS[1]), (dropout, MAPS[0])] {
+        let data = Data::new(131, map);
+        let adam_w = AdamW::new(1e-3, 0.1);
+        let (sgd, adam) = (fused(&net, any(0.1), &data, 1), fused(&net, adam_w, &data, 1));
+        let clipped = buffered(&net, any(0.1), &data, 1, SAMPLES, Some(0.5));
+        assert!(clipped != sgd, "the gradient is too short to be clipped");
+        // Calls of random sizes, at most so many samples each.
+        for most in [1, 2, 3, 5, 8, 13, 21, 34, SAMPLES] {
+            for _ in 0..3 {
+                let mut cut = || random.next().unwrap() % most + 1;
+                assert!(accumulated(&net, any(0.1), &data, None, &mut cut) == sgd, "{most}");
+                assert!(accumulated(&net, adam_w, &data, None, &mut cut) == adam, "{most}");
+                let clip = Some(0.5);
+                assert!(accumulated(&net, any(0.1), &data, clip, &mut cut) == clipped, "{most}");
+            }
+        }
+    }
+}
+
+#[test]
+fn accumulate_and_apply_refuse_what_is_no_batch_and_begin_anew() {
+    let data = Data::new(131, MAPS[0]);
+    let (x, labels) = (data.batch(131), &data.labels);
+    let (first, rest) = x.split_at(30);
+    let net = free();
+    let mut params = initial(&net);
+    let (before, mut gradient) = (params.clone(), vec![0.0; net.params()]);
+    let mut scratch = vec![0.0; net.train_scratch(SAMPLES)];
+    let buffers = Buffers { params: &mut params, state: &mut [0.0; 0], workspace: &mut scratch };
+    let trainer = Trainer::new(net, Sgd::new(0.1), buffers);
+    let mut trainer = trainer.and_then(|trainer| trainer.with_gradient(&mut gradient)).unwrap();
+    let batch = |expected, got| Error::BufferLength { what: "batch", expected, got };
+    assert_eq!(trainer.apply(), Err(Error::EmptyBatch));
+    // Samples are missing.
+    trainer.accumulate(first, &labels[..30], SAMPLES).unwrap();
+    assert_eq!(trainer.apply(), Err(batch(SAMPLES, 30)));
+    // They were dropped: nothing is left to apply.
+    assert_eq!(trainer.apply(), Err(Error::EmptyBatch));
+    // More samples than the batch has; another batch than that of the samples before.
+    trainer.accumulate(first, &labels[..30], 40).unwrap();
+    assert_eq!(trainer.accumulate(rest, &labels[30..], 40), Err(batch(40, SAMPLES)));
+    trainer.accumulate(first, &labels[..30], SAMPLES).unwrap();
+    let other = trainer.accumulate(rest, &labels[30..], SAMPLES + 1);
+    assert_eq!(other, Err(batch(SAMPLES + 1, SAMPLES)));
+    // What is wrong with samples is as with `step`, and drops those before.
+    trainer.accumulate(first, &labels[..30], SAMPLES).unwrap();
+    let short = trainer.accumulate(rest, &labels[31..], SAMPLES);
+    assert_eq!(short, Err(Error::BufferLength { what: "labels", expected: 40, got: 39 }));
+    trainer.accumulate(first, &labels[..30], SAMPLES).unwrap();
+    let none = Batch::rows(&[0u8; 0], 131).unwrap();
+    assert_eq!(trainer.accumulate(none, &[], SAMPLES), Err(Error::EmptyBatch));
+    assert_eq!(trainer.apply(), Err(Error::EmptyBatch));
+    assert_eq!((trainer.params(), trainer.steps()), (&before[..], 0));
+    // A batch that is whole after all of this makes the step that it makes alone.
+    trainer.accumulate(first, &labels[..30], SAMPLES).unwrap();
+    trainer.accumulate(rest, &labels[30..], SAMPLES).unwrap();
+    let loss = trainer.apply().unwrap();
+    assert_eq!(trainer.steps(), 1);
+    let expected = fused(&free(), Sgd::new(0.1), &data, 1);
+    assert_eq!(loss.to_bits(), expected[0]);
+    // Batch normalisation compares the samples of a batch.
+    let net = with_layers(&[AnyLayer::dense(131, 43), AnyLayer::batch_norm(43, 1e-5, 0.1)]);
+    let mut params = initial(&net);
+    let mut gradient = vec![0.0; net.params()];
+    let mut scratch = vec![0.0; net.train_scratch(SAMPLES)];
+    let buffers = Buffers { params: &mut params, state: &mut [0.0; 0], workspace: &mut scratch };
+    let trainer = Trainer::new(net, Sgd::new(0.1), buffers);
+    let mut trainer = trainer.and_then(|trainer| trainer.with_gradient(&mut gradient)).unwrap();
+    let part = trainer.accumulate(first, &labels[..30], SAMPLES);
+    assert_eq!(part, Err(Error::MustBeWhole));
+    trainer.accumulate(x, labels, SAMPLES).unwrap();
+    trainer.apply().unwrap();
+}
+
 /// These layers, a dense one of 131-43 first.
 fn with_layers(layers: &[AnyLayer]) -> Sequential {
     let mut list = LayerList::new();
