@@ -1,7 +1,7 @@
 //! Forward pass, loss and backward pass of a training step, through a batch or a part of one.
 
 use crate::Error;
-use crate::kernels::{Batch, Element, Threads};
+use crate::kernels::{Batch, Element, Threads, copy};
 use crate::layers::{Io, Layer, Mode, Pass, Shape};
 use crate::loss::{Objective, check_labels};
 use crate::network::check_len;
@@ -94,7 +94,7 @@ impl<'a> Part<'a> {
             Error::OutputNotFinite { .. } => Error::LossNotFinite,
             error => error,
         })?;
-        slices.d_outputs.copy_from_slice(slices.outputs);
+        copy(slices.outputs, slices.d_outputs);
         let (loss_sum, scale) =
             objective.loss.gradient_of_part(slices.d_outputs, labels, batch, loss_before);
         let loss = loss_sum * scale;

@@ -90,15 +90,37 @@ pub struct Buffers<P, S, W> {
 /// assert!(trainer.step(&images, &labels)? < first / 10.0);
 /// # Ok::<(), picomlp::Error>(())
 /// ```
-pub struct Trainer<'a, N, O, P = &'a mut [f32], S = &'a mut [f32], W = &'a mut [f32]> {
+pub struct Trainer<'a, N, O, P = &'a mut [f32], S = &'a mut [f32], W = &'a mut [f32], G = ()> {
     net: N,
     optimizer: O,
     buffers: Buffers<P, S, W>,
-    gradient: Option<&'a mut [f32]>,
+    gradient: G,
     clip_norm: Option<f32>,
     threads: &'a dyn Threads,
     objective: Objective,
     accumulated: Accumulated,
+}
+
+/// Where a trainer keeps the gradient of a batch: `()` for nowhere, or [a buffer](Trainer::with_gradient).
+///
+/// A type, so that a program whose steps are all fused doesn't link the code that the others need.
+pub trait GradientBuffer {
+    /// The buffer, if there is one.
+    fn buffer(&mut self) -> Option<&mut [f32]>;
+}
+
+impl GradientBuffer for () {
+    #[inline]
+    fn buffer(&mut self) -> Option<&mut [f32]> {
+        None
+    }
+}
+
+impl GradientBuffer for &mut [f32] {
+    #[inline]
+    fn buffer(&mut self) -> Option<&mut [f32]> {
+        Some(self)
+    }
 }
 
 /// What has been accumulated of a batch.
@@ -144,7 +166,7 @@ where
             net,
             optimizer,
             buffers,
-            gradient: None,
+            gradient: (),
             clip_norm: None,
             threads: &Serial,
             objective: Objective::default(),
@@ -152,6 +174,43 @@ where
         })
     }
 
+    /// Keeps the gradient of a batch in a buffer before the step, `[params]`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BufferLength`] naming `gradient`; [`Error::CannotDescribe`] for a layer with parameters that is not the
+    /// crate's, since nobody knows which of them are a bias.
+    pub fn with_gradient(
+        self,
+        gradient: &'a mut [f32],
+    ) -> Result<Trainer<'a, N, O, P, S, W, &'a mut [f32]>, Error> {
+        let Self { net, optimizer, buffers, gradient: (), clip_norm, threads, objective, .. } =
+            self;
+        for_each_group(&net, |_| {})?;
+        check_len("gradient", gradient, net.params())?;
+        let accumulated = Accumulated::default();
+        Ok(Trainer {
+            net,
+            optimizer,
+            buffers,
+            gradient,
+            clip_norm,
+            threads,
+            objective,
+            accumulated,
+        })
+    }
+}
+
+impl<'a, N, O, P, S, W, G> Trainer<'a, N, O, P, S, W, G>
+where
+    N: Layer,
+    O: Optimizer,
+    P: AsMut<[f32]> + AsRef<[f32]>,
+    S: AsMut<[f32]> + AsRef<[f32]>,
+    W: AsMut<[f32]> + AsRef<[f32]>,
+    G: GradientBuffer,
+{
     /// Sets the loss to minimize. Defaults to the mean softmax cross-entropy.
     ///
     /// # Errors
@@ -176,19 +235,6 @@ where
     pub fn with_threads(mut self, threads: &'a dyn Threads) -> Self {
         self.threads = threads;
         self
-    }
-
-    /// Keeps the gradient of a batch in a buffer before the step, `[params]`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::BufferLength`] naming `gradient`; [`Error::CannotDescribe`] for a layer with parameters that is not the
-    /// crate's, since nobody knows which of them are a bias.
-    pub fn with_gradient(mut self, gradient: &'a mut [f32]) -> Result<Self, Error> {
-        for_each_group(&self.net, |_| {})?;
-        check_len("gradient", gradient, self.net.params())?;
-        self.gradient = Some(gradient);
-        Ok(self)
     }
 
     /// Shortens gradients that are longer than `max_norm`: they are multiplied by `max_norm/(norm + 1e-6)` where that is
@@ -223,7 +269,7 @@ where
     pub fn step<'x>(&mut self, x: impl IntoBatch<'x>, labels: &[u8]) -> Result<f32, Error> {
         let x = x.into_batch(self.net.inputs())?;
         self.optimizer.check()?;
-        if self.gradient.is_some() || O::NEEDS_GRADIENT || self.clip_norm.is_some() {
+        if self.gradient.buffer().is_some() || O::NEEDS_GRADIENT {
             return self.step_in_parts(x, labels);
         }
         let Self { net, optimizer, buffers, threads, objective, .. } = self;
@@ -299,7 +345,7 @@ where
         let before = core::mem::take(&mut self.accumulated);
         let x = x.into_batch(self.net.inputs())?;
         let Self { net, buffers, gradient, threads, objective, .. } = self;
-        let gradient = gradient.as_deref_mut().unwrap_or_default();
+        let gradient = gradient.buffer().unwrap_or_default();
         check_len("gradient", gradient, net.params())?;
         let (first, samples) = (before.samples, before.samples + x.len());
         if samples > batch || first > 0 && batch != before.batch {
@@ -339,7 +385,7 @@ where
             return Err(Error::BufferLength { what: "batch", expected: batch, got: samples });
         }
         let Self { net, optimizer, buffers, gradient, threads, .. } = self;
-        let gradient = gradient.as_deref_mut().unwrap_or_default();
+        let gradient = gradient.buffer().unwrap_or_default();
         let (params, state) = (buffers.params.as_mut(), buffers.state.as_mut());
         let square = sum_of_squares(gradient);
         if !square.is_finite() {
@@ -464,7 +510,7 @@ where
 }
 
 /// The settings, not the numbers.
-impl<N: fmt::Debug, O: fmt::Debug, P, S, W> fmt::Debug for Trainer<'_, N, O, P, S, W> {
+impl<N: fmt::Debug, O: fmt::Debug, P, S, W, G> fmt::Debug for Trainer<'_, N, O, P, S, W, G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { net, optimizer, objective, clip_norm, .. } = self;
         let mut f = f.debug_struct("Trainer");

@@ -93,5 +93,14 @@ pub use squared_error::squared_error;
 pub use threads::{Serial, Threads};
 pub(crate) use threads::{Split, fork, parts};
 
+/// A copy that cannot panic in a release build.
+#[inline]
+pub(crate) fn copy(from: &[f32], to: &mut [f32]) {
+    debug_assert!(from.len() == to.len(), "slices differ in length");
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
+    }
+}
+
 /// Inputs whose zeros are found at once: the bits of one mask.
 pub(crate) const MASK_BITS: usize = 64;

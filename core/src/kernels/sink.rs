@@ -3,6 +3,7 @@
 use core::ops::Range;
 
 use super::Nonzeros;
+use super::copy;
 use super::scalar::SCALAR;
 
 /// The optimizer's state of some of the parameters; what it does not have is empty.
@@ -122,7 +123,7 @@ struct Keep;
 impl Update for Keep {
     fn apply(&self, to: &mut [f32], state: State<'_>, gradient: Gradient<'_>, _: bool) {
         if !matches!(gradient, Gradient::Zero) {
-            gradient.for_each_dense(to, state, |to, _, gradient| to.copy_from_slice(gradient));
+            gradient.for_each_dense(to, state, |to, _, gradient| copy(gradient, to));
         }
     }
 }

@@ -118,9 +118,10 @@ fn run(
     if classes == 0 {
         return 0.0;
     }
+    let group = GROUP.saturating_mul(classes);
     let (kept, spread) = (1.0 - smoothing, smoothing / classes as f32);
     let mut total = 0.0;
-    for (logits, labels) in logits.chunks_mut(GROUP * classes).zip(labels.chunks(GROUP)) {
+    for (logits, labels) in logits.chunks_mut(group).zip(labels.chunks(GROUP)) {
         let mut of_target = [0.0; GROUP];
         for ((z, &label), of_target) in
             logits.chunks_exact_mut(classes).zip(labels).zip(&mut of_target)

@@ -51,10 +51,12 @@ pub(crate) trait Split: Sized + Send {
 }
 
 /// Does work in N parts at once.
+#[inline]
 pub(crate) fn fork<W: Split>(threads: &dyn Threads, parts: usize, work: W) {
-    if parts < 2 {
-        return work.run();
-    }
+    if SCALAR || parts < 2 { work.run() } else { fork_in_two(threads, parts, work) }
+}
+
+fn fork_in_two<W: Split>(threads: &dyn Threads, parts: usize, work: W) {
     let half = parts / 2;
     let (a, b) = work.split(half, parts);
     let (mut a, mut b) = (Some(a), Some(b));

@@ -2,13 +2,13 @@
 
 use super::{
     AnyLayer, Bits, Const, DEFAULT_EPSILON, Dim, FixedLayer, Io, Layer, Mode, Number, Pass, Real,
-    Saved, Shape, Single, Visit, init_scale, keep, split, split_mut, write_back,
+    Saved, Shape, Single, Visit, init_scale, split, split_mut, write_back,
 };
 use crate::Error;
 use crate::init::Init;
 use crate::kernels::{
-    Element, Gradient, Sink, column_statistics, normalise_columns, normalise_columns_gradient,
-    scale_columns, scale_gradient,
+    Element, Gradient, Sink, column_statistics, copy, normalise_columns,
+    normalise_columns_gradient, scale_columns, scale_gradient,
 };
 use crate::math;
 
@@ -153,7 +153,7 @@ impl<N: Dim, E: Real, M: Real> Layer for BatchNormLayer<N, E, M> {
             let of = OfBatch::of(pass.saved, y.len() / width.max(1), width)?;
             column_statistics(y, of.mean, of.variance, of.rstd, self.epsilon());
             normalise_columns(y, of.mean, of.rstd);
-            keep(y, of.normalised);
+            copy(y, of.normalised);
             scale_columns(y, gain, shift);
             return Ok(());
         }

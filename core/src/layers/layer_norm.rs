@@ -2,12 +2,12 @@
 
 use super::{
     AnyLayer, Bits, Const, DEFAULT_EPSILON, Dim, FixedLayer, Io, Layer, Mode, Number, Pass, Real,
-    Saved, Shape, Single, Visit, init_scale, keep, split, split_mut, write_back,
+    Saved, Shape, Single, Visit, init_scale, split, split_mut, write_back,
 };
 use crate::Error;
 use crate::init::Init;
 use crate::kernels::{
-    Element, Gradient, Sink, add_scale_gradient, normalise_rows, normalise_rows_gradient,
+    Element, Gradient, Sink, add_scale_gradient, copy, normalise_rows, normalise_rows_gradient,
     scale_columns,
 };
 
@@ -82,7 +82,7 @@ impl<N: Dim, E: Real> Layer for LayerNormLayer<N, E> {
                 let (normalised, rest) = split_mut(pass.saved, y.len())?;
                 let (rstd, _) = split_mut(rest, y.len() / width.max(1))?;
                 normalise_rows(y, rstd, epsilon);
-                keep(y, normalised);
+                copy(y, normalised);
             }
         }
         scale_columns(y, gain, shift);
@@ -104,7 +104,7 @@ impl<N: Dim, E: Real> Layer for LayerNormLayer<N, E> {
         // parameters are about to be read.
         for (sum, at) in [(&mut *d_gain, 0), (&mut *d_shift, width)] {
             match sink.accumulated(at..at + width) {
-                Some(before) => sum.copy_from_slice(before),
+                Some(before) => copy(before, sum),
                 None => sum.fill(0.0),
             }
         }

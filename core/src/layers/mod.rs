@@ -49,7 +49,7 @@ pub use trace::trace;
 
 use crate::Error;
 use crate::init::Init;
-use crate::kernels::{Batch, Element, Sink, input_gradient_work, update_work};
+use crate::kernels::{Batch, Element, Sink, copy, input_gradient_work, update_work};
 
 /// The everyday network with one hidden layer: dense, ReLU, dense.
 ///
@@ -300,14 +300,7 @@ fn read_into<T: Element>(x: Batch<'_, T>, y: &mut [f32]) {
 /// Writes the gradient at the input of a layer that works in place to where it is wanted.
 fn write_back(d_y: &[f32], d_x: Option<&mut [f32]>) {
     if let Some(d_x) = d_x {
-        keep(d_y, d_x);
-    }
-}
-
-/// A copy that cannot panic: what has no place is left out.
-fn keep(from: &[f32], to: &mut [f32]) {
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = *from;
+        copy(d_y, d_x);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Adam, Gradient, Optimizer, State, check_not_negative};
 use crate::Error;
-use crate::kernels::{PIECE, Update, add_scaled, scale};
+use crate::kernels::{PIECE, Update, add_scaled, copy, scale};
 
 /// An optimizer whose steps also draw the parameters towards zero.
 ///
@@ -122,7 +122,7 @@ impl<U: Update> Update for WeightDecayUpdate<U> {
             for (params, gradient) in params.chunks_mut(PIECE).zip(gradient.chunks(PIECE)) {
                 let mut sum = [0.0; PIECE];
                 let sum = sum.get_mut(..gradient.len()).unwrap_or_default();
-                sum.copy_from_slice(gradient);
+                copy(gradient, sum);
                 if *added != 0.0 {
                     add_scaled(sum, params, *added);
                 }

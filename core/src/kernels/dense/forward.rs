@@ -4,7 +4,7 @@ use super::add_rows;
 use crate::kernels::matmul::{Bits, Finish, Product, Terms};
 use crate::kernels::simd::Simd;
 use crate::kernels::threads::Split;
-use crate::kernels::{Batch, Element, MASK_BITS, Serial, Threads};
+use crate::kernels::{Batch, Element, MASK_BITS, Serial, Threads, copy};
 
 /// Computes `y[s] = b + Σᵢ x[s][i]·W[i]` for each sample `s`, skipping zero inputs.
 ///
@@ -67,7 +67,7 @@ fn start(shift: f32, weights: &[f32], bias: &[f32], outputs: usize, y: &mut [f32
         }
         first.iter_mut().zip(bias).for_each(|(sum, b)| *sum = (b + 0.0) + *sum * shift);
     }
-    rest.chunks_exact_mut(outputs).for_each(|row| row.copy_from_slice(first));
+    rest.chunks_exact_mut(outputs).for_each(|row| copy(first, row));
 }
 
 /// Samples whose sums have been started.

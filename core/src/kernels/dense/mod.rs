@@ -28,7 +28,6 @@ pub trait Compiled: Sized {
 macro_rules! compiled {
     ($($element:ty)*) => {$(
         impl Compiled for $element {
-            #[inline(never)]
             fn forward(threads: &dyn Threads, work: Forward<'_, Self>) {
                 if SCALAR {
                     return scalar::forward(work);
@@ -40,7 +39,6 @@ macro_rules! compiled {
                 with_best_vectors!(forward_rows(work: Forward<'_, $element>));
             }
 
-            #[inline(never)]
             fn weight_gradient(threads: &dyn Threads, work: WeightGradient<'_, Self>) {
                 if SCALAR {
                     return scalar::weight_gradient(work);

@@ -24,7 +24,9 @@ use crate::kernels::matmul::{Bits, Finish, GATHERED, Product, Terms};
 use crate::kernels::scalar::SCALAR;
 use crate::kernels::simd::Simd;
 use crate::kernels::threads::Split;
-use crate::kernels::{Batch, Element, Gradient, MASK_BITS, Serial, Sink, Threads, transpose64};
+use crate::kernels::{
+    Batch, Element, Gradient, MASK_BITS, Serial, Sink, Threads, copy, transpose64,
+};
 
 /// Values of a gradient that are handed over together: 4 KB of stack.
 const BLOCK: usize = 1024;
@@ -107,7 +109,7 @@ fn bias_gradient(
 ) -> bool {
     let range = offset..offset + shifted.len();
     match sink.accumulated(range.clone()) {
-        Some(before) => shifted.copy_from_slice(before),
+        Some(before) => copy(before, shifted),
         None => shifted.fill(0.0),
     }
     add_rows(d_y, shifted);
@@ -293,7 +295,7 @@ impl Rows<'_> {
                 let mut finish = Finish::Write;
                 for (row, sums) in block.chunks_exact_mut(width).enumerate() {
                     if let Some(before) = sink.accumulated(range(row)) {
-                        sums.copy_from_slice(before);
+                        copy(before, sums);
                         finish = Finish::Add;
                     }
                 }

@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use anyhow::{Result, anyhow, ensure};
 use picomlp::rng::shuffle;
-use picomlp::{Batch, Error, InputMap, Layer, Loss, Optimizer, Sequential, Trainer};
+use picomlp::{
+    Batch, Error, GradientBuffer, InputMap, Layer, Loss, Optimizer, Sequential, Trainer,
+};
 
 use super::args::Args;
 use super::optimization::OptimizationArgs;
@@ -193,9 +195,9 @@ impl Lowest {
 }
 
 /// Runs all epochs. Afterwards `kept` holds the parameters at [`Stopped::kept`].
-pub(super) fn train<O: Optimizer>(
+pub(super) fn train<O: Optimizer, G: GradientBuffer>(
     pool: &Pool,
-    mut trainer: Trainer<'_, Sequential, O>,
+    mut trainer: Trainer<'_, Sequential, O, &mut [f32], &mut [f32], &mut [f32], G>,
     data: &Dataset,
     plan: &Plan,
     kept: &mut [f32],
