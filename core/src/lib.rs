@@ -70,4 +70,6 @@ pub use loss::{Loss, LossKind, Objective};
 pub use network::{Network, argmax};
 pub use optim::{Adam, AdamW, Momentum, Optimizer, RmsProp, Sgd, WeightDecay};
 pub use samples::{Sample, Samples, StoredSamples};
-pub use trainer::{Buffers, Epoch, GradientBuffer, Trainer, supports_micro_batches};
+pub use trainer::{
+    BufferedTrainer, Buffers, Epoch, GradientBuffer, Trainer, supports_micro_batches,
+};

@@ -101,6 +101,10 @@ pub struct Trainer<'a, N, O, P = &'a mut [f32], S = &'a mut [f32], W = &'a mut [
     accumulated: Accumulated,
 }
 
+/// A trainer with a [gradient buffer](Trainer::with_gradient).
+pub type BufferedTrainer<'a, N, O, P = &'a mut [f32], S = &'a mut [f32], W = &'a mut [f32]> =
+    Trainer<'a, N, O, P, S, W, &'a mut [f32]>;
+
 /// Where a trainer keeps the gradient of a batch: `()` for nowhere, or [a buffer](Trainer::with_gradient).
 ///
 /// A type, so that a program whose steps are all fused doesn't link the code that the others need.
@@ -183,7 +187,7 @@ where
     pub fn with_gradient(
         self,
         gradient: &'a mut [f32],
-    ) -> Result<Trainer<'a, N, O, P, S, W, &'a mut [f32]>, Error> {
+    ) -> Result<BufferedTrainer<'a, N, O, P, S, W>, Error> {
         let Self { net, optimizer, buffers, gradient: (), clip_norm, threads, objective, .. } =
             self;
         for_each_group(&net, |_| {})?;

@@ -8,8 +8,8 @@
 use cortex_m_rt::entry;
 use picomlp::blob::Aligned;
 use picomlp::layers::{INFER_STACK, TRAIN_STACK};
-use picomlp::{Buffers, 
-    Adam, FixedLayer, Init, Mlp, Model, Network, Optimizer, Sgd, Trainer, include_model,
+use picomlp::{
+    Adam, Buffers, FixedLayer, Init, Mlp, Model, Network, Optimizer, Sgd, Trainer, include_model,
 };
 use picomlp_firmware::console::{exit, fail, print, print_u32};
 use picomlp_firmware::counter::Counter;
@@ -84,7 +84,11 @@ impl Bench {
         }
         state.fill(0.0);
         let optimizer = phase.optimizer.clone();
-        let Ok(mut trainer) = Trainer::new(net, optimizer, Buffers { params: &mut *params, state: &mut *state, workspace: &mut *self.scratch }) else {
+        let Ok(mut trainer) = Trainer::new(
+            net,
+            optimizer,
+            Buffers { params: &mut *params, state: &mut *state, workspace: &mut *self.scratch },
+        ) else {
             fail("no trainer")
         };
         let (mut tally, mut losses) = (Tally::default(), [None; 2]);

@@ -47,7 +47,11 @@ fn main() -> ! {
 #[inline(never)]
 fn train(params: &mut [f32], scratch: &mut [f32]) -> Result<(), Error> {
     let Digits { images, labels } = training_digits!();
-    let mut trainer = Trainer::new(Net::default(), Sgd::new(0.02), Buffers { params: &mut *params, state: &mut [0.0; 0], workspace: &mut *scratch })?;
+    let mut trainer = Trainer::new(
+        Net::default(),
+        Sgd::new(0.02),
+        Buffers { params: &mut *params, state: &mut [0.0; 0], workspace: &mut *scratch },
+    )?;
     for _ in 0..PASSES {
         trainer.train_epoch(&mut StoredSamples::new(images, labels))?;
     }

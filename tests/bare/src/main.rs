@@ -9,7 +9,7 @@ use core::hint::black_box;
 use core::panic::PanicInfo;
 
 use picomlp::blob::Contents;
-use picomlp::{Buffers, Adam, Error, Init, Mlp, Model, Network, Sgd, Trainer};
+use picomlp::{Adam, Buffers, Error, Init, Mlp, Model, Network, Sgd, Trainer};
 
 type Net = Mlp<16, 8, 4>;
 
@@ -42,9 +42,18 @@ fn train() -> Result<usize, Error> {
     let mut scratch = [0.0; Net::train_scratch(BATCH)];
     let net = Net::default();
     net.init(&mut params, Init::He, 1)?;
-    Trainer::new(net, Sgd::new(0.1), Buffers { params: &mut params, state: &mut [0.0; 0], workspace: &mut scratch })?.step(&pixels, &labels)?;
-    Trainer::new(net, Adam::new(1e-3), Buffers { params: &mut params, state: &mut state, workspace: &mut scratch })?
-        .step(&pixels, &labels)?;
+    Trainer::new(
+        net,
+        Sgd::new(0.1),
+        Buffers { params: &mut params, state: &mut [0.0; 0], workspace: &mut scratch },
+    )?
+    .step(&pixels, &labels)?;
+    Trainer::new(
+        net,
+        Adam::new(1e-3),
+        Buffers { params: &mut params, state: &mut state, workspace: &mut scratch },
+    )?
+    .step(&pixels, &labels)?;
     let mut flash = picomlp::blob::Aligned([0; 1024]);
     let written = Contents::new(&net, &params).write(&mut flash.0);
     let model = written.and_then(|_| Model::<Net>::from_blob(&flash.0));
