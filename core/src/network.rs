@@ -26,7 +26,7 @@ pub trait Network: Layer {
     ///
     /// # Shapes
     ///
-    /// `x: [batch][inputs]`, as flat slices, arrays of arrays or a [`Batch`]; `y: [batch][outputs]`; `scratch` as
+    /// `x: [batch][inputs]`, as flat slices, arrays of arrays or a [`Batch`](crate::Batch); `y: [batch][outputs]`; `scratch` as
     /// long as [`infer_scratch`](Layer::infer_scratch)`(batch)` or longer (the outputs' share of it stays unused).
     ///
     /// # Errors
