@@ -208,7 +208,10 @@ impl<N: Dim> TanhLayer<N> {
 }
 
 impl<F: Function, N: Dim> Layer for ActivationLayer<F, N> {
-    const ENDS: [Option<usize>; 2] = [N::SIZE; 2];
+    const STATIC_SHAPE: Option<Shape> = match N::SIZE {
+        Some(width) => Some(shape::<F>(width)),
+        None => None,
+    };
 
     #[inline]
     fn shape(&self) -> Shape {

@@ -120,7 +120,10 @@ impl<N: Dim, E: Real, M: Real> BatchNormLayer<N, E, M> {
 }
 
 impl<N: Dim, E: Real, M: Real> Layer for BatchNormLayer<N, E, M> {
-    const ENDS: [Option<usize>; 2] = [N::SIZE; 2];
+    const STATIC_SHAPE: Option<Shape> = match N::SIZE {
+        Some(width) => Some(shape(width)),
+        None => None,
+    };
 
     #[inline]
     fn shape(&self) -> Shape {

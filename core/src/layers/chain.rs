@@ -27,16 +27,23 @@ pub struct Chain<A, B>(pub A, pub B);
 
 /// "First a, then b": a network with run-time sizes is a chain of its layers before the last, and the last.
 impl<A: Layer, B: Layer> Layer for Chain<A, B> {
-    const ENDS: [Option<usize>; 2] = [A::ENDS[0], B::ENDS[1]];
+    const STATIC_SHAPE: Option<Shape> = match (A::STATIC_SHAPE, B::STATIC_SHAPE) {
+        (Some(a), Some(b)) => {
+            assert!(
+                a.outputs == b.inputs,
+                "a layer's inputs must be the outputs of the one before"
+            );
+            Some(a.then(b))
+        }
+        _ => None,
+    };
 
     #[inline]
     fn shape(&self) -> Shape {
-        const {
-            if let (Some(before), Some(inputs)) = (A::ENDS[1], B::ENDS[0]) {
-                assert!(before == inputs, "a layer's inputs must be the outputs of the one before");
-            }
+        match Self::STATIC_SHAPE {
+            Some(shape) => shape,
+            None => self.0.shape().then(self.1.shape()),
         }
-        self.0.shape().then(self.1.shape())
     }
 
     fn for_each_layer(&self, visit: &mut Visit<'_>) -> Result<(), Error> {

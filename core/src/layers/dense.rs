@@ -44,6 +44,9 @@ pub type DenseNoBias<const IN: usize, const OUT: usize> = DenseLayer<Const<IN>, 
 
 /// Whether a layer has a bias: part of its type, or a value known only at run time.
 pub trait Bias: Copy {
+    /// Whether it has one, if that is part of the type.
+    const KNOWN: Option<bool> = None;
+
     /// Whether it has one.
     fn get(self) -> bool;
 }
@@ -57,6 +60,8 @@ pub struct WithBias;
 pub struct NoBias;
 
 impl Bias for WithBias {
+    const KNOWN: Option<bool> = Some(true);
+
     #[inline(always)]
     fn get(self) -> bool {
         true
@@ -64,6 +69,8 @@ impl Bias for WithBias {
 }
 
 impl Bias for NoBias {
+    const KNOWN: Option<bool> = Some(false);
+
     #[inline(always)]
     fn get(self) -> bool {
         false
@@ -104,11 +111,17 @@ impl<I: Dim, O: Dim, B: Bias> DenseLayer<I, O, B> {
 }
 
 impl<I: Dim, O: Dim, B: Bias> Layer for DenseLayer<I, O, B> {
-    const ENDS: [Option<usize>; 2] = [I::SIZE, O::SIZE];
+    const STATIC_SHAPE: Option<Shape> = match (I::SIZE, O::SIZE, B::KNOWN) {
+        (Some(inputs), Some(outputs), Some(bias)) => Some(Shape::dense(inputs, outputs, bias)),
+        _ => None,
+    };
 
     #[inline]
     fn shape(&self) -> Shape {
-        Shape::dense(self.inputs.get(), self.outputs.get(), self.has_bias())
+        match Self::STATIC_SHAPE {
+            Some(shape) => shape,
+            None => Shape::dense(self.inputs.get(), self.outputs.get(), self.has_bias()),
+        }
     }
 
     fn for_each_layer(&self, visit: &mut Visit<'_>) -> Result<(), Error> {

@@ -69,7 +69,10 @@ impl<N: Dim, P: Real> DropoutLayer<N, P> {
 }
 
 impl<N: Dim, P: Real> Layer for DropoutLayer<N, P> {
-    const ENDS: [Option<usize>; 2] = [N::SIZE; 2];
+    const STATIC_SHAPE: Option<Shape> = match N::SIZE {
+        Some(width) => Some(shape(width)),
+        None => None,
+    };
 
     #[inline]
     fn shape(&self) -> Shape {

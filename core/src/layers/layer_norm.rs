@@ -53,7 +53,10 @@ impl<N: Dim, E: Real> LayerNormLayer<N, E> {
 }
 
 impl<N: Dim, E: Real> Layer for LayerNormLayer<N, E> {
-    const ENDS: [Option<usize>; 2] = [N::SIZE; 2];
+    const STATIC_SHAPE: Option<Shape> = match N::SIZE {
+        Some(width) => Some(shape(width)),
+        None => None,
+    };
 
     #[inline]
     fn shape(&self) -> Shape {

@@ -72,8 +72,9 @@ const DEFAULT_EPSILON: u32 = 1e-5f32.to_bits();
 /// The passes do not check the lengths of what they are given; [`Network`](crate::Network) does, once, and is
 /// what user code calls.
 pub trait Layer {
-    /// Inputs and outputs, if they are part of the type: a [`Chain`] of layers that do not meet then does not compile.
-    const ENDS: [Option<usize>; 2] = [None; 2];
+    /// The [`shape`](Self::shape), if it is part of the type: then a [`Chain`] computes its sizes when it is compiled, and one of
+    /// layers that do not meet does not compile.
+    const STATIC_SHAPE: Option<Shape> = None;
 
     /// Sizes, and what the passes need.
     fn shape(&self) -> Shape;
