@@ -2,6 +2,7 @@
 
 use super::add_rows;
 use crate::kernels::matmul::{Bits, Finish, Product, Terms};
+use crate::kernels::scalar::{self, SCALAR};
 use crate::kernels::simd::Simd;
 use crate::kernels::threads::Split;
 use crate::kernels::{Batch, Element, MASK_BITS, Serial, Threads, copy};
@@ -46,6 +47,9 @@ pub(crate) fn forward<T: Element>(
         return;
     }
     start(x.map().shift, weights, bias, outputs, y);
+    if SCALAR {
+        return scalar::forward(&x, weights, outputs, y);
+    }
     T::forward(threads, Forward { x, weights, outputs, y });
 }
 
@@ -239,7 +243,6 @@ mod tests {
 
     use super::*;
     use crate::kernels::Serial;
-    use crate::kernels::scalar;
     use crate::kernels::simd::testing::with_all_vectors;
     use crate::kernels::testing::{Case, Halves, MAPS, assert_same_bits, cases};
 
@@ -252,7 +255,7 @@ mod tests {
         y: &mut [f32],
     ) {
         start(x.map().shift, weights, bias, outputs, y);
-        scalar::forward(Forward { x, weights, outputs, y });
+        scalar::forward(&x, weights, outputs, y);
     }
 
     fn compare<T: Element>(data: &[T], case: &Case) {

@@ -21,7 +21,7 @@ use bytemuck::try_cast_slice_mut;
 use super::add_rows;
 use crate::kernels::accumulator::Accumulator;
 use crate::kernels::matmul::{Bits, Finish, GATHERED, Product, Terms};
-use crate::kernels::scalar::SCALAR;
+use crate::kernels::scalar::{self, SCALAR};
 use crate::kernels::simd::Simd;
 use crate::kernels::threads::Split;
 use crate::kernels::{
@@ -92,6 +92,9 @@ pub(crate) fn update<T: Element>(
     let Some((shifted, masks)) = work.split_at_mut_checked(outputs) else { return };
     let is_shifted = bias_gradient(x.map().shift, d_y, x.width() * outputs, sink, shifted);
     let shifted = is_shifted.then_some(&*shifted);
+    if SCALAR {
+        return scalar::weight_gradient(x, d_y, outputs, shifted, sink);
+    }
     let inputs = 0..x.width();
     let sink = sink.reborrow();
     T::weight_gradient(threads, WeightGradient { x, d_y, outputs, shifted, inputs, sink, masks });
@@ -420,7 +423,7 @@ mod tests {
     use super::*;
     use crate::kernels::simd::testing::with_all_vectors;
     use crate::kernels::testing::{Case, Halves, MAPS, assert_same_bits, cases};
-    use crate::kernels::{Serial, State, Update, scalar};
+    use crate::kernels::{Serial, State, Update};
 
     /// Remembers the gradient and how often each part of it came.
     struct Recorder;
@@ -450,12 +453,10 @@ mod tests {
         sink: &mut Sink<'_>,
         work: &mut [f32],
     ) {
-        let (shifted, masks) = work.split_at_mut(outputs);
+        let (shifted, _) = work.split_at_mut(outputs);
         let is_shifted = bias_gradient(x.map().shift, d_y, x.width() * outputs, sink, shifted);
         let shifted = is_shifted.then_some(&*shifted);
-        let inputs = 0..x.width();
-        let sink = sink.reborrow();
-        scalar::weight_gradient(WeightGradient { x, d_y, outputs, shifted, inputs, sink, masks });
+        scalar::weight_gradient(x, d_y, outputs, shifted, sink);
     }
 
     fn compare<T: Element>(data: &[T], case: &Case) {

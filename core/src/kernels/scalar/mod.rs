@@ -23,114 +23,200 @@ pub(super) use plain as rows;
 
 pub use nonzeros::Nonzeros;
 pub(super) use nonzeros::fill;
-use nonzeros::for_each_list;
 
-use super::dense::forward::Forward;
-use super::dense::weight_gradient::WeightGradient;
 use super::simd::Simd;
-use super::{Batch, Element, Gradient, Native, Sink};
+use super::{Batch, Element, Gradient, Native, Sink, copy};
 
 /// Whether the kernels of this folder are the ones to use: wherever the build has no vectors that `wide` knows.
 pub(super) const SCALAR: bool = matches!(Native::NAME.as_bytes(), b"none");
 
-/// Adds all products to outputs whose sums have been started.
-#[inline]
-pub(super) fn forward<T: Element>(work: Forward<'_, T>) {
-    let Forward { x, weights, outputs, y } = work;
-    let mut rest = y;
-    for sample in x.iter() {
-        let Some((y, after)) = rest.split_at_mut_checked(outputs) else { return };
-        for_each_list(sample, x.map().scale, |list, _| {
-            rows::add_rows(list, weights, outputs, 0, y);
-        });
-        rest = after;
+/// The inputs of a batch, of whatever type, so that the passes below are linked once.
+pub(super) trait Inputs {
+    /// Samples.
+    fn samples(&self) -> usize;
+
+    /// Values in one sample.
+    fn width(&self) -> usize;
+
+    /// Lists nonzero values of a sample from input `first` on; returns the first input that it has not looked at.
+    fn list(&self, sample: usize, first: usize, list: &mut Nonzeros) -> usize;
+
+    /// Lists the samples from `first` on in which an input is not zero, as many as the list holds; returns the first
+    /// sample that it has not looked at.
+    fn list_samples(&self, input: usize, first: usize, list: &mut Nonzeros) -> usize;
+
+    /// Whether the four inputs from `input` on are there, and zero in all samples.
+    fn four_are_zero(&self, input: usize) -> bool;
+}
+
+impl<T: Element> Inputs for Batch<'_, T> {
+    fn samples(&self) -> usize {
+        self.len()
+    }
+
+    fn width(&self) -> usize {
+        self.width()
+    }
+
+    fn list(&self, sample: usize, first: usize, list: &mut Nonzeros) -> usize {
+        T::list(self.sample(sample), self.map().scale, first, list)
+    }
+
+    fn list_samples(&self, input: usize, first: usize, list: &mut Nonzeros) -> usize {
+        list.clear();
+        let (mut s, samples) = (first, self.len());
+        while s < samples && !list.is_nearly_full() {
+            if let Some(value) = self.scaled(s, input)
+                && !f32::all_zero(&[value])
+            {
+                list.push(s as u32, value);
+            }
+            s += 1;
+        }
+        s
+    }
+
+    fn four_are_zero(&self, input: usize) -> bool {
+        self.iter().all(|sample| {
+            sample.get(input..).and_then(<[T]>::first_chunk::<4>).is_some_and(T::all_zero)
+        })
     }
 }
 
-/// The rows of the weight gradient, to the sink.
-#[inline]
-pub(super) fn weight_gradient<T: Element>(work: WeightGradient<'_, T>) {
-    let WeightGradient { x, d_y, outputs, shifted, mut sink, .. } = work;
-    let weights = x.width() * outputs;
-    // A single sample's gradient is an outer product: the update gets its two factors.
-    if x.len() == 1 && shifted.is_none() && sink.accumulated(0..weights).is_none() {
-        for_each_list(x.sample(0), x.map().scale, |rows, inputs| {
-            sink.apply(0..weights, Gradient::OuterProduct { rows, inputs, d_y }, false);
-        });
-        return;
-    }
-    let mut row = [0.0; COLUMNS];
-    let mut i = 0;
-    while i < x.width() {
-        // Inputs that are zero in all samples go four at a time.
-        let four = |sample: &[T]| {
-            sample.get(i..).and_then(<[T]>::first_chunk::<4>).is_some_and(T::all_zero)
-        };
-        if shifted.is_none() && x.iter().all(four) {
-            sink.apply(i * outputs..(i + 4) * outputs, Gradient::Zero, false);
-            i += 4;
-        } else {
-            sum_row(x, d_y, i, shifted, &mut row, &mut sink);
-            i += 1;
+/// Adds all products to outputs whose sums have been started, `y: [samples][outputs]`.
+pub(super) fn forward(x: &dyn Inputs, weights: &[f32], outputs: usize, y: &mut [f32]) {
+    let width = x.width();
+    let mut list = Nonzeros::new(width);
+    for (sample, y) in y.chunks_exact_mut(outputs.max(1)).enumerate() {
+        let mut first = 0;
+        while first < width {
+            first = x.list(sample, first, &mut list);
+            rows::add_rows(&mut list, weights, outputs, 0, y);
         }
     }
 }
 
-/// Columns of a gradient row that are summed together: 512 bytes of stack.
-const COLUMNS: usize = 128;
-
-/// The gradient of the weights of input `i`, `Σₛ x[s][i]·d_y[s]`, [`COLUMNS`] at a time.
+/// Hands the rows of the weight gradient to the sink. Where the caller's batch is known to be a single sample, the other
+/// function isn't linked.
 #[inline]
-fn sum_row<T: Element>(
+pub(super) fn weight_gradient<T: Element>(
     x: Batch<'_, T>,
     d_y: &[f32],
-    i: usize,
+    outputs: usize,
     shifted: Option<&[f32]>,
-    row: &mut [f32; COLUMNS],
     sink: &mut Sink<'_>,
 ) {
-    let outputs = d_y.len() / x.len().max(1);
-    let offset = i * outputs;
-    let mut list = Nonzeros::new(x.len());
-    let mut column = 0;
-    while column < outputs {
-        let gradient = row.get_mut(..COLUMNS.min(outputs - column)).unwrap_or_default();
-        let range = offset + column..offset + column + gradient.len();
-        match sink.accumulated(range.clone()) {
-            Some(before) => gradient.iter_mut().zip(before).for_each(|(g, before)| *g = *before),
-            None => gradient.fill(0.0),
-        }
-        let mut listed = list_samples(x, i, 0, &mut list);
-        if listed == x.len() && list.is_empty() && shifted.is_none() {
-            return sink.apply(offset..offset + outputs, Gradient::Zero, false);
-        }
-        rows::add_rows(&mut list, d_y, outputs, column, gradient);
-        while listed < x.len() {
-            listed = list_samples(x, i, listed, &mut list);
-            rows::add_rows(&mut list, d_y, outputs, column, gradient);
-        }
-        if let Some(shifted) = shifted {
-            let shifted = shifted.get(column..).unwrap_or_default();
-            gradient.iter_mut().zip(shifted).for_each(|(g, s)| *g += s);
-        }
-        column += gradient.len();
-        sink.apply(range, Gradient::Dense(gradient), false);
+    let weights = x.width() * outputs;
+    if x.len() == 1 && shifted.is_none() && sink.accumulated(0..weights).is_none() {
+        outer_product(&x, d_y, weights, sink);
+    } else {
+        sum_rows(&x, d_y, outputs, shifted, sink);
     }
 }
 
-/// Lists the samples from `first` on in which input `i` is not zero, as many as the list holds; returns the first
-/// sample that it has not looked at.
-#[inline]
-fn list_samples<T: Element>(x: Batch<'_, T>, i: usize, first: usize, list: &mut Nonzeros) -> usize {
-    list.clear();
-    let mut s = first;
-    while s < x.len() && !list.is_nearly_full() {
-        if let Some(value) = x.scaled(s, i)
-            && !f32::all_zero(&[value])
-        {
-            list.push(s as u32, value);
-        }
-        s += 1;
+/// A single sample's gradient is an outer product: the update gets its two factors.
+#[inline(never)] // the stack of `sum_rows` isn't needed
+fn outer_product(x: &dyn Inputs, d_y: &[f32], weights: usize, sink: &mut Sink<'_>) {
+    let width = x.width();
+    let mut rows = Nonzeros::new(width);
+    let mut first = 0;
+    while first < width {
+        let next = x.list(0, first, &mut rows);
+        let gradient = Gradient::OuterProduct { rows: &mut rows, inputs: first..next, d_y };
+        sink.apply(0..weights, gradient, false);
+        first = next;
     }
-    s
+}
+
+/// Values of a gradient that are handed over together: 512 bytes of stack.
+const BLOCK: usize = 128;
+
+/// Neighbouring values of the gradient that wait to be handed over: those in the block, or zeros.
+struct Waiting {
+    block: [f32; BLOCK],
+    /// Where they begin among the layer's weights.
+    start: usize,
+    len: usize,
+    zero: bool,
+}
+
+impl Waiting {
+    /// Hands over what waits, unless `len` more values of this kind can wait with it.
+    #[inline]
+    fn make_room(&mut self, len: usize, zero: bool, sink: &mut Sink<'_>) {
+        if self.zero == zero && (zero || self.len + len <= BLOCK) {
+            return;
+        }
+        self.hand_over(sink);
+        self.zero = zero;
+    }
+
+    fn hand_over(&mut self, sink: &mut Sink<'_>) {
+        let Self { block, start, len, zero } = self;
+        if *len > 0 {
+            let gradient = match block.get(..*len) {
+                Some(values) if !*zero => Gradient::Dense(values),
+                _ => Gradient::Zero,
+            };
+            sink.apply(*start..*start + *len, gradient, false);
+        }
+        (self.start, self.len) = (*start + *len, 0);
+    }
+}
+
+/// `Σₛ x[s][i]·d_y[s]` for each input `i`.
+#[inline(never)] // its stack isn't that of a single sample's gradient
+fn sum_rows(
+    x: &dyn Inputs,
+    d_y: &[f32],
+    outputs: usize,
+    shifted: Option<&[f32]>,
+    sink: &mut Sink<'_>,
+) {
+    let (width, samples) = (x.width(), x.samples());
+    let mut waiting = Waiting { block: [0.0; BLOCK], start: 0, len: 0, zero: false };
+    let mut list = Nonzeros::new(samples);
+    let mut i = 0;
+    while i < width {
+        // Inputs that are zero in all samples go four at a time.
+        if shifted.is_none() && x.four_are_zero(i) {
+            waiting.make_room(4 * outputs, true, sink);
+            waiting.len += 4 * outputs;
+            i += 4;
+            continue;
+        }
+        let mut listed = x.list_samples(i, 0, &mut list);
+        if listed == samples && list.is_empty() && shifted.is_none() {
+            waiting.make_room(outputs, true, sink);
+            waiting.len += outputs;
+            i += 1;
+            continue;
+        }
+        let one_list = listed == samples;
+        for column in (0..outputs).step_by(BLOCK) {
+            let len = BLOCK.min(outputs - column);
+            waiting.make_room(len, false, sink);
+            let start = waiting.start + waiting.len;
+            let sums = waiting.block.get_mut(waiting.len..waiting.len + len).unwrap_or_default();
+            match sink.accumulated(start..start + len) {
+                Some(before) => copy(before, sums),
+                None => sums.fill(0.0),
+            }
+            if column > 0 && !one_list {
+                listed = x.list_samples(i, 0, &mut list);
+            }
+            rows::add_rows(&mut list, d_y, outputs, column, sums);
+            while listed < samples {
+                listed = x.list_samples(i, listed, &mut list);
+                rows::add_rows(&mut list, d_y, outputs, column, sums);
+            }
+            if let Some(shifted) = shifted {
+                let shifted = shifted.get(column..).unwrap_or_default();
+                sums.iter_mut().zip(shifted).for_each(|(g, s)| *g += s);
+            }
+            waiting.len += len;
+        }
+        i += 1;
+    }
+    waiting.hand_over(sink);
 }

@@ -3,8 +3,6 @@
 //! There a mask of zeros is no cheaper to make than a list, and a list is cheaper to walk: once for each block of
 //! outputs. A list holds 64 inputs; a sample with more is worked off list by list, which changes no sum's order.
 
-use core::ops::Range;
-
 use crate::kernels::Element;
 
 /// Most inputs on a list: 512 bytes of stack. MNIST's pictures, 150 nonzero pixels in the mean, make three lists.
@@ -90,26 +88,6 @@ impl Nonzeros {
     }
 }
 
-/// Gives `work` the nonzero values of a sample, times `scale`, list by list; and the range of inputs that each list
-/// tells of, which together are all.
-#[inline]
-pub(crate) fn for_each_list<T: Element>(
-    sample: &[T],
-    scale: f32,
-    mut work: impl FnMut(&mut Nonzeros, Range<usize>),
-) {
-    let mut list = Nonzeros::new(sample.len());
-    let mut first = 0;
-    loop {
-        let next = T::list(sample, scale, first, &mut list);
-        work(&mut list, first..next);
-        if next >= sample.len() {
-            return;
-        }
-        first = next;
-    }
-}
-
 /// [`Element::list`], with `LOOK` inputs compared with zero at once.
 #[inline(always)] // into `Element::list`
 pub(crate) fn fill<T: Element, const LOOK: usize>(
@@ -167,12 +145,13 @@ mod tests {
                 let mut pixels = vec![0; len];
                 picomlp_fixtures::sparse_pixels(&mut pixels, len as u64, zeros);
                 let (mut listed, mut told) = (vec![], 0);
-                for_each_list(&pixels, 0.5, |list, inputs| {
-                    assert_eq!(inputs.start, told);
-                    assert!(list.iter().all(|(row, _)| inputs.contains(&row)));
+                let mut list = Nonzeros::new(len);
+                while told < len {
+                    let next = u8::list(&pixels, 0.5, told, &mut list);
+                    assert!(list.iter().all(|(row, _)| (told..next).contains(&row)));
                     listed.extend(list.iter());
-                    told = inputs.end;
-                });
+                    told = next;
+                }
                 let nonzero = pixels.iter().enumerate().filter(|(_, pixel)| **pixel != 0);
                 let expected: Vec<_> = nonzero.map(|(i, p)| (i, f32::from(*p) * 0.5)).collect();
                 assert_eq!((listed, told), (expected, len));
