@@ -87,6 +87,7 @@ mod tests {
 
     /// Within five standard errors: `σ/√n` of a mean, at most `σ/√(2n)` of a deviation.
     #[test]
+    #[cfg_attr(miri, ignore = "too many values for an interpreter")]
     fn weights_have_the_mean_the_deviation_and_the_range_that_they_should() {
         let (n, from, both) = (300.0 * 101.0f64, 300.0f64, 401.0f64);
         for (init, deviation, uniform) in [

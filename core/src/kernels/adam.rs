@@ -214,6 +214,7 @@ fn check(params: &[f32], gradient: &[f32], m: &[f32], v: &[f32]) {
 mod tests {
     use super::*;
     use crate::kernels::simd::testing::with_all_vectors;
+    use crate::kernels::testing::lengths;
 
     const COEFFICIENTS: AdamCoefficients = AdamCoefficients {
         beta1: 0.9,
@@ -236,7 +237,7 @@ mod tests {
             let v = v.map(f32::abs);
             gradient[5] = 0.0;
             gradient[7] = 1e-30;
-            for n in 0..=67 {
+            for n in lengths() {
                 let (mut w1, mut m1, mut v1) = (params, m, v);
                 let (mut w2, mut m2, mut v2) = (params, m, v);
                 let g = &gradient[..n];

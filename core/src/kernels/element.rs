@@ -124,6 +124,7 @@ fn mask_by_value<T: Copy>(values: &[T], nonzero: impl Fn(T) -> bool) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::testing::lengths;
 
     #[test]
     fn nonzero_mask_equals_a_look_at_each_value_at_every_length() {
@@ -134,7 +135,7 @@ mod tests {
         for value in floats.iter_mut().step_by(3) {
             *value = -0.0;
         }
-        for n in 0..=67 {
+        for n in lengths() {
             let expected = mask_by_value(&bytes[..n], |v| v != 0);
             assert_eq!(u8::nonzero_mask(&bytes[..n]), expected, "{n} bytes");
             let expected = mask_by_value(&floats[..n], |v| v != 0.0);

@@ -71,6 +71,7 @@ fn mask_each(y: &[f32], d_y: &mut [f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::testing::lengths;
 
     #[test]
     fn relu_and_its_gradient_equal_scalar_bit_for_bit_at_every_length() {
@@ -80,7 +81,7 @@ mod tests {
         values[3] = -0.0;
         values[40] = f32::INFINITY;
         values[41] = f32::NEG_INFINITY;
-        for n in 0..=67 {
+        for n in lengths() {
             let (mut simd, mut scalar) = (values, values);
             relu(&mut simd[..n]);
             relu_scalar(&mut scalar[..n]);

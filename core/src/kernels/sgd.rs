@@ -63,6 +63,7 @@ fn update_each(params: &mut [f32], gradient: &[f32], rate: f32) {
 mod tests {
     use super::*;
     use crate::kernels::simd::testing::with_all_vectors;
+    use crate::kernels::testing::lengths;
 
     #[test]
     fn listed_rows_move_against_the_product_of_their_value_and_the_gradient() {
@@ -87,7 +88,7 @@ mod tests {
             let (mut params, mut gradient) = ([0.0; 67], [0.0; 67]);
             picomlp_fixtures::fill(&mut params, 1);
             picomlp_fixtures::fill(&mut gradient, 2);
-            for n in 0..=67 {
+            for n in lengths() {
                 let (mut simd, mut scalar) = (params, params);
                 sgd(&mut simd[..n], &gradient[..n], 0.1);
                 sgd_scalar(&mut scalar[..n], &gradient[..n], 0.1);

@@ -338,6 +338,7 @@ mod tests {
     /// `|ŷ - y| ≤ γₙ·Σ|terms|` with `γₙ = nu/(1 - nu)` and `u = 2⁻²⁴`: one rounding for each product and each sum
     /// makes n = 784 + 1 (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., section 3.1).
     #[test]
+    #[cfg_attr(miri, ignore = "too many values for an interpreter")]
     fn dense_forward_stays_within_the_rounding_bound() {
         let case = Case { batch: 3, inputs: 784, outputs: 10 };
         let (x, weights, bias) = (case.inputs(), case.values(7840, 1), case.values(10, 2));

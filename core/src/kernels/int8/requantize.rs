@@ -73,6 +73,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "too many values for an interpreter")]
     fn rescale_is_the_exact_quotient_rounded_half_up() {
         let mut words = [0.0; 2000];
         picomlp_fixtures::fill(&mut words, 7);

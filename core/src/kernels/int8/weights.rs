@@ -86,6 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "too many values for an interpreter")]
     fn every_pair_of_weights_is_read_as_it_was_packed() {
         for even in -127..=127 {
             for odd in -127..=127 {

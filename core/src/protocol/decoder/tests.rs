@@ -75,6 +75,7 @@ fn every_cut_of_a_frame_needs_more() {
 
 /// Each of the 255 other values at each place; no frame comes out, and one after it does.
 #[test]
+#[cfg_attr(miri, ignore = "too many values for an interpreter")]
 fn every_change_of_a_single_byte_is_found() {
     for message in messages() {
         let good = bytes(3, &message);
@@ -145,6 +146,7 @@ fn frame_that_is_too_long_or_of_another_version_is_named_at_its_header() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too many values for an interpreter")]
 fn half_a_million_random_bytes_give_no_frame_and_no_panic() {
     let mut random = Stream::new(1, Purpose::Shuffle, 0);
     let mut memory = [0; 32];
@@ -170,6 +172,7 @@ fn half_a_million_random_bytes_give_no_frame_and_no_panic() {
 
 /// Right checksums around anything at all.
 #[test]
+#[cfg_attr(miri, ignore = "too many values for an interpreter")]
 fn random_payloads_of_every_kind_are_understood_or_refused() {
     let mut random = Stream::new(2, Purpose::Shuffle, 0);
     let mut understood = [0; 8];
