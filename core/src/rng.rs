@@ -141,6 +141,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "too many values for an interpreter")]
     fn normals_stay_within_their_bound_of_exact_arithmetic() {
         let mut stream = Stream::new(3, Purpose::Init, 0);
         let mut inner = 0;

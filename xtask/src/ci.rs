@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::run::{cargo, root, show};
 use crate::tools::{self, CXX, DENY, MSRV, NEXTEST, need_target};
-use crate::{firmware, fuzz, golden, inlined, kills, lines, mnist, recipes, report};
+use crate::{firmware, fuzz, golden, inlined, kills, lines, miri, mnist, recipes, report};
 
 /// What `cargo xtask ci` may be asked.
 #[derive(Debug, clap::Args)]
@@ -59,6 +59,7 @@ const CHECKS: &[Check] = &[
             fuzz::run(&fuzz::Args::CI)
         },
     },
+    Check { name: "miri", run: miri::run },
     Check { name: "golden", run: || golden::run(&golden::Args::default()) },
     Check { name: "inlined", run: inlined::check },
     Check { name: "first-run", run: mnist::first_run },

@@ -48,7 +48,7 @@ pub(super) fn cases() -> Vec<Case> {
     // Miri takes a thousand times as long.
     let is_small = |case: &Case| case.batch * case.inputs * case.outputs < 300;
     all.filter(|case| !cfg!(miri) || is_small(case))
-        .step_by(if cfg!(miri) { 5 } else { 1 })
+        .step_by(if cfg!(miri) { 11 } else { 1 })
         .collect()
 }
 
