@@ -58,7 +58,7 @@ pub struct Buffers<P, S, W> {
 /// # With a gradient buffer
 ///
 /// A step is fused: each block of the gradient updates its parameters as soon as it is summed, and no gradient is stored. Some things
-/// must see the whole gradient first: clipping ([`clip_norm`](Self::clip_norm)), [`GroupRms`](crate::optim::GroupRms), and batches
+/// must see the whole gradient first: clipping ([`clip_norm`](BufferedTrainer::clip_norm)), [`GroupRms`](crate::optim::GroupRms), and batches
 /// larger than the workspace. [`with_gradient`](Self::with_gradient) gives the trainer a buffer for it. Without clipping, a
 /// step has the bits of a fused one.
 ///
@@ -206,6 +206,24 @@ where
     }
 }
 
+impl<N, O, P, S, W> BufferedTrainer<'_, N, O, P, S, W> {
+    /// Shortens gradients that are longer than `max_norm`: they are multiplied by `max_norm/(norm + 1e-6)` where that is
+    /// below 1, as by PyTorch's `clip_grad_norm_`, before the optimizer and its decay see them.
+    ///
+    /// The norm is the root of the [`sum_of_squares`] of the whole gradient.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] if `max_norm` is no finite number above 0.
+    pub fn clip_norm(mut self, max_norm: f32) -> Result<Self, Error> {
+        if !(max_norm.is_finite() && max_norm > 0.0) {
+            return Err(Error::Setting { what: "max_norm", expected: "a finite number above 0" });
+        }
+        self.clip_norm = Some(max_norm);
+        Ok(self)
+    }
+}
+
 impl<'a, N, O, P, S, W, G> Trainer<'a, N, O, P, S, W, G>
 where
     N: Layer,
@@ -239,23 +257,6 @@ where
     pub fn with_threads(mut self, threads: &'a dyn Threads) -> Self {
         self.threads = threads;
         self
-    }
-
-    /// Shortens gradients that are longer than `max_norm`: they are multiplied by `max_norm/(norm + 1e-6)` where that is
-    /// below 1, as by PyTorch's `clip_grad_norm_`, before the optimizer and its decay see them. Needs a
-    /// [gradient buffer](Self::with_gradient).
-    ///
-    /// The norm is the root of the [`sum_of_squares`] of the whole gradient.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Setting`] if `max_norm` is no finite number above 0.
-    pub fn clip_norm(mut self, max_norm: f32) -> Result<Self, Error> {
-        if !(max_norm.is_finite() && max_norm > 0.0) {
-            return Err(Error::Setting { what: "max_norm", expected: "a finite number above 0" });
-        }
-        self.clip_norm = Some(max_norm);
-        Ok(self)
     }
 
     /// One step: forward, loss, backward and update. Allocates nothing.
