@@ -1,8 +1,12 @@
-//! The golden run on a bare RISC-V processor; `cargo xtask golden` builds it and runs it in QEMU.
+//! The golden run on a bare RISC-V processor, and the stack that calls take there; `cargo xtask golden` builds it and runs it
+//! in QEMU.
 #![no_std]
 #![no_main]
 
+mod stack;
+
 use picomlp_tests::golden_run;
+use picomlp_tests::stack_run::{self, Memory};
 use riscv::register::misa;
 use riscv_rt::entry;
 use semihosting::{print, println, process};
@@ -23,5 +27,14 @@ fn main() -> ! {
             process::exit(1)
         }
     }
-    process::exit(0)
+    let mut memory = Memory::new();
+    let mut too_deep = false;
+    let run = stack_run::run(&mut memory, stack::used_by, |name, bytes, ceiling| {
+        println!("stack of {name}: {bytes} of {ceiling}");
+        too_deep |= bytes > ceiling;
+    });
+    if let Err(name) = run {
+        println!("{name} failed");
+    }
+    process::exit(i32::from(too_deep || run.is_err()))
 }
