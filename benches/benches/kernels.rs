@@ -20,7 +20,7 @@ use picomlp::kernels::{
 };
 use picomlp::{Adam, Batch, Optimizer, Serial, Sgd};
 use picomlp_benches::{DENSITIES, Density, floats, pixels};
-use picomlp_cli::flops::dense_flops;
+use picomlp_cli::measure::flops::dense_flops;
 
 fn main() {
     let mut c = criterion();

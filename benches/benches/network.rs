@@ -12,8 +12,8 @@ use criterion::{BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
 use picomlp::fingerprint::fingerprint;
 use picomlp::{Adam, Buffers, Init, Layer, Mlp, Network, Optimizer, Sequential, Sgd, Trainer};
 use picomlp_benches::Digits;
-use picomlp_cli::Buffer;
-use picomlp_cli::flops::{forward_flops, step_flops};
+use picomlp_cli::measure::flops::{forward_flops, step_flops};
+use picomlp_train::Buffer;
 
 const INPUTS: usize = 784;
 const CLASSES: usize = 10;
@@ -138,5 +138,5 @@ fn network(hidden: usize) -> Sequential {
 
 /// Aligned as the command line's memory is.
 fn zeros(len: usize) -> Buffer {
-    picomlp_cli::buffer(len, "a benchmark").expect("memory for it")
+    picomlp_train::buffer(len, "a benchmark").expect("memory for it")
 }

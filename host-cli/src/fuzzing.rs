@@ -2,9 +2,11 @@
 
 use anyhow::Result;
 
-pub use crate::commands::verify::converse;
-use crate::plot::{FileFormat, History, curves};
+use picomlp_plots::{FileFormat, curves};
+use picomlp_train::History;
+
 use crate::recipe::Recipe;
+pub use crate::verify::converse;
 
 /// Reads a recipe's text; returns each setting's flag, and the words it stands for.
 ///

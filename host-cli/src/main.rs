@@ -6,10 +6,12 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind as UsageError;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use picomlp_cli::commands::train::COMMON;
 use picomlp_cli::interrupt::{self, Interrupted};
 use picomlp_cli::stdout::{self, Printer, say_and_exit};
-use picomlp_cli::text::{Printable, printable};
-use picomlp_cli::{commands, recipe};
+use picomlp_cli::text::Printable;
+use picomlp_cli::{commands, recipe, verify};
+use picomlp_train::text::printable;
 
 /// Train small multi-layer perceptrons and look at them.
 ///
@@ -33,16 +35,24 @@ enum Command {
     Report(commands::report::Args),
     Recipes(commands::recipes::Args),
     Quantize(commands::quantize::Args),
-    Verify(commands::verify::Args),
+    Verify(verify::Args),
     Bench(commands::bench::Args),
     Gradcheck(commands::gradcheck::Args),
+}
+
+/// The command line; `train --help` shows the flags that are used most.
+fn command_line() -> clap::Command {
+    let is_common = |id: &clap::Id| COMMON.contains(&id.as_str());
+    Cli::command().mut_subcommand("train", |train| {
+        train.mut_args(|arg| if is_common(arg.get_id()) { arg } else { arg.hide_short_help(true) })
+    })
 }
 
 fn main() -> ExitCode {
     if let Err(error) = interrupt::install() {
         return failed(&anyhow::Error::from(error).context("cannot answer signals"));
     }
-    let cli = match recipe::matches(Cli::command(), env::args_os()) {
+    let cli = match recipe::matches(command_line(), env::args_os()) {
         Ok(matches) => Cli::from_arg_matches(&matches).unwrap_or_else(|error| say_and_exit(&error)),
         Err(error) => return failed(&error),
     };
@@ -67,7 +77,7 @@ fn main() -> ExitCode {
         Command::Report(args) => commands::report::run(args, out),
         Command::Recipes(args) => commands::recipes::run(args, out),
         Command::Quantize(args) => commands::quantize::run(args, out),
-        Command::Verify(args) => commands::verify::run(args, out),
+        Command::Verify(args) => verify::run(args, out),
         Command::Bench(args) => commands::bench::run(args, out),
         Command::Gradcheck(args) => commands::gradcheck::run(args, out),
     };
@@ -87,7 +97,7 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 
 /// Says what is wrong with the flags of a subcommand, and how it is used; exit code 2.
 fn misused(name: &str, why: &str) -> ! {
-    let mut cli = Cli::command();
+    let mut cli = command_line();
     cli.build();
     let command = cli.find_subcommand_mut(name).map(|command| command.clone());
     say_and_exit(&command.unwrap_or(cli).error(UsageError::ArgumentConflict, why))

@@ -1,6 +1,6 @@
 //! Measures what this machine can do at most on one core, and prints it as one JSON object.
 //!
-//! * Arithmetic: `picomlp_cli::machine::Peak`.
+//! * Arithmetic: `picomlp_cli::measure::machine::Peak`.
 //! * Memory: sums of an array that fits L1, L2, or no cache; and a copy, whose bytes are counted twice, read and
 //!   written.
 //! * Clock: a chain of exclusive-or and rotation, one cycle each.
@@ -9,8 +9,8 @@
 
 use core::hint::black_box;
 
-use picomlp_cli::machine::{Peak, cpu_model, target_features};
-use picomlp_cli::timing::best_of;
+use picomlp_cli::measure::machine::{Peak, cpu_model, target_features};
+use picomlp_cli::measure::timing::best_of;
 use serde_json::json;
 
 /// Steps of the chain in one timed run: half a millisecond.

@@ -15,10 +15,11 @@ use picomlp::{
     Adam, Buffers, Init, Layer, Mlp, Model, Network, Optimizer, Sequential, Sgd, Trainer, argmax,
     fingerprint,
 };
-use picomlp_cli::data::{Dataset, Split, mnist};
-use picomlp_cli::machine::target_features;
-use picomlp_cli::timing::{best_of, percentile};
-use picomlp_cli::{Buffer, Epochs, buffer};
+use picomlp_cli::measure::Epochs;
+use picomlp_cli::measure::machine::target_features;
+use picomlp_cli::measure::timing::{best_of, percentile};
+use picomlp_train::data::{Dataset, TrainTest, mnist};
+use picomlp_train::{Buffer, buffer};
 use serde_json::{Value, json};
 
 /// Measure picomlp on MNIST.
@@ -107,8 +108,8 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn train<O: Optimizer>(args: &TrainArgs, data: &Split, optimizer: O) -> Result<Value> {
-    let Split { train, test } = data;
+fn train<O: Optimizer>(args: &TrainArgs, data: &TrainTest, optimizer: O) -> Result<Value> {
+    let TrainTest { train, test } = data;
     ensure!(args.batch > 0, "--batch must be at least 1");
     let width = train.pixels();
     let net = Sequential::mlp(&[width, args.hidden, train.classes])?;

@@ -20,8 +20,8 @@ use picomlp::kernels::{
 };
 use picomlp::rng::shuffle;
 use picomlp::{Batch, Buffers, Init, Layer, Network, Optimizer, Sequential, Sgd, Trainer};
-use picomlp_cli::data::{Dataset, mnist};
-use picomlp_cli::{Buffer, Pool, buffer};
+use picomlp_train::data::{Dataset, mnist};
+use picomlp_train::{Buffer, Pool, buffer};
 use serde_json::json;
 
 /// Times the phases of a training step.

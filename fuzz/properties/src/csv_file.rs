@@ -2,9 +2,9 @@
 
 use core::fmt::Write;
 
-use picomlp_cli::data::csv_file::{Labels, Table, read};
-use picomlp_cli::data::format::{CsvHeader, CsvMax, Format};
-use picomlp_cli::data::{Known, LabelColumn, Shape};
+use picomlp_train::Shape;
+use picomlp_train::data::csv::{Labels, Table, read};
+use picomlp_train::data::{CsvHeader, CsvMax, Expected, LabelColumn, Schema};
 
 use crate::source::{Source, with_file};
 
@@ -13,7 +13,7 @@ use crate::source::{Source, with_file};
 pub fn csv(data: &[u8]) -> bool {
     let mut from = Source(data);
     let flags = from.byte();
-    let format = Format {
+    let schema = Schema {
         csv_header: [CsvHeader::Auto, CsvHeader::Auto, CsvHeader::Yes, CsvHeader::No]
             [usize::from(flags & 3)],
         label: match flags >> 2 & 7 {
@@ -25,18 +25,18 @@ pub fn csv(data: &[u8]) -> bool {
         },
         csv_max: CsvMax((flags & 0x20 != 0).then_some(16)),
         image_shape: (flags & 0x40 != 0).then_some(Shape { rows: 2, cols: 3 }),
-        ..Format::default()
+        ..Schema::default()
     };
     let names = ["cat".to_owned(), "7".to_owned(), "ä".to_owned()];
-    let known = (flags & 0x80 != 0).then_some(Known {
+    let known = (flags & 0x80 != 0).then_some(Expected {
         of: "the model",
         shape: Shape { rows: 1, cols: 4 },
         max: 16,
         classes: 3,
         names: &names,
     });
-    let wanted = if from.below(4) > 0 { Labels::Read } else { Labels::PassOver };
-    let Some(table) = read_text(from.0, &format, known.as_ref(), wanted) else {
+    let wanted = if from.below(4) > 0 { Labels::Read } else { Labels::Ignore };
+    let Some(table) = read_text(from.0, &schema, known.as_ref(), wanted) else {
         return false;
     };
 
@@ -54,12 +54,12 @@ pub fn csv(data: &[u8]) -> bool {
         let label = table.labels.as_ref().map_or(0, |labels| labels[row]);
         writeln!(text, "{label}").unwrap();
     }
-    let said = Format {
+    let said = Schema {
         csv_header: CsvHeader::No,
         label: LabelColumn::Last,
         csv_max: CsvMax(Some(table.max).filter(|max| *max > 0)),
         image_shape: Some(table.shape),
-        ..Format::default()
+        ..Schema::default()
     };
     let again = read_text(text.as_bytes(), &said, None, Labels::Read).unwrap();
     assert_eq!((again.images, again.shape, again.max), (table.images, table.shape, table.max));
@@ -69,11 +69,11 @@ pub fn csv(data: &[u8]) -> bool {
 
 fn read_text(
     text: &[u8],
-    format: &Format,
-    known: Option<&Known<'_>>,
+    schema: &Schema,
+    known: Option<&Expected<'_>>,
     wanted: Labels,
 ) -> Option<Table> {
-    with_file(text, |path| match read(path, format, known, wanted) {
+    with_file(text, |path| match read(path, schema, known, wanted) {
         Ok(table) => Some(table),
         Err(error) => {
             assert!(format!("{error:#}").contains(&*path.to_string_lossy()), "{error:#}");

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use flate2::read::DeflateDecoder;
 use flate2::write::GzEncoder;
 use flate2::{Compression, Crc};
-use picomlp_cli::data::idx::{Idx, Kind, read};
+use picomlp_train::data::idx::{Idx, Kind, read};
 
 use crate::source::{Source, with_file};
 

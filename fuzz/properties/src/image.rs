@@ -4,7 +4,7 @@ use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
-use picomlp_cli::picture::{normalise, read};
+use picomlp_train::image::{normalize, read};
 
 use crate::source::{Source, with_file};
 
@@ -38,7 +38,7 @@ pub fn image(data: &[u8]) -> bool {
             }
         };
         let (rows, cols) = size;
-        let Ok(pixels) = normalise(&image, rows, cols) else { return false };
+        let Ok((pixels, _)) = normalize(&image, rows, cols) else { return false };
         assert_eq!(pixels.len(), rows * cols);
         assert!(pixels.iter().any(|pixel| *pixel > 0));
         true

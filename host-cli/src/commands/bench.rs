@@ -12,14 +12,16 @@ use picomlp::{
     Adam, Buffers, Init, Layer, Model, Network, Optimizer, Sequential, Sgd, Trainer, argmax,
 };
 use picomlp_train::config::Hidden;
+use picomlp_train::data::{Dataset, Schema, Source, TrainTest};
+use picomlp_train::text::{grouped, percent, widths};
+use picomlp_train::{buffer, named};
 use serde_json::json;
 
-use crate::data::{Dataset, Format, Source, Split};
-use crate::flops::{forward_flops, step_flops};
-use crate::machine::{Peak, cpu_model, has_wider_vectors, target_features};
-use crate::text::{grouped, percent, widths};
-use crate::timing::{best_of, percentile};
-use crate::{Epochs, buffer};
+use crate::args::named as flag;
+use crate::measure::Epochs;
+use crate::measure::flops::{forward_flops, step_flops};
+use crate::measure::machine::{Peak, cpu_model, has_wider_vectors, target_features};
+use crate::measure::timing::{best_of, percentile};
 
 /// Images run one at a time.
 const CALLS: usize = 20_000;
@@ -46,13 +48,13 @@ pub struct Args {
     /// Samples in one training step.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     batch_size: u32,
-    /// What turns gradients into steps: adam at a rate of 0.001, sgd at 0.1.
-    #[arg(long, value_enum, default_value_t)]
+    /// Optimizer: adam at a learning rate of 0.001, sgd at 0.1.
+    #[arg(long, value_parser = flag::<Measured>(), default_value_t)]
     optimizer: Measured,
-    /// Passes over the training set, each of them timed.
+    /// Epochs, each of them timed.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     epochs: u32,
-    /// `synthetic`, or a folder with training and test pictures: MNIST's four IDX files, or PNG files by class.
+    /// `synthetic`, or a folder with training and test images: MNIST's four IDX files, or PNG files by class.
     #[arg(long, default_value_t, value_name = "DIR")]
     data: Source,
     /// Print one JSON object instead of text.
@@ -61,21 +63,13 @@ pub struct Args {
 }
 
 /// The optimizers that are measured.
-#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 enum Measured {
     Sgd,
     #[default]
     Adam,
 }
-
-impl Measured {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Sgd => "sgd",
-            Self::Adam => "adam",
-        }
-    }
-}
+named!(Measured { Sgd = "sgd", Adam = "adam" });
 
 /// Measures, and reports on `out`.
 ///
@@ -84,9 +78,13 @@ impl Measured {
 /// If the data cannot be read, the settings do not fit it or the machine, the loss stops being a finite number, or a
 /// result is not what it must be.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
-    let loaded = args.data.load(&Format::default())?;
-    let test = loaded.test.with_context(|| format!("{}: there is no test set", args.data))?;
-    let data = Split { train: loaded.train, test };
+    let data = Dataset::load(&args.data, &Schema::detect())?;
+    ensure!(data.own_test > 0, "{}: there is no test set", args.data);
+    let (all, test) = (data.all(), data.len() - data.own_test);
+    let data = TrainTest {
+        train: data.subset(&all[..test - data.own_validation]),
+        test: data.subset(&all[test..]),
+    };
     let hidden = args.hidden.0.iter().copied();
     let layers: Vec<usize> =
         [data.train.pixels()].into_iter().chain(hidden).chain([data.train.classes]).collect();
@@ -116,7 +114,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         "mul_add_gflops": peak.mul_add,
         "network": widths(&net),
         "parameters": net.params(),
-        "optimizer": args.optimizer.name(),
+        "optimizer": args.optimizer.to_string(),
         "batch_size": args.batch_size,
         "epochs": args.epochs,
         "threads": 1,
@@ -215,7 +213,7 @@ struct Inference {
     accuracy: f64,
 }
 
-fn infer(net: &Sequential, params: &[f32], data: &Split) -> Result<Inference> {
+fn infer(net: &Sequential, params: &[f32], data: &TrainTest) -> Result<Inference> {
     let contents = Contents::new(net, params);
     let mut words = buffer(contents.byte_len()?.div_ceil(4), "the model")?;
     let len = contents.write(bytemuck::cast_slice_mut(&mut words))?;
@@ -276,7 +274,7 @@ struct Speeds {
 }
 
 impl Speeds {
-    fn new(training: &Training, inference: &Inference, data: &Split, layers: &[usize]) -> Self {
+    fn new(training: &Training, inference: &Inference, data: &TrainTest, layers: &[usize]) -> Self {
         let trained = data.train.len() as f64 / training.best;
         let inferred = data.test.len() as f64 / inference.seconds;
         Self {
@@ -289,15 +287,18 @@ impl Speeds {
     }
 }
 
-fn write_settings(out: &mut dyn Write, args: &Args, net: &Sequential, data: &Split) -> Result<()> {
+fn write_settings(
+    out: &mut dyn Write,
+    args: &Args,
+    net: &Sequential,
+    data: &TrainTest,
+) -> Result<()> {
     writeln!(out, "machine        {}", cpu_model())?;
     writeln!(out, "network        {}, {} parameters", widths(net), grouped(net.params()))?;
     writeln!(
         out,
         "settings       {}, batch {}, {} epochs, one thread",
-        args.optimizer.name(),
-        args.batch_size,
-        args.epochs
+        args.optimizer, args.batch_size, args.epochs
     )?;
     writeln!(
         out,

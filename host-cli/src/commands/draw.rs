@@ -1,12 +1,14 @@
-//! `picomlp draw`: a synthetic digit as a picture.
+//! `picomlp draw`: a synthetic digit as an image.
 
 use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::Result;
 use picomlp_fixtures::digits::{PIXELS, SIDE};
+use picomlp_train::image::png::encode_gray;
+use picomlp_train::output::Inputs;
 
-use crate::picture;
+use crate::files;
 
 /// Draw a synthetic digit as a PNG, so that `predict` can be tried at once.
 #[derive(Debug, clap::Args)]
@@ -30,7 +32,8 @@ pub struct Args {
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let mut image = [0; PIXELS];
     picomlp_fixtures::digits::draw(args.digit, args.seed, &mut image);
-    picture::png::write(&args.out, SIDE, SIDE, &image)?;
+    let bytes = encode_gray(SIDE, SIDE, &image)?;
+    files::write(files::plan(&Inputs::default(), [&args.out])?, &[&bytes])?;
     writeln!(
         out,
         "{}: a {} of {SIDE}×{SIDE} pixels, seed {}",

@@ -8,13 +8,11 @@ use picomlp::blob::{InputKind, Preparation, SelfTest, SelfTestFailure};
 use picomlp::fingerprint::fingerprint;
 use picomlp::layers::{INFER_STACK, TRAIN_STACK};
 use picomlp::{Adam, AnyLayer, Layer, Sgd};
-use picomlp_train::config::OptimizerKind;
+use picomlp_train::text::{grouped, one_line, percent, widths};
+use picomlp_train::{ModelFile, ModelInput};
 use serde_json::json;
 
-use super::train::loss_name;
-use crate::ModelFile;
-use crate::model_input::ModelInput;
-use crate::text::{grouped, name, percent, widths};
+use crate::text::{loss_title, optimizer_title};
 
 /// Show what a model holds: layers, memory, where it comes from, and whether it is intact.
 #[derive(Debug, clap::Args)]
@@ -171,7 +169,11 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
             )?;
         }
     }
-    writeln!(out, "classes        {}", blob.class_names().map(name).collect::<Vec<_>>().join(" "))?;
+    writeln!(
+        out,
+        "classes        {}",
+        blob.class_names().map(one_line).collect::<Vec<_>>().join(" ")
+    )?;
     let memory = [("flash", &forms.flash), ("RAM", &forms.ram)];
     let lines = memory.iter().flat_map(|(kind, list)| list.iter().map(move |line| (kind, line)));
     for (i, (kind, Bytes { use_, bytes })) in lines.enumerate() {
@@ -183,7 +185,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         "               (RAM with {INFER_STACK} bytes of stack, {TRAIN_STACK} in training)"
     )?;
     if let Some(p) = blob.provenance() {
-        let optimizer = optimizer_name(p.optimizer);
+        let optimizer = optimizer_title(p.optimizer);
         writeln!(
             out,
             "trained        {} steps of {optimizer}, to the end of epoch {}; learning rate {}, batch {}, seed {}",
@@ -193,7 +195,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
             p.batch_size,
             p.seed
         )?;
-        writeln!(out, "loss           {}", loss_name(p.loss))?;
+        writeln!(out, "loss           {}", loss_title(p.loss))?;
         writeln!(
             out,
             "data           {} training samples, fingerprint {:016x}",
@@ -235,11 +237,6 @@ fn preparation(preparation: Preparation) -> &'static str {
         Preparation::AsIs => "as they are",
         _ => "not recorded",
     }
-}
-
-/// What users call an optimizer.
-pub(super) fn optimizer_name(kind: picomlp::blob::OptimizerKind) -> &'static str {
-    OptimizerKind::from_blob(kind).map_or("another optimizer", OptimizerKind::title)
 }
 
 /// What came of a form's test vectors, if it has some.

@@ -1,21 +1,20 @@
-//! `picomlp predict`: which digit a picture shows.
-
-mod rows;
+//! `picomlp predict`: the class of images, or of the rows of a data file.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail};
-use picomlp::Layer;
+use anyhow::{Result, anyhow, bail, ensure};
 use picomlp::blob::{Blob, Preparation};
+use picomlp::{Layer, argmax};
+use picomlp_train::data::{Dataset, Source, entries};
+use picomlp_train::output::{Inputs, Outputs};
+use picomlp_train::text::{grouped, percent};
+use picomlp_train::{Classifier, ModelFile, ModelInput, Shape, image};
 use serde_json::json;
 
-use crate::data::folder::entries;
-use crate::data::{Format, Shape, Source};
-use crate::evaluate::int8_logits;
-use crate::model_input::ModelInput;
-use crate::text::{percent, warn};
-use crate::{ModelFile, picture};
+use crate::args::data::SchemaArgs;
+use crate::files;
+use crate::text::warn;
 
 /// Classify images: PNG files, or a whole data set.
 ///
@@ -29,7 +28,7 @@ pub struct Args {
     model: PathBuf,
     /// PNG files, or folders of them.
     #[arg(required_unless_present = "data", conflicts_with = "data", value_name = "FILE.png")]
-    pictures: Vec<PathBuf>,
+    images: Vec<PathBuf>,
     /// Classify the rows of a CSV file, with labels or without, or the test set of other data, as `train` takes it.
     #[arg(long, value_name = "DATA")]
     data: Option<Source>,
@@ -37,22 +36,22 @@ pub struct Args {
     #[arg(long, value_name = "FILE.csv", requires = "data")]
     submission: Option<PathBuf>,
     #[command(flatten)]
-    format: Format,
+    schema: SchemaArgs,
     /// Run the model's int8 form, as `quantize` writes it.
     #[arg(long)]
     int8: bool,
-    /// Print one JSON object a picture instead of text.
+    /// Print one JSON object an image instead of text.
     #[arg(long)]
     json: bool,
-    /// Do not show the pictures.
+    /// Do not show the images.
     #[arg(long)]
     quiet: bool,
 }
 
-/// Classes named for each picture.
+/// Classes named for each image.
 const TOP: usize = 3;
 
-/// Classifies each picture and reports on `out`.
+/// Classifies each image and reports on `out`.
 ///
 /// # Errors
 ///
@@ -60,13 +59,49 @@ const TOP: usize = 3;
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let file = ModelFile::read(&args.model)?;
     let blob = file.blob()?;
-    let mut classify = if args.int8 { in_int8(&file)? } else { in_f32(&file)? };
-    if let Some(source) = &args.data {
-        return rows::run(args, source, &file, &blob, &mut classify, out);
+    let (f32, int8);
+    let classifier = if args.int8 {
+        int8 = file.quantized()?;
+        Classifier::int8(&int8, blob.loss_kind())
+    } else {
+        f32 = file.model()?;
+        Classifier::f32(&f32)
+    };
+    let model = Loaded { classifier, input: ModelInput::new(&file, &blob, &blob.network()?), blob };
+    match &args.data {
+        Some(source) => run_rows(args, source, &file, &model, out),
+        None => run_images(args, &file, &model, out),
     }
-    let net = blob.network()?;
-    let input = ModelInput::new(&file, &blob, &net);
-    input.format(&args.format)?;
+}
+
+/// A model and what runs it.
+struct Loaded<'a> {
+    blob: Blob<'a>,
+    input: ModelInput,
+    classifier: Classifier<'a>,
+}
+
+impl Loaded<'_> {
+    /// Returns class names and probabilities, most probable first.
+    fn ranking(&self, inputs: &[u8]) -> Result<Vec<(String, f32)>> {
+        let names: Vec<&str> = self.blob.class_names().collect();
+        let name = |class: usize| names.get(class).map_or(class.to_string(), |n| (*n).to_owned());
+        let probabilities = self.classifier.probabilities(inputs)?.into_iter().enumerate();
+        let mut ranking: Vec<_> = probabilities.map(|(class, p)| (name(class), p)).collect();
+        ranking.sort_by(|a, b| b.1.total_cmp(&a.1));
+        ensure!(!ranking.is_empty(), "the model has no classes");
+        Ok(ranking)
+    }
+}
+
+fn run_images(
+    args: &Args,
+    file: &ModelFile,
+    model: &Loaded<'_>,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let input = &model.input;
+    input.schema(&args.schema.schema())?;
     input.check_reads_images()?;
     if input.preparation == Preparation::NotRecorded {
         warn(&format!(
@@ -75,7 +110,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         ));
     }
     let (mut bad, mut values) = (Vec::new(), Vec::new());
-    let files = files(&args.pictures);
+    let files = files(&args.images);
     for (path, found) in &files {
         let read = match found {
             Ok(()) => input.read_image(path),
@@ -85,7 +120,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
             Ok((levels, note)) => {
                 let inputs: Vec<u8> =
                     levels.iter().map(|&level| of_range(level, input.max)).collect();
-                let ranking = ranking(&blob, classify(&inputs)?);
+                let ranking = model.ranking(&inputs)?;
                 show(args, path, &ranking, note, (&levels, input.shape), out)?;
                 if let Some(note) = note {
                     warn(&format!("{}: {note}", path.display()));
@@ -104,8 +139,10 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     }
     out.flush()?;
     // What was brought into one form cannot be inverted or of another range.
-    if input.preparation == Preparation::AsIs {
-        input.warn_if_foreign(&values, &"the images");
+    if input.preparation == Preparation::AsIs
+        && let Some(what) = input.foreign(&values, &"the images")
+    {
+        warn(&what);
     }
     match (bad.pop(), files.len()) {
         (None, _) => Ok(()),
@@ -115,6 +152,84 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
             bad.iter().chain([&last]).for_each(|error| warn(&format!("{error:#}")));
             bail!("{count} of {all} files could not be classified")
         }
+    }
+}
+
+/// Classifies the samples of `source`: into the file that `--submission` names, or onto `out`.
+fn run_rows(
+    args: &Args,
+    source: &Source,
+    file: &ModelFile,
+    model: &Loaded<'_>,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let reads = Inputs::default().and("the model", [&args.model]).and("--data", source.path());
+    let submission = args.submission.as_deref();
+    let submission = submission.map(|path| anyhow::Ok((path, files::plan(&reads, [path])?)));
+    let submission = submission.transpose()?;
+    let input = &model.input;
+    let schema = input.schema(&args.schema.schema())?;
+    let images = Dataset::load_inputs(source, &schema, &input.expected())?;
+    if let Some(what) = input.foreign(&images, source) {
+        warn(&what);
+    }
+    let width = model.blob.network()?.inputs();
+    ensure!(
+        images.len().is_multiple_of(width),
+        "{source}: its images do not fit the {width} inputs of {}",
+        file.path().display()
+    );
+    if let Some(submission) = submission {
+        return submit(submission, model, &images, args.json, out);
+    }
+    for (id, inputs) in (1..).zip(images.chunks_exact(width)) {
+        let ranking = model.ranking(inputs)?;
+        let name = &ranking[0].0;
+        if args.json {
+            let top = top_json(&ranking);
+            let line = json!({"event": "prediction", "id": id, "class": name, "top": top});
+            writeln!(out, "{line}")?;
+        } else {
+            writeln!(out, "{id}: {name}   ({})", top_text(&ranking))?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes `ImageId,Label`, ids from 1 in the order of the samples.
+fn submit(
+    (path, output): (&Path, Outputs),
+    model: &Loaded<'_>,
+    images: &[u8],
+    as_json: bool,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let names: Vec<&str> = model.blob.class_names().collect();
+    let outputs = model.blob.network()?.outputs();
+    let logits = model.classifier.logits(images)?;
+    let mut csv = String::from("ImageId,Label\n");
+    for (id, logits) in (1u64..).zip(logits.chunks_exact(outputs)) {
+        let class = argmax(logits);
+        let name = names.get(class).map_or(class.to_string(), |name| field(name));
+        csv += &format!("{id},{name}\n");
+    }
+    files::write(output, &[csv.as_bytes()])?;
+    let (shown, samples) = (path.display().to_string(), logits.len() / outputs);
+    if as_json {
+        let line = json!({"event": "submission", "file": shown, "samples": samples});
+        writeln!(out, "{line}")?;
+    } else {
+        writeln!(out, "{shown}: {} predictions as ImageId,Label", grouped(samples))?;
+    }
+    Ok(())
+}
+
+/// Quotes a field of a CSV file where it needs that.
+fn field(text: &str) -> String {
+    if text.contains(['"', ',', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
     }
 }
 
@@ -138,52 +253,19 @@ fn show(
         writeln!(out, "{line}")?;
         return Ok(());
     }
-    let (name, _) = ranking.first().context("the model has no classes")?;
+    let name = &ranking[0].0;
     writeln!(out, "{}: {name}", path.display())?;
     if !args.quiet {
-        write!(out, "{}", picture::terminal::show(levels, shape.rows, shape.cols))?;
+        write!(out, "{}", image::terminal::show(levels, shape.rows, shape.cols))?;
     }
     writeln!(out, "  {}", top_text(ranking))?;
     Ok(())
 }
 
-/// A grey level out of 255 as a value out of `max`, rounded.
+/// A gray level out of 255 as a value out of `max`, rounded.
 fn of_range(level: u8, max: u8) -> u8 {
     let value = (u32::from(level) * u32::from(max) * 2 + 255) / 510;
     value as u8 // at most `max`
-}
-
-/// From pixels to the outputs.
-type Classify<'a> = Box<dyn FnMut(&[u8]) -> Result<Vec<f32>> + 'a>;
-
-fn in_f32(file: &ModelFile) -> Result<Classify<'_>> {
-    let model = file.model()?;
-    let mut scratch = vec![0.0; model.net().infer_scratch(1)];
-    Ok(Box::new(move |pixels| Ok(model.logits(pixels, &mut scratch)?.to_vec())))
-}
-
-fn in_int8(file: &ModelFile) -> Result<Classify<'_>> {
-    let model = file.quantized()?;
-    let mut scratch = vec![0; model.scratch_len()];
-    Ok(Box::new(move |pixels| {
-        let mut logits = vec![0.0; model.net().outputs()];
-        int8_logits(&model, pixels, &mut logits, &mut scratch)?;
-        Ok(logits)
-    }))
-}
-
-/// Class names and probabilities, most probable first.
-fn ranking(blob: &Blob<'_>, logits: Vec<f32>) -> Vec<(String, f32)> {
-    let mut probabilities = logits;
-    blob.loss_kind().probabilities(&mut probabilities);
-    let names: Vec<&str> = blob.class_names().collect();
-    let named = probabilities.into_iter().enumerate().map(|(class, p)| {
-        let name = names.get(class).map_or_else(|| class.to_string(), |name| (*name).to_owned());
-        (name, p)
-    });
-    let mut ranking: Vec<_> = named.collect();
-    ranking.sort_by(|a, b| b.1.total_cmp(&a.1));
-    ranking
 }
 
 /// The most probable classes, as JSON.
@@ -207,7 +289,7 @@ fn files(paths: &[PathBuf]) -> Vec<(PathBuf, Result<()>)> {
             files.push((path.clone(), Ok(())));
             continue;
         }
-        let is_image = |path: &PathBuf| picture::is_image(path) && !path.is_dir();
+        let is_image = |path: &PathBuf| image::is_image(path) && !path.is_dir();
         match entries(path) {
             Ok(inside) if inside.iter().any(is_image) => {
                 files.extend(inside.into_iter().filter(is_image).map(|path| (path, Ok(()))));

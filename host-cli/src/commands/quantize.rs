@@ -4,53 +4,53 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
-use picomlp::blob::{Contents, Int8Contents};
+use picomlp::Layer;
 use picomlp::layers::INFER_STACK;
-use picomlp::{Batch, InputMap, Layer, Model, Network, QuantizedModel, Sequential, argmax};
+use picomlp_train::data::{Amount, Dataset, Source};
+use picomlp_train::output::Inputs;
+use picomlp_train::quantize::{Comparison, largest_activations, quantize};
+use picomlp_train::text::{grouped, percent};
+use picomlp_train::{Classifier, ModelFile, ModelInput, Pool};
 use serde_json::{Value, json};
 
-use crate::ModelFile;
-use crate::calibrate::largest_activations;
-use crate::data::split::Amount;
-use crate::data::{Dataset, Format, Source, Split};
-use crate::evaluate::int8_logits;
-use crate::model_input::ModelInput;
-use crate::output::{Inputs, Outputs};
-use crate::text::{grouped, percent};
+use crate::args::count;
+use crate::args::data::SchemaArgs;
+use crate::files;
+use crate::text::warn;
 
 /// Make a model's int8 form: a quarter of the flash, and integers alone.
 ///
 /// Weights become i8 with a step for each output; the largest activations on training data say what the u8 values between
 /// the layers are worth. Beside FILE a certificate is written (FILE with the ending `.certificate.json`): the accuracy of
-/// both forms on the test set, how many pictures change class, the worst error of a logit, flash and RAM.
+/// both forms on the test set, how many images change class, the worst error of a logit, flash and RAM.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The model, as `train` writes it.
     model: PathBuf,
-    /// What to calibrate on, as `train` takes it; its test set measures what int8 costs.
+    /// Data to calibrate on, as `train` takes it; its test set measures what int8 costs.
     #[arg(long, default_value_t, value_name = "DATA")]
     data: Source,
-    /// What to measure on, if --data has no test set of its own, or another one is wanted.
+    /// Data to measure on, if --data has no test set of its own, or another one is wanted.
     #[arg(long, value_name = "DATA")]
     test_data: Option<Source>,
-    /// Hold out so much of --data to measure on, as `train` does with the model's seed: a fraction, or a number of samples
+    /// Samples of --data to hold out and measure on, as `train` does with the model's seed: a fraction, or a number of samples
     /// [default: what training held out, if the data has no test set].
     #[arg(long, value_name = "AMOUNT", conflicts_with = "test_data")]
     test_split: Option<Amount>,
     #[command(flatten)]
-    format: Format,
-    /// Where the int8 model goes.
+    schema: SchemaArgs,
+    /// Int8 model file to write.
     #[arg(short, long, value_name = "FILE")]
     out: PathBuf,
-    /// Fail, and write nothing, if int8 loses more than so many percentage points of the test accuracy.
+    /// Fail, and write nothing, if int8 loses more than POINTS percentage points of test accuracy.
     #[arg(long, value_parser = parse_points, value_name = "POINTS")]
     max_drop: Option<f64>,
     /// Keep the f32 parameters in FILE, beside the int8 ones.
     #[arg(long)]
     keep_f32: bool,
     /// Training samples to find the largest activations on, from the first on.
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..), value_name = "N")]
-    calibration: u32,
+    #[arg(long, default_value_t = 10_000, value_parser = count(u64::from(u32::MAX)), value_name = "N")]
+    calibration: usize,
     /// Print the certificate as one JSON line instead of text.
     #[arg(long)]
     json: bool,
@@ -68,61 +68,58 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         .and("the model", [&args.model])
         .and("--data", args.data.path())
         .and("--test-data", args.test_data.as_ref().and_then(Source::path));
-    let outputs = Outputs::plan(&inputs, [&args.out, &certificate_path])?.described();
+    let outputs = files::plan(&inputs, [&args.out, &certificate_path])?.described();
     let file = ModelFile::read(&args.model)?;
     let model = file.model()?;
     let shown = file.path().display();
-    let input = ModelInput::new(&file, model.blob(), model.net());
-    let Split { train, test } = load(args, &input)?;
-    input.warn_if_foreign(&train.images, &args.data);
-    let map = model.blob().input_map();
-    let samples = (args.calibration as usize).min(train.len());
-    let ranges = largest_activations(model.net(), model.params(), &train, map, samples)
-        .with_context(|| shown.to_string())?;
-
-    let bytes = blob(&model, &ranges, args.keep_f32).with_context(|| shown.to_string())?;
-    let aligned = aligned(&bytes);
-    let quantized =
-        QuantizedModel::<Sequential>::from_blob(&bytemuck::cast_slice(&aligned)[..bytes.len()])?;
-    let compared = compare(&model, &quantized, &test, map)?;
-    let drop = compared.drop_points();
+    let loaded = load(args, &ModelInput::new(&file, model.blob(), model.net()))?;
+    let (data, pool) = (&loaded.data, Pool::new(None)?);
+    let calibration = &loaded.train[..args.calibration.min(loaded.train.len())];
+    let ranges = largest_activations(&pool, &model, data, calibration);
+    let ranges = ranges.with_context(|| shown.to_string())?;
+    let quantized = quantize(&model, &ranges, args.keep_f32, &args.out);
+    let quantized = quantized.with_context(|| shown.to_string())?;
+    let int8 = quantized.quantized()?;
+    let forms = [Classifier::f32(&model), Classifier::int8(&int8, model.loss_kind())];
+    let test = loaded.other.as_ref().unwrap_or(data);
+    let compared = Comparison::new(&pool, forms, test, &loaded.test)?;
+    let ([f32_accuracy, int8_accuracy], drop) = (compared.accuracies(), compared.drop_points());
+    if let Some(most) = args.max_drop
+        && drop > most
+    {
+        bail!(
+            "{shown}: int8 loses {drop:.2} points of accuracy ({} to {}), at most {most} are allowed; nothing was written",
+            percent(f32_accuracy),
+            percent(int8_accuracy)
+        );
+    }
     let certificate = json!({
         "event": "quantize",
         "model": shown.to_string(),
         "quantized": args.out.display().to_string(),
         "data": args.data.to_string(),
         "fingerprint": format!("{:016x}", model.blob().fingerprint()),
-        "test_samples": test.len(),
+        "test_samples": compared.samples,
         "f32": {
-            "accuracy": compared.accuracy(compared.correct[0]),
+            "accuracy": f32_accuracy,
             "flash_bytes": 4 * model.net().params(),
             "ram_bytes": 4 * model.net().infer_scratch(1) + INFER_STACK,
         },
         "int8": {
-            "accuracy": compared.accuracy(compared.correct[1]),
-            "flash_bytes": quantized.param_bytes(),
-            "ram_bytes": 4 * quantized.scratch_len() + INFER_STACK,
-            "logit_step": quantized.logit_step(),
+            "accuracy": int8_accuracy,
+            "flash_bytes": int8.param_bytes(),
+            "ram_bytes": 4 * int8.scratch_len() + INFER_STACK,
+            "logit_step": int8.logit_step(),
         },
         "drop_points": drop,
         "max_drop_points": args.max_drop,
         "changed_classes": compared.changed,
         "worst_logit_error": compared.worst_error,
-        "calibration_samples": samples,
+        "calibration_samples": calibration.len(),
         "largest_activations": ranges,
-        "bytes": bytes.len(),
+        "bytes": quantized.bytes().len(),
     });
-    if let Some(most) = args.max_drop
-        && drop > most
-    {
-        bail!(
-            "{shown}: int8 loses {drop:.2} points of accuracy ({} to {}), at most {most} are allowed; nothing was written",
-            percent(compared.accuracy(compared.correct[0])),
-            percent(compared.accuracy(compared.correct[1]))
-        );
-    }
-    let pretty = format!("{certificate:#}\n");
-    outputs.write(&[&bytes, pretty.as_bytes()])?;
+    files::write(outputs, &[quantized.bytes(), format!("{certificate:#}\n").as_bytes()])?;
     if args.json {
         writeln!(out, "{certificate}")?;
         return Ok(());
@@ -132,23 +129,41 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-/// The training set, and the test set that goes with it.
-fn load(args: &Args, input: &ModelInput) -> Result<Split> {
-    let format = input.format(&args.format)?;
-    let loaded = args.data.load(&format)?;
-    input.check_fit(&loaded.train, &args.data)?;
+/// Training samples, and the test samples that go with them.
+struct Loaded {
+    data: Dataset,
+    train: Vec<u32>,
+    test: Vec<u32>,
+    /// What `test` counts in, if not `data`.
+    other: Option<Dataset>,
+}
+
+fn load(args: &Args, input: &ModelInput) -> Result<Loaded> {
+    let schema = args.schema.schema();
+    let data = Dataset::load(&args.data, &input.schema(&schema)?)?;
+    input.check_fit(&data, &args.data)?;
+    let trained = data.len() - data.own_test;
+    if let Some(what) = input.foreign(&data.images[..trained * data.pixels()], &args.data) {
+        warn(&what);
+    }
+    let train = || data.all()[..trained - data.own_validation].to_vec();
     let is_merged = input.split.is_some_and(|split| split.merged);
-    let test = match (&args.test_data, args.test_split, &loaded.test) {
-        (Some(source), ..) => input.load_test(source, &args.format)?.0,
-        (None, Some(amount), None) => return input.split_by(loaded.train, amount),
-        (None, Some(amount), Some(_)) => bail!(
-            "--test-split {amount} was given, but {} has a test set of its own: leave it out",
-            args.data
-        ),
+    let other = match (&args.test_data, args.test_split) {
+        (Some(source), _) => input.load_test(source, &schema)?,
+        (None, Some(amount)) => {
+            ensure!(
+                data.own_test == 0,
+                "--test-split {amount} was given, but {} has a test set of its own: leave it out",
+                args.data
+            );
+            let split = input.split_by(&data, amount)?;
+            return Ok(Loaded { data, train: split.train, test: split.test, other: None });
+        }
         // Read anew: its labels are those of the model's classes, whatever the training set has.
-        (None, None, Some(_)) if !is_merged => input.load_test(&args.data, &args.format)?.0,
-        (None, None, _) => {
-            let split = input.split_again(&args.data, &args.format).with_context(|| {
+        (None, None) if data.own_test > 0 && !is_merged => input.load_test(&args.data, &schema)?,
+        (None, None) => {
+            let again = input.split_again(&args.data, &schema);
+            let (data, split) = again.with_context(|| {
                 format!(
                     "{} has no test set, which says what int8 costs: name one by --test-data, or hold one out by --test-split",
                     args.data
@@ -159,10 +174,11 @@ fn load(args: &Args, input: &ModelInput) -> Result<Split> {
                 "{} has no test set, and training held none out: name one by --test-data",
                 args.data
             );
-            return Ok(split);
+            return Ok(Loaded { train: split.seen(), test: split.test, data, other: None });
         }
     };
-    Ok(Split { train: loaded.train, test })
+    let (train, test) = (train(), other.all());
+    Ok(Loaded { data, train, test, other: Some(other) })
 }
 
 fn write_text(
@@ -182,7 +198,7 @@ fn write_text(
         grouped(certificate["bytes"].as_u64().unwrap_or_default() as usize),
         if args.keep_f32 { "f32 and int8" } else { "int8 alone" }
     )?;
-    let [f32, int8] = compared.correct.map(|correct| percent(compared.accuracy(correct)));
+    let [f32, int8] = compared.accuracies().map(percent);
     writeln!(
         out,
         "test accuracy  {f32} in f32, {int8} in int8: {:.2} points lost",
@@ -190,7 +206,7 @@ fn write_text(
     )?;
     writeln!(
         out,
-        "differences    {} of {} pictures change class; worst error of a logit {:.4}",
+        "differences    {} of {} images change class; worst error of a logit {:.4}",
         grouped(compared.changed),
         grouped(compared.samples),
         compared.worst_error
@@ -200,107 +216,6 @@ fn write_text(
         writeln!(out, "{name:<14} {f32} bytes in f32, {int8} in int8")?;
     }
     Ok(())
-}
-
-/// Both forms of a model on a test set.
-struct Comparison {
-    samples: usize,
-    /// Samples whose class was found: in f32, in int8.
-    correct: [usize; 2],
-    /// Samples whose class differs.
-    changed: usize,
-    /// The largest difference of two logits.
-    worst_error: f32,
-}
-
-impl Comparison {
-    fn accuracy(&self, correct: usize) -> f64 {
-        correct as f64 / self.samples as f64
-    }
-
-    /// Percentage points that int8 is worse by; negative if it is better.
-    fn drop_points(&self) -> f64 {
-        let [f32, int8] = self.correct.map(|correct| correct as f64);
-        100.0 * (f32 - int8) / self.samples as f64
-    }
-}
-
-fn compare(
-    model: &Model<'_, Sequential>,
-    quantized: &QuantizedModel<'_, Sequential>,
-    data: &Dataset,
-    map: InputMap,
-) -> Result<Comparison> {
-    let net = model.net();
-    let mut logits = [vec![0.0; net.outputs()], vec![0.0; net.outputs()]];
-    let mut scratch = vec![0.0; net.infer_scratch(1)];
-    let mut int8_scratch = vec![0; quantized.scratch_len()];
-    let mut compared =
-        Comparison { samples: data.len(), correct: [0; 2], changed: 0, worst_error: 0.0 };
-    for (sample, &label) in data.labels.iter().enumerate() {
-        let pixels = data.image(sample);
-        let x = Batch::rows(pixels, net.inputs())?.with_map(map);
-        let [exact, near] = &mut logits;
-        net.forward(model.params(), x, exact, &mut scratch)?;
-        int8_logits(quantized, pixels, near, &mut int8_scratch)?;
-        let classes = [argmax(exact), argmax(near)];
-        for (correct, class) in compared.correct.iter_mut().zip(classes) {
-            *correct += usize::from(class == usize::from(label));
-        }
-        compared.changed += usize::from(classes[0] != classes[1]);
-        for (exact, near) in exact.iter().zip(near) {
-            compared.worst_error = compared.worst_error.max((*exact - *near).abs());
-        }
-    }
-    Ok(compared)
-}
-
-/// The model's blob with its int8 form. The self-test's logits are what that form gives here.
-fn blob(model: &Model<'_, Sequential>, ranges: &[f32], keep_f32: bool) -> Result<Vec<u8>> {
-    let (net, old) = (model.net(), model.blob());
-    let names: Vec<&str> = old.class_names().collect();
-    let (mut pixels, mut logits) = (Vec::new(), Vec::new());
-    if let Some(test) = old.self_test() {
-        for (x, bits) in test.vectors() {
-            pixels.extend_from_slice(x);
-            logits.extend(bits.map(f32::from_bits));
-        }
-    }
-    let int8 = Int8Contents::new(ranges).keep_f32(keep_f32);
-    let mut contents = Contents {
-        input: old.input(),
-        class_names: &names,
-        provenance: old.provenance(),
-        split: old.split(),
-        self_test_inputs: &pixels,
-        self_test_logits: &logits,
-        int8: Some(int8),
-        ..Contents::new(net, model.params())
-    };
-    let bytes = written(&contents)?;
-    let aligned = aligned(&bytes);
-    let quantized =
-        QuantizedModel::<Sequential>::from_blob(&bytemuck::cast_slice(&aligned)[..bytes.len()])?;
-    let mut scratch = vec![0; quantized.scratch_len()];
-    let mut int8_logits = Vec::new();
-    for pixels in pixels.chunks_exact(net.inputs()) {
-        int8_logits.extend_from_slice(quantized.logits(pixels, &mut scratch)?);
-    }
-    contents.int8 = Some(int8.self_test(&int8_logits));
-    written(&contents)
-}
-
-fn written(contents: &Contents<'_, Sequential>) -> Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(contents.byte_len()?);
-    contents.write_pieces(|piece| bytes.extend_from_slice(piece))?;
-    Ok(bytes)
-}
-
-/// The bytes at an address that words can be read from.
-fn aligned(bytes: &[u8]) -> Vec<u64> {
-    let mut words = vec![0; bytes.len().div_ceil(8)];
-    bytemuck::cast_slice_mut(&mut words)[..bytes.len()].copy_from_slice(bytes);
-    words
 }
 
 /// The value of `--max-drop`.

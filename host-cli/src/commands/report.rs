@@ -6,37 +6,27 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use picomlp::blob::Provenance;
 use picomlp::{Layer, Model, Sequential};
+use picomlp_plots::{Part, Show, Subject, parts};
+use picomlp_train::text::{grouped, percent, widths};
+use picomlp_train::{History, ModelFile, ModelInput, Pool};
 
-use super::inspect::optimizer_name;
-use super::train::loss_name;
-use crate::data::{Format, Source};
-use crate::model_input::ModelInput;
-use crate::output::{Inputs, Outputs};
-use crate::plot::{self, History, Part, Show, Subject};
-use crate::text::{grouped, percent, widths};
-use crate::{ModelFile, Pool};
+use crate::args::data::MeasureArgs;
+use crate::files;
+use crate::text::{loss_title, optimizer_title};
 
 /// Write a page that shows what a model confuses, what it looks at, what its data is like, and the settings that repeat it.
 ///
 /// The page is one HTML file that needs nothing else: no network, no other file.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The model, as `train` writes it.
-    model: PathBuf,
-    /// What to measure the model on, as `eval` takes it.
-    #[arg(long, default_value_t, value_name = "DATA")]
-    data: Source,
     #[command(flatten)]
-    format: Format,
+    of: MeasureArgs,
     /// What `train --json` printed, or history.jsonl of `train --plots`: for the curves.
     #[arg(long, value_name = "FILE")]
     history: Option<PathBuf>,
     /// The page to write.
     #[arg(short, long, default_value = "report.html", value_name = "FILE.html")]
     out: PathBuf,
-    /// Threads to use [default: one for each core].
-    #[arg(long, value_parser = crate::pool::parse_threads, value_name = "N")]
-    threads: Option<usize>,
 }
 
 /// Measures, draws and writes the page, and says where it is.
@@ -45,35 +35,31 @@ pub struct Args {
 ///
 /// If model, data or history cannot be read or do not fit each other, or the page cannot be written.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
-    let inputs = Inputs::default()
-        .and("the model", [&args.model])
-        .and("--data", args.data.path())
-        .and("--history", &args.history);
-    let output = Outputs::plan(&inputs, [&args.out])?;
-    let file = ModelFile::read(&args.model)?;
+    let inputs = args.of.inputs().and("--history", &args.history);
+    let output = files::plan(&inputs, [&args.out])?;
+    let file = ModelFile::read(&args.of.model)?;
     let model = file.model()?;
     let history = args.history.as_deref().map(History::read).transpose()?;
-    let input = ModelInput::new(&file, model.blob(), model.net());
-    let (data, _) = input.load_test(&args.data, &args.format)?;
-    let pool = Pool::new(args.threads)?;
+    let data = args.of.load(&ModelInput::new(&file, model.blob(), model.net()))?;
+    let pool = Pool::new(args.of.threads)?;
     let subject = Subject::of_model(&model);
     let show = Show { subject, measured: &data, shown: &data, history: history.as_ref() };
-    let mut parts = plot::parts(&pool, &show).with_context(|| file.path().display().to_string())?;
+    let mut parts = parts(&pool, &show).with_context(|| file.path().display().to_string())?;
     if history.is_none() {
         let note = "The curves of the training are left out: give --history the file that train --json or --plots wrote.";
         parts.insert(0, ("curves", "Training", Part::Note(note.to_owned())));
     }
     parts.insert(0, ("settings", "Settings", Part::Settings(settings(&file, &model))));
-    let name = args.model.file_name().unwrap_or(args.model.as_os_str()).to_string_lossy();
+    let name = args.of.model.file_name().unwrap_or(args.of.model.as_os_str()).to_string_lossy();
     let lead = format!(
         "{}, {} parameters, measured on {} samples of {}",
         widths(model.net()),
         grouped(model.net().params()),
         grouped(data.len()),
-        args.data
+        args.of.data
     );
-    let page = plot::report(&name, &lead, &parts);
-    output.write(&[page.as_bytes()])?;
+    let page = picomlp_plots::report(&name, &lead, &parts);
+    files::write(output, &[page.as_bytes()])?;
     let shown = args.out.display();
     writeln!(out, "{shown}: {} parts, {} bytes", parts.len(), grouped(page.len()))?;
     Ok(())
@@ -117,8 +103,8 @@ fn settings(file: &ModelFile, model: &Model<'_, Sequential>) -> Vec<(&'static st
         }
     };
     rows.extend([
-        ("optimizer", format!("{}, learning rate {learning_rate}", optimizer_name(optimizer))),
-        ("loss", loss_name(loss).to_owned()),
+        ("optimizer", format!("{}, learning rate {learning_rate}", optimizer_title(optimizer))),
+        ("loss", loss_title(loss).to_owned()),
         ("batch", batch_size.to_string()),
         ("trained", format!("{} steps, to the end of epoch {epochs}", grouped(steps as usize))),
         ("seed", seed.to_string()),

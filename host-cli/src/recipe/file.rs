@@ -21,7 +21,7 @@ use anyhow::{Result, bail, ensure};
 use serde::Deserialize;
 use toml::{Spanned, Value as Toml};
 
-use crate::text::shell_word;
+use picomlp_train::text::shell_word;
 
 /// A recipe.
 #[derive(Debug)]

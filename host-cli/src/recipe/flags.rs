@@ -73,7 +73,8 @@ fn flag(setting: &Setting) -> Option<String> {
 fn check(recipe: &Recipe, setting: &Setting, train: &Command) -> Result<()> {
     let Setting { flag: name, value, line } = setting;
     let at = format!("{}:{line}", recipe.name);
-    let Some(arg) = find_flag(train, name).filter(|_| !["recipe", "help"].contains(&name.as_str()))
+    let Some(arg) =
+        find_flag(train, name).filter(|_| !["recipe", "help", "help-all"].contains(&name.as_str()))
     else {
         bail!(
             "{at}: 'train' has no setting '{name}': expected one of its flags, without the dashes"

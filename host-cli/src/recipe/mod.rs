@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 pub(crate) use file::{Recipe, Setting};
 pub use flags::matches;
 
-use crate::open::read_text;
+use picomlp_train::open::read_text;
 
 /// Bytes of a recipe at most.
 const MOST_TEXT: u64 = 1 << 20;

@@ -19,7 +19,7 @@ const TABLES: usize = 16 * (3 + 7);
 const READERS: [&str; 3] =
     ["inspect bad.pmlp", "eval bad.pmlp --data data", "predict bad.pmlp a.png"];
 
-/// A folder with a model, data and a picture, and the model's bytes.
+/// A folder with a model, data and an image, and the model's bytes.
 fn model() -> (Place, Vec<u8>) {
     let place = Place::with_model();
     write_png(&place.path("a.png"), 8, &[9; 64]);
@@ -91,7 +91,7 @@ fn every_command_says_what_is_wrong_with_a_model() {
             }),
             "format version 65535".to_owned(),
         ),
-        ("a picture", png, "not a picomlp model: it is a PNG image, expected".to_owned()),
+        ("an image", png, "not a picomlp model: it is a PNG image, expected".to_owned()),
         ("a text", vec![b'x'; 1000], "not a picomlp model".to_owned()),
         (
             "a text's line ends",
@@ -267,7 +267,7 @@ fn a_width_that_no_parameters_back_is_refused_by_all_commands() {
 #[test]
 fn a_model_that_does_not_fit_the_data_is_refused() {
     let place = Place::with_model();
-    // Pictures of another size, of four classes as the model's.
+    // Images of another size, of four classes as the model's.
     let (images, labels) = ([9; 30 * 49], [3; 30]);
     place.put("large/t10k-images-idx3-ubyte", &crate::util::idx(&[30, 7, 7], &images));
     place.put("large/t10k-labels-idx1-ubyte", &crate::util::idx(&[30], &labels));
@@ -282,7 +282,7 @@ fn a_model_that_does_not_fit_the_data_is_refused() {
 }
 
 #[test]
-fn a_picture_given_as_the_model_and_a_model_given_as_the_picture_are_told_apart() {
+fn a_image_given_as_the_model_and_a_model_given_as_the_image_are_told_apart() {
     let place = Place::with_model();
     write_png(&place.path("a.png"), 8, &[0; 64]);
     place.fails("predict a.png model.pmlp", &["a.png: not a picomlp model"]);

@@ -381,7 +381,7 @@ fn a_folder_to_validate_on_is_used_for_that() {
     assert!(text.contains("180 training, 40 validation, 20 test samples"), "{text}");
     place.fails("eval model.pmlp --data png", &["no folder `test`; did you mean png/Val?"]);
     fs::remove_dir_all(place.path("png/Train")).unwrap();
-    place.fails("train --data png", &["png has validation pictures but no folder `train`"]);
+    place.fails("train --data png", &["png has validation images but no folder `train`"]);
 }
 
 #[test]
@@ -394,7 +394,7 @@ fn folders_too_high_are_found_and_folders_too_low_are_named() {
     place.put("wrapped/mnist_png/train/0/.DS_Store", b"");
     let text = place.ok("train --data wrapped --hidden 6 --epochs 2");
     assert!(
-        text.contains("wrapped/mnist_png/train: 200 pictures of 8×8 in 4 class folders"),
+        text.contains("wrapped/mnist_png/train: 200 images of 8×8 in 4 class folders"),
         "{text}"
     );
     place.ok("eval model.pmlp --data wrapped");
@@ -419,7 +419,7 @@ fn jpeg_files_in_class_folders_are_trained_on_and_predicted() {
         image.save_with_format(place.path(&name), image::ImageFormat::Jpeg).unwrap();
     }
     let text = place.ok("train --data jpg --hidden 6 --epochs 2");
-    assert!(text.contains("jpg/train: 80 pictures of 8×8 in 4 class folders"), "{text}");
+    assert!(text.contains("jpg/train: 80 images of 8×8 in 4 class folders"), "{text}");
     let text = place.ok("predict model.pmlp jpg/train/2 --quiet");
     assert!(text.contains(".jpg: ") && text.contains(".JPEG: "), "{text}");
 }

@@ -36,7 +36,7 @@ fn place() -> Place {
     place.put("train.csv", &kaggle(&images, Some(&labels), 64));
     let (images, labels) = bars_pixels(TEST, 2);
     place.put("test.csv", &kaggle(&images, Some(&labels), 64));
-    place.put("unlabelled.csv", &kaggle(&images, None, 64));
+    place.put("unlabeled.csv", &kaggle(&images, None, 64));
     place
 }
 
@@ -112,7 +112,7 @@ fn what_was_found_is_printed_and_the_command_repeats_it() {
     let text = place.ok(&format!("train --data digits.csv --test-split 0.25 --stratified {FLAGS}"));
     for part in [
         "digits.csv: 135 training, 15 validation, 50 test samples",
-        "digits.csv: 200 rows without header, labels in column 65, pictures of 8×8, pixels from 0 to 16 (largest: 16)",
+        "digits.csv: 200 rows without header, labels in column 65, images of 8×8, pixels from 0 to 16 (largest: 16)",
         "50 samples held out for testing: --test-split 0.25, stratified, seed 1",
     ] {
         assert!(text.contains(part), "`{part}` is missing: {text}");
@@ -139,7 +139,7 @@ fn a_model_of_small_digits_is_trained_measured_and_used() {
     place.put("train.csv", &rows(&images, &labels, true, "\n", write));
     let (images, labels) = small_digits(TEST, 2);
     place.put("test.csv", &rows(&images, &labels, true, "\n", write));
-    for flags in ["", "--inputs standardised", "--inputs raw", "--inputs signed"] {
+    for flags in ["", "--inputs standardized", "--inputs raw", "--inputs signed"] {
         let lines = place.json(&format!(
             "train --data train.csv --test-data test.csv --hidden 16 --lr 0.01 --epochs 20 --json {flags}"
         ));
@@ -176,7 +176,7 @@ fn a_submission_has_the_classes_that_eval_counts() {
     let place = place();
     place.ok(&format!("train --data train.csv --test-data test.csv --quiet {FLAGS}"));
     let eval = place.json("eval model.pmlp --data test.csv --json").pop().unwrap();
-    let said = place.ok("predict model.pmlp --data unlabelled.csv --submission out.csv");
+    let said = place.ok("predict model.pmlp --data unlabeled.csv --submission out.csv");
     assert_eq!(said, "out.csv: 60 predictions as ImageId,Label\n");
     let submission = String::from_utf8(place.read("out.csv")).unwrap();
     let mut lines = submission.lines();
@@ -191,16 +191,16 @@ fn a_submission_has_the_classes_that_eval_counts() {
     assert_eq!((lines.next(), submission.ends_with('\n')), (None, true));
     assert_eq!(eval["test_accuracy"].as_f64().unwrap(), f64::from(right) / TEST as f64);
 
-    // Labels are passed over, and other forms of the same pictures give the same file.
+    // Labels are passed over, and other forms of the same images give the same file.
     for data in ["test.csv", "data"] {
         place.ok(&format!("predict model.pmlp --data {data} --submission other.csv"));
         assert_eq!(place.read("other.csv"), submission.as_bytes(), "{data}");
     }
-    let rows = place.json("predict model.pmlp --data unlabelled.csv --json");
+    let rows = place.json("predict model.pmlp --data unlabeled.csv --json");
     let classes =
         rows.iter().map(|row| format!("{},{}\n", row["id"], row["class"].as_str().unwrap()));
     assert_eq!(format!("ImageId,Label\n{}", classes.collect::<String>()), submission);
-    assert!(place.ok("predict model.pmlp --data unlabelled.csv").starts_with("1: "));
+    assert!(place.ok("predict model.pmlp --data unlabeled.csv").starts_with("1: "));
 }
 
 #[test]
@@ -210,14 +210,11 @@ fn a_submission_that_cannot_be_written_or_made_leaves_what_was_there() {
     place.put("out.csv", b"old");
     place.put("short.csv", b"pixel0,pixel1\n1,2\n");
     let line = "predict model.pmlp --data short.csv --submission out.csv";
-    place.fails(line, &["short.csv, line 1: expected 64 columns for pictures of 8x8, or one more with labels, got 2"]);
+    place.fails(line, &["short.csv, line 1: expected 64 columns for images of 8x8, or one more with labels, got 2"]);
     let line = "predict model.pmlp --data nowhere.csv --submission no/out.csv";
     place.fails(line, &["cannot write no/out.csv", "there is no folder no"]);
-    place.fails(
-        "eval model.pmlp --data unlabelled.csv",
-        &["unlabelled.csv: the file has no labels"],
-    );
-    place.fails("train --data unlabelled.csv", &["unlabelled.csv: the file has no labels"]);
+    place.fails("eval model.pmlp --data unlabeled.csv", &["unlabeled.csv: the file has no labels"]);
+    place.fails("train --data unlabeled.csv", &["unlabeled.csv: the file has no labels"]);
 }
 
 #[test]
@@ -326,11 +323,11 @@ fn what_the_file_does_not_tell_must_be_said() {
     place.put("some.csv", b"1,2,3\n1,2,3\n");
     place.fails(
         "train --data some.csv",
-        &["3 columns are neither a square picture nor one with a label"],
+        &["3 columns are neither a square image nor one with a label"],
     );
     place.fails(
         "train --data some.csv --label last --image-shape 1x3",
-        &["expected 4 columns for pictures of 1x3 and their labels, got 3"],
+        &["expected 4 columns for images of 1x3 and their labels, got 3"],
     );
     place.fails(
         "train --data some.csv --label last",
@@ -353,7 +350,7 @@ fn what_the_file_does_not_tell_must_be_said() {
     assert!(text.contains("3 vectors, passed bit for bit"), "{text}");
 }
 
-/// The first of MNIST's training pictures, or synthetic digits where MNIST is not at hand.
+/// The first of MNIST's training images, or synthetic digits where MNIST is not at hand.
 fn digits(count: usize) -> (Vec<u8>, Vec<u8>) {
     let folder = mnist("Kaggle's form of the real MNIST; synthetic digits are taken");
     let unpacked = |name: &str| {
@@ -370,8 +367,8 @@ fn digits(count: usize) -> (Vec<u8>, Vec<u8>) {
         return (images[16..][..count * PIXELS].to_vec(), labels[8..][..count].to_vec());
     }
     let mut images = vec![0; count * PIXELS];
-    let (pictures, _) = images.as_chunks_mut::<PIXELS>();
-    let labels = pictures.iter_mut().zip(0..).map(|(picture, i)| sample(i, 1, picture)).collect();
+    let (each, _) = images.as_chunks_mut::<PIXELS>();
+    let labels = each.iter_mut().zip(0..).map(|(image, i)| sample(i, 1, image)).collect();
     (images, labels)
 }
 
@@ -386,8 +383,8 @@ fn kaggles_form_of_mnist_gives_the_model_that_its_idx_files_give() {
     place.put(&format!("idx/{TEST_LABELS}"), &idx(&[1000], &labels[4000..]));
     place.put("train.csv.gz", &gzip(&kaggle(train, Some(&labels[..4000]), PIXELS)));
     place.put("test.csv", &kaggle(test, None, PIXELS));
-    place.put("labelled.csv", &kaggle(test, Some(&labels[4000..]), PIXELS));
-    let ends = ["--data idx", "--data train.csv.gz --test-data labelled.csv"].map(|data| {
+    place.put("labeled.csv", &kaggle(test, Some(&labels[4000..]), PIXELS));
+    let ends = ["--data idx", "--data train.csv.gz --test-data labeled.csv"].map(|data| {
         let lines = place.json(&format!("train {data} --hidden 32 --epochs 2 --json"));
         let done = lines.last().unwrap();
         assert!(done["test_accuracy"].as_f64().unwrap() > 0.7, "{done}");
@@ -398,7 +395,7 @@ fn kaggles_form_of_mnist_gives_the_model_that_its_idx_files_give() {
     let out = String::from_utf8(place.read("out.csv")).unwrap();
     let right = out.lines().skip(1).zip(&labels[4000..]);
     let right = right.filter(|(line, label)| line.ends_with(&format!(",{label}"))).count();
-    let eval = place.json("eval model.pmlp --data labelled.csv --json").pop().unwrap();
+    let eval = place.json("eval model.pmlp --data labeled.csv --json").pop().unwrap();
     assert_eq!(eval["test_accuracy"].as_f64().unwrap(), right as f64 / 1000.0);
 }
 
@@ -411,9 +408,8 @@ fn a_large_file_takes_the_memory_of_its_pixels() {
     const ROWS: usize = 42_000; // Kaggle's training set
     let place = Place::new();
     let mut images = vec![0; 200 * PIXELS];
-    let (pictures, _) = images.as_chunks_mut::<PIXELS>();
-    let labels: Vec<u8> =
-        pictures.iter_mut().zip(0..).map(|(picture, i)| sample(i, 1, picture)).collect();
+    let (each, _) = images.as_chunks_mut::<PIXELS>();
+    let labels: Vec<u8> = each.iter_mut().zip(0..).map(|(image, i)| sample(i, 1, image)).collect();
     let some = kaggle(&images, Some(&labels), PIXELS);
     place.put("some.csv", &some);
     place.ok("train --data some.csv --test-split 0 --hidden 2 --epochs 1 --quiet");

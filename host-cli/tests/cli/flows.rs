@@ -126,10 +126,10 @@ fn the_epoch_that_is_best_in_validation_is_kept() {
 }
 
 #[test]
-fn eval_reads_the_pixels_of_a_standardised_model_as_training_did() {
+fn eval_reads_the_pixels_of_a_standardized_model_as_training_did() {
     let place = Place::with_data();
     let done =
-        place.json("train --data data --hidden 6 --inputs standardised --json").pop().unwrap();
+        place.json("train --data data --hidden 6 --inputs standardized --json").pop().unwrap();
     let eval = place.json("eval model.pmlp --data data --json").pop().unwrap();
     for name in ["test_accuracy", "test_loss", "fingerprint"] {
         assert_eq!(eval[name], done[name], "{name}");
@@ -172,7 +172,7 @@ fn the_same_seed_gives_the_same_model_and_every_setting_another() {
         "--batch-size 1",
         "--max-steps 3",
         "--inputs signed",
-        "--inputs standardised",
+        "--inputs standardized",
         "--inputs raw",
     ] {
         let fingerprint = place.fingerprint(&format!("{base} {flags}"));

@@ -34,14 +34,14 @@ fn a_folder_of_png_files_is_trained_on_and_measured() {
     let lines = place.json("train --data png --hidden 6 --epochs 3 --json");
     assert_eq!((&lines[0]["network"], &lines[0]["test_samples"]), (&"64-6-4".into(), &TEST.into()));
     let notes = &lines[0]["data_notes"];
-    let expected = "png/train: 200 pictures of 8×8 in 4 class folders; files passed over, as they are not PNG or JPEG: 1";
+    let expected = "png/train: 200 images of 8×8 in 4 class folders; files ignored, as they are not PNG or JPEG: 1";
     assert_eq!(notes[0], expected);
     let done = lines.last().unwrap();
     let eval = place.json("eval model.pmlp --data png --json").pop().unwrap();
     for name in ["test_accuracy", "test_loss", "fingerprint"] {
         assert_eq!(eval[name], done[name], "{name}");
     }
-    // The test folder alone, and the same pictures from IDX files: the order plays no part in the accuracy.
+    // The test folder alone, and the same images from IDX files: the order plays no part in the accuracy.
     place.put_bars("idx", TRAIN);
     for data in ["png/test", "idx"] {
         let other = place.json(&format!("eval model.pmlp --data {data} --json")).pop().unwrap();
@@ -111,7 +111,7 @@ fn class_folders_without_a_test_set_are_split_and_numbers_are_in_their_order() {
 }
 
 #[test]
-fn pictures_of_any_size_are_brought_into_one_form_where_that_is_asked_for() {
+fn images_of_any_size_are_brought_into_one_form_where_that_is_asked_for() {
     let place = Place::new();
     for (class, side) in [("1", 40), ("1", 50), ("7", 60), ("7", 30)] {
         for seed in 1..4 {
@@ -128,21 +128,17 @@ fn pictures_of_any_size_are_brought_into_one_form_where_that_is_asked_for() {
     let line = "train --data png --hidden 4 --epochs 1 --test-split 4 --stratified";
     place.fails(
         line,
-        &[
-            "png/1/50-1.png: the picture is 50x50",
-            "expected 40x40 as png/1/40-1.png",
-            "--normalize",
-        ],
+        &["png/1/50-1.png: the image is 50x50", "expected 40x40 as png/1/40-1.png", "--normalize"],
     );
-    let text = place.ok(&format!("{line} --normalise"));
+    let text = place.ok(&format!("{line} --normalize"));
     assert!(
-        text.contains("12 pictures of 28×28 in 2 class folders, brought into MNIST's form"),
+        text.contains("12 images of 28×28 in 2 class folders, brought into MNIST's form"),
         "{text}"
     );
-    let text = place.ok(&format!("{line} --normalise --image-shape 12x12"));
+    let text = place.ok(&format!("{line} --normalize --image-shape 12x12"));
     assert!(field(&text, "network").starts_with("144-4-2"), "{text}");
     place.ok("predict model.pmlp png/1/50-1.png");
-    place.ok("eval model.pmlp --data png --normalise");
+    place.ok("eval model.pmlp --data png --normalize");
 }
 
 #[test]
@@ -155,17 +151,17 @@ fn what_is_wrong_with_a_folder_is_said() {
 
     write_png(&place.path("png/train/2/0002.png"), 9, &[0; 81]);
     fails(&[
-        "png/train/2/0002.png: the picture is 9x9 (rows x columns), expected 8x8 as png/train/0/0000.png",
+        "png/train/2/0002.png: the image is 9x9 (rows x columns), expected 8x8 as png/train/0/0000.png",
         "--normalize",
     ]);
     place.put("png/train/2/0002.png", b"\x89PNG\r\n\x1a\n and no more");
     fails(&["cannot decode png/train/2/0002.png: the PNG is damaged or cut short"]);
-    place.put("png/train/2/0002.png", b"no picture");
+    place.put("png/train/2/0002.png", b"no image");
     fails(&["png/train/2/0002.png is not a PNG or JPEG file"]);
     put_back();
 
     write_png(&place.path("png/test/2/0002.png"), 9, &[0; 81]);
-    fails(&["png/test/2/0002.png: the picture is 9x9", "expected 8x8 as the set's shape"]);
+    fails(&["png/test/2/0002.png: the image is 9x9", "expected 8x8 as the set's shape"]);
     put_bars(&place, "png/test", 8, 2, NUMBERS);
 
     std::fs::create_dir(place.path("png/train/4")).unwrap();
@@ -183,7 +179,7 @@ fn what_is_wrong_with_a_folder_is_said() {
     place.ok(line);
     place.fails("eval model.pmlp --data png/train/0", &["did you mean png/train?"]);
     std::fs::rename(place.path("png/train"), place.path("png/other")).unwrap();
-    fails(&["the folder png has test pictures but no folder `train`"]);
+    fails(&["the folder png has test images but no folder `train`"]);
     std::fs::remove_dir_all(place.path("png/test")).unwrap();
     place.ok("train --data png --epochs 1 --hidden 2"); // found in `other`
     (1..4).for_each(|class| {

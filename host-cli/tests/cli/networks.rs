@@ -41,7 +41,7 @@ fn the_command_that_train_prints_repeats_the_run() {
 }
 
 #[test]
-fn batch_normalisation_and_dropout_are_not_in_the_model_file() {
+fn batch_normalization_and_dropout_are_not_in_the_model_file() {
     let place = Place::with_data();
     place.train("--hidden 6 --norm batch --dropout 0.4 --epochs 2 --no-bias --quiet");
     let lines = place.json("inspect model.pmlp --json");
@@ -68,7 +68,7 @@ fn inspect_shows_slope_epsilon_and_missing_biases() {
 }
 
 #[test]
-fn batch_normalisation_refuses_a_last_batch_of_one_before_anything_is_trained() {
+fn batch_normalization_refuses_a_last_batch_of_one_before_anything_is_trained() {
     let place = Place::with_data();
     place.fails(
         "train --data data --norm batch --val-split 0 --batch-size 199 --out model.pmlp",
@@ -155,7 +155,7 @@ fn quantize_refuses_layers_without_an_int8_form_by_name_and_writes_nothing() {
         place.fails("quantize model.pmlp --data data -o small.pmlp", &["model.pmlp", layer]);
     }
     assert!(!place.names().iter().any(|name| name.starts_with("small")));
-    // Batch normalisation and dropout are gone from the network in use.
+    // Batch normalization and dropout are gone from the network in use.
     place.train("--hidden 6 --norm batch --dropout 0.2 --epochs 1 --quiet");
     place.ok("quantize model.pmlp --data data -o small.pmlp");
 }

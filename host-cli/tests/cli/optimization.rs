@@ -83,7 +83,7 @@ fn a_full_batch_is_one_step_an_epoch_and_the_batch_of_all_samples_in_order() {
 fn a_full_batch_of_more_than_a_part_gives_the_bits_of_one_batch() {
     let place = Place::new();
     place.put_bars("data", 2500);
-    let flags = "--hidden 6 --epochs 3 --val-split 0 --inputs standardised --optimizer sgd";
+    let flags = "--hidden 6 --epochs 3 --val-split 0 --inputs standardized --optimizer sgd";
     let parts = place.fingerprint(&format!("{flags} --full-batch --threads 2"));
     let whole = place.fingerprint(&format!("{flags} --batch-size 2500 --no-shuffle"));
     assert_eq!(parts, whole);
@@ -176,7 +176,7 @@ fn flags_that_do_not_go_together_are_refused() {
         ("--schedule cosine:0.1", ["'--schedule cosine:0.1'", "below the '--lr' of 0.001"]),
         ("--schedule plateau:3:0.5 --val-split 0", ["plateau", "'--val-split' above 0"]),
         ("--patience 3 --val-split 0", ["'--patience' needs", "'--val-split' above 0"]),
-        ("--full-batch --batch-size 8", ["'--full-batch'", "'--batch-size <BATCH_SIZE>'"]),
+        ("--full-batch --batch-size 8", ["'--full-batch'", "'--batch-size <N>'"]),
     ] {
         let usage = "Usage: picomlp train";
         place.misused(&format!("train --data data {flags}"), &[parts[0], parts[1], usage]);

@@ -6,7 +6,7 @@ use image::{ImageReader, RgbImage};
 
 use crate::util::{Place, TEST, bars_pixels, json_lines, kaggle, write_png};
 
-/// Every kind, what it takes, and words that its picture must have.
+/// Every kind, what it takes, and words that its image must have.
 const KINDS: [(&str, &str, &[&str]); 8] = [
     ("curves", "history.jsonl", &["Loss and accuracy", "epoch", "loss", "training", "validation"]),
     ("confusion", "model.pmlp --data data", &["Confusion matrix", "of 60 samples", "Found class"]),
@@ -82,21 +82,18 @@ fn each_kind_is_drawn_as_svg_and_twice_as_large_as_png_with_the_same_bytes_each_
         }
         let bytes = place.read(&format!("{kind}.png"));
         assert!(place.read("c.PNG") == bytes, "{kind}: another PNG");
-        let (picture, (width, height)) = (png(&bytes), svg_size(&svg));
-        assert_eq!(picture.dimensions(), (2 * width, 2 * height), "{kind}");
+        let (image, (width, height)) = (png(&bytes), svg_size(&svg));
+        assert_eq!(image.dimensions(), (2 * width, 2 * height), "{kind}");
         assert!(said.contains(&format!(": {}×{}, {kind}", 2 * width, 2 * height)), "{said}");
         // Opaque paper around everything, and ink in it.
-        let corner = picture.get_pixel(0, 0).0;
-        assert_eq!(
-            (corner, picture.get_pixel(2 * width - 1, 2 * height - 1).0),
-            ([255; 3], corner)
-        );
-        assert!(picture.pixels().any(|pixel| pixel.0.iter().all(|level| *level < 60)), "{kind}");
+        let corner = image.get_pixel(0, 0).0;
+        assert_eq!((corner, image.get_pixel(2 * width - 1, 2 * height - 1).0), ([255; 3], corner));
+        assert!(image.pixels().any(|pixel| pixel.0.iter().all(|level| *level < 60)), "{kind}");
     }
 }
 
 #[test]
-fn pictures_do_not_depend_on_the_number_of_threads() {
+fn images_do_not_depend_on_the_number_of_threads() {
     let place = place();
     for (kind, what, _) in KINDS.into_iter().filter(|(_, what, _)| what.contains("--data")) {
         place.ok(&format!("plot {kind} {what} --threads 1 -o one.svg"));
@@ -202,13 +199,13 @@ fn other_shapes_and_numbers_of_classes_are_drawn() {
 }
 
 #[test]
-fn train_writes_all_pictures_a_history_and_no_other_model() {
+fn train_writes_all_images_a_history_and_no_other_model() {
     let place = Place::with_data();
     let plain = place.fingerprint("--hidden 6 --epochs 3");
     let said = place.train("--hidden 6 --epochs 3 --plots pics");
     assert!(said.contains(&plain), "{said}");
     let line = said.lines().last().unwrap();
-    let expected = "pictures       pics: history.jsonl, curves.png, confusion.png, classes.png, mistakes.png, \
+    let expected = "figures        pics: history.jsonl, curves.png, confusion.png, classes.png, mistakes.png, \
                     weights.png, samples.png, rotation.png, pca.png, pca.html";
     assert_eq!(line, expected);
     let files = line.split_once(": ").unwrap().1.split(", ");
@@ -219,7 +216,7 @@ fn train_writes_all_pictures_a_history_and_no_other_model() {
     let lines = json_lines(&history);
     assert_eq!(lines.len(), 4);
     assert!(lines[..3].iter().all(|epoch| epoch["train_accuracy"].as_f64().is_some()), "{history}");
-    // Drawn again from the history, it is the same picture; the folder's files are written over.
+    // Drawn again from the history, it is the same image; the folder's files are written over.
     place.ok("plot curves pics/history.jsonl -o again.png");
     assert!(place.read("again.png") == place.read("pics/curves.png"));
     let confusion = place.read("pics/confusion.png");
@@ -230,12 +227,12 @@ fn train_writes_all_pictures_a_history_and_no_other_model() {
 }
 
 #[test]
-fn a_folder_for_pictures_that_cannot_be_written_is_known_before_training() {
+fn a_folder_for_images_that_cannot_be_written_is_known_before_training() {
     let place = Place::with_data();
     place.put("file", b"");
     place.fails(
         "train --data data --plots file",
-        &["cannot write pictures to file: it is no folder"],
+        &["cannot write figures to file: it is no folder"],
     );
     place.fails("train --data data --plots no/such", &["no/such: there is no folder no"]);
     place.misused("train --data data --folds 3 --plots pics", &["--plots", "--folds"]);
@@ -244,7 +241,7 @@ fn a_folder_for_pictures_that_cannot_be_written_is_known_before_training() {
 }
 
 #[test]
-fn pca_is_a_page_that_needs_no_other_file_unless_a_picture_is_asked_for() {
+fn pca_is_a_page_that_needs_no_other_file_unless_a_image_is_asked_for() {
     let place = Place::with_data();
     let said = place.ok("plot pca --data data");
     assert!(said.starts_with("pca.html: 200 samples; the first three components hold "), "{said}");
@@ -300,7 +297,7 @@ fn curves_have_a_line_for_each_fold() {
 fn a_history_that_is_none_is_refused_by_its_line() {
     let place = Place::with_model();
     place.put("a.jsonl", b"{\"event\":\"start\"}\nepoch 1\n");
-    let parts = ["a.jsonl: line 2 is no JSON, expected what `train --json` prints"];
+    let parts = ["a.jsonl: line 2 is not JSON, expected what `train --json` prints"];
     place.fails("plot curves a.jsonl", &parts);
     place.fails("report model.pmlp --data data --history a.jsonl", &parts);
     place.put("b.jsonl", b"{\"event\":\"start\"}\n");
@@ -324,7 +321,7 @@ fn what_does_not_go_together_is_refused_and_nothing_is_written() {
         ("plot pca --data data -o a", &["expected .png, .svg or .html"]),
         ("plot weights model.pmlp -o a.html", &["html is for pca alone"]),
         ("plot confusion model.pmlp --format html", &["html is for pca alone"]),
-        ("plot weights model.pmlp --count 0", &["--count", "from 1 to 1000"]),
+        ("plot weights model.pmlp --count 0", &["--count", "1..=1000"]),
         ("plot rotation model.pmlp --step 0", &["--step"]),
         ("plot samples --data data --count x", &["--count"]),
         ("plot samples model.pmlp", &["model.pmlp"]),
@@ -350,7 +347,7 @@ fn what_does_not_go_together_is_refused_and_nothing_is_written() {
 }
 
 #[test]
-fn pictures_too_large_for_principal_components_are_told_so_and_left_out_of_a_report() {
+fn images_too_large_for_principal_components_are_told_so_and_left_out_of_a_report() {
     let place = Place::new();
     for class in ["a", "b"] {
         for sample in 0..4u8 {
@@ -382,12 +379,12 @@ fn documented_sizes() -> Vec<(String, String)> {
 }
 
 #[test]
-fn pictures_of_ten_classes_have_the_sizes_that_are_documented() {
+fn images_of_ten_classes_have_the_sizes_that_are_documented() {
     use picomlp_fixtures::digits::{PIXELS, sample};
     let place = Place::new();
     let mut images = vec![0; 300 * PIXELS];
-    let pictures = images.as_chunks_mut::<PIXELS>().0.iter_mut().zip(0..);
-    let labels: Vec<u8> = pictures.map(|(picture, at)| sample(at, 1, picture)).collect();
+    let each = images.as_chunks_mut::<PIXELS>().0.iter_mut().zip(0..);
+    let labels: Vec<u8> = each.map(|(image, at)| sample(at, 1, image)).collect();
     place.put("a.csv", &kaggle(&images, Some(&labels), PIXELS));
     // One step: most of the 150 are mistakes, more than a gallery shows.
     let line =

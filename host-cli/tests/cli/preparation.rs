@@ -18,13 +18,13 @@ fn dark_on_light(flags: &str) -> Place {
             write_png(&place.path(&name), 8, &dark);
         }
     }
-    place.ok(&format!("train --data png --hidden 16 --epochs 20 --lr 0.01 --batch-size 8 --inputs standardised --quiet {flags}"));
+    place.ok(&format!("train --data png --hidden 16 --epochs 20 --lr 0.01 --batch-size 8 --inputs standardized --quiet {flags}"));
     place
 }
 
 #[test]
 fn predict_reads_images_as_training_did() {
-    for flags in ["", "--normalize", "--normalise"] {
+    for flags in ["", "--normalize", "--normalize"] {
         let place = dark_on_light(flags);
         let eval = place.json("eval model.pmlp --data png --json").pop().unwrap();
         let lines = place
@@ -46,7 +46,7 @@ fn predict_reads_images_as_training_did() {
 fn every_command_prepares_images_as_training_did_without_a_flag() {
     let place = dark_on_light("--normalize");
     let done = place
-        .json("train --data png --hidden 16 --epochs 20 --lr 0.01 --batch-size 8 --inputs standardised --normalize --json")
+        .json("train --data png --hidden 16 --epochs 20 --lr 0.01 --batch-size 8 --inputs standardized --normalize --json")
         .pop()
         .unwrap();
     let eval = place.json("eval model.pmlp --data png --json").pop().unwrap();
@@ -57,7 +57,7 @@ fn every_command_prepares_images_as_training_did_without_a_flag() {
     let certificate = place.json(line).pop().unwrap();
     assert_eq!(certificate["f32"]["accuracy"], done["test_accuracy"]);
     // The flag says what the model says, in either spelling.
-    for flag in ["--normalize", "--normalise"] {
+    for flag in ["--normalize", "--normalize"] {
         assert_eq!(place.json(&format!("eval model.pmlp --data png --json {flag}"))[0], eval);
     }
     place.ok("report model.pmlp --data png");

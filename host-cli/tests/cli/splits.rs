@@ -1,6 +1,6 @@
 //! Parts of a set: what is held out, and cross-validation.
 
-use picomlp_cli::data::split::{HeldOut, Parting};
+use picomlp_train::data::SplitSpec;
 
 use crate::util::{Place, TEST, TRAIN, bars_pixels, field, kaggle};
 
@@ -84,8 +84,8 @@ fn a_fold_is_what_a_run_on_the_others_measures() {
     let found = lines.iter().filter(|line| line["event"] == "fold");
 
     let all: Vec<u32> = (0..TRAIN as u32).collect();
-    let folds =
-        Parting { seed: 3, stratified: true, held_out: HeldOut::Random }.folds(&all, &labels, 3);
+    let spec = SplitSpec { stratified: true, ..SplitSpec::default() };
+    let folds = spec.fold_samples(3, &all, &labels, 3);
     for (fold, found) in folds.iter().zip(found) {
         for (name, is_test) in [("train.csv", false), ("test.csv", true)] {
             let samples = all.iter().filter(|sample| fold.contains(sample) == is_test);

@@ -246,9 +246,9 @@ pub(crate) fn bars(count: usize, seed: u64) -> (Vec<u8>, Vec<u8>) {
 /// Pixels and labels of `count` bars.
 pub(crate) fn bars_pixels(count: usize, seed: u64) -> (Vec<u8>, Vec<u8>) {
     let mut images = vec![0; count * BARS_PIXELS];
-    let (pictures, _) = images.as_chunks_mut::<BARS_PIXELS>();
-    let pictures = pictures.iter_mut().zip(0..);
-    let labels = pictures.map(|(picture, i)| bars8x8(i, seed, picture)).collect();
+    let (each, _) = images.as_chunks_mut::<BARS_PIXELS>();
+    let each = each.iter_mut().zip(0..);
+    let labels = each.map(|(image, i)| bars8x8(i, seed, image)).collect();
     (images, labels)
 }
 

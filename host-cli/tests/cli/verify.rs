@@ -7,7 +7,7 @@ use picomlp::protocol::{
     answer,
 };
 use picomlp::{Error, Layer};
-use picomlp_cli::ModelFile;
+use picomlp_train::ModelFile;
 
 use crate::util::{Place, Ran, field};
 

@@ -173,7 +173,7 @@ fn where_there_is_no_room_no_file_is_replaced_and_the_error_names_the_output() {
                 |name: &&&str| ran.stderr.starts_with(&format!("picomlp: cannot write {name}: "));
             let name = files.iter().find(names).unwrap_or_else(|| panic!("{ran:?}"));
             ran.assert_failed(1, "picomlp: ", &["File too large"]);
-            // The model of `train` is written before its pictures, all of which are written together.
+            // The model of `train` is written before its images, all of which are written together.
             let written = usize::from(files[0] == "t.pmlp" && *name != "t.pmlp");
             assert!(
                 states[..written].iter().all(|state| *state == State::New),

@@ -1,5 +1,52 @@
 //! Trains picomlp networks on a PC.
 //!
 //! The command line `picomlp` is arguments and rendering around this library.
+//!
+//! ```no_run
+//! use picomlp_train::config::TrainConfig;
+//! use picomlp_train::data::{Dataset, Schema};
+//! use picomlp_train::Session;
+//!
+//! let data = Dataset::open("vibration.csv", &Schema::detect())?;
+//! let trained = Session::new(TrainConfig::mlp([32]), &data)?.run(|epoch| println!("{epoch}"))?;
+//! trained.save("m.pmlp")?;
+//! # anyhow::Ok(())
+//! ```
+//!
+//! Data flows down: [`data::Source`] → [`data::Dataset`] → [`data::Split`] (indices into it) → [`Session`] → [`Trained`] → model
+//! file → [`ModelFile`] → [`Classifier`]. What happens meanwhile comes as [`event::Event`]s.
 
 pub mod config;
+pub mod data;
+pub mod event;
+pub mod gradcheck;
+pub mod image;
+pub mod number;
+pub mod open;
+pub mod output;
+pub mod quantize;
+pub mod text;
+
+mod buffer;
+mod classifier;
+mod file_kind;
+mod history;
+mod model_file;
+mod model_input;
+mod named;
+mod pool;
+mod reference;
+mod session;
+mod shape;
+mod trained;
+
+pub use buffer::{Buffer, buffer};
+pub use classifier::{Classifier, Evaluation, Predictions};
+pub use history::History;
+pub use model_file::ModelFile;
+pub use model_input::ModelInput;
+pub use named::Named;
+pub use pool::Pool;
+pub use session::{CrossValidation, Observer, Session};
+pub use shape::Shape;
+pub use trained::{Ending, Place, Stopped, Trained};

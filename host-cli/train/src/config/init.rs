@@ -5,7 +5,7 @@ use core::str::FromStr;
 
 use picomlp::Init;
 
-use super::above_zero;
+use crate::number::above_zero;
 
 /// How the weights are initialized.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

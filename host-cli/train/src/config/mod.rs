@@ -5,16 +5,14 @@
 
 mod init;
 mod model;
-mod named;
-mod number;
 mod optimizer;
 mod schedule;
+mod train;
 
 pub use init::InitSpec;
 pub use model::{
     Activation, BiasSpec, Dropout, Hidden, LossFunction, LossSpec, ModelSpec, Norm, PerLayer,
 };
-pub use named::Named;
-pub use number::{above_zero, below_one, not_negative};
 pub use optimizer::{Built, OptimizerKind, OptimizerSpec};
 pub use schedule::{LearningRate, ScheduleSpec};
+pub use train::{Settings, TrainConfig};

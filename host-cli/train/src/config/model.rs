@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use picomlp::layers::LayerList;
 use picomlp::{AnyLayer, Layer, Loss, Sequential};
 
-use super::named::named;
+use crate::named;
 
 /// The weight of a batch in the running statistics of batch normalization, and what is added to each variance: PyTorch's
 /// defaults.
@@ -224,7 +224,7 @@ impl FromStr for Dropout {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match super::below_one(text) {
+        match crate::number::below_one(text) {
             Ok(probability) => Ok(Self(probability as f32)),
             Err(why) => Err(format!("invalid probability '{text}': {why}")),
         }

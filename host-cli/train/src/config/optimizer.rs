@@ -3,7 +3,7 @@
 use picomlp::optim::{AnyOptimizer, GroupRms};
 use picomlp::{Adam, Momentum, RmsProp, Sgd, WeightDecay};
 
-use super::named::named;
+use crate::named;
 
 use picomlp::blob::OptimizerKind as BlobKind;
 
@@ -227,7 +227,7 @@ impl OptimizerSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Named;
+    use crate::named::Named;
 
     #[test]
     fn every_optimizer_has_its_row() {

@@ -5,7 +5,7 @@ use core::str::FromStr;
 
 use picomlp::optim::{Plateau, Schedule, Warmup};
 
-use super::not_negative;
+use crate::number::not_negative;
 
 /// How the learning rate changes from epoch to epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -1,0 +1,66 @@
+//! All kinds of figures at once.
+
+use anyhow::Result;
+use picomlp_train::data::Dataset;
+use picomlp_train::{History, Pool};
+
+use crate::confusion::{classes, confusion};
+use crate::curves::curves;
+use crate::gallery::{MISTAKES, SAMPLES, STEP, mistakes, rotation, samples};
+use crate::page::Part;
+use crate::pca::{MOST_PIXELS, Pca};
+use crate::subject::Subject;
+use crate::weights::{TILES, weights};
+
+/// The names of the figures of [`parts`].
+pub const FIGURES: [&str; 8] =
+    ["curves", "confusion", "classes", "mistakes", "weights", "samples", "rotation", "pca"];
+
+/// A part of a report: a name for files and links, a heading, and its content.
+pub type Section = (&'static str, &'static str, Part);
+
+/// What images are drawn of.
+pub struct Show<'a> {
+    /// The network.
+    pub subject: Subject<'a>,
+    /// What the network is measured on.
+    pub measured: &'a Dataset,
+    /// What samples and principal components are shown of.
+    pub shown: &'a Dataset,
+    /// Its training, if that is known.
+    pub history: Option<&'a History>,
+}
+
+/// All parts: a name for files and links, a heading, and what there is to see.
+///
+/// # Errors
+///
+/// If the data does not fit the network.
+pub fn parts(pool: &Pool, show: &Show<'_>) -> Result<Vec<Section>> {
+    let Show { subject, measured, shown, history } = show;
+    let predictions = subject.classifier().predict(pool, measured)?;
+    let mut parts = Vec::new();
+    let mut add = |id, heading, part| parts.push((id, heading, part));
+    if let Some(history) = history {
+        add("curves", "Training", Part::Figure(curves(history)));
+    }
+    add("confusion", "Which classes are confused", Part::Figure(confusion(subject, &predictions)));
+    add("classes", "Precision and recall", Part::Figure(classes(subject, &predictions)));
+    let gallery = mistakes(subject, &predictions, measured, MISTAKES);
+    add("mistakes", "Mistakes", Part::Figure(gallery));
+    add("weights", "Weights", Part::Figure(weights(subject, measured.shape(), TILES)?));
+    add("samples", "Samples", Part::Figure(samples(shown, SAMPLES)));
+    add("rotation", "A digit that turns", Part::Figure(rotation(subject, measured, 0, STEP)?));
+    if shown.pixels() > MOST_PIXELS {
+        let note = format!(
+            "Principal components are left out: images of {} pixels take too long, more than {MOST_PIXELS}.",
+            shown.pixels()
+        );
+        add("pca", "Principal components", Part::Note(note));
+    } else {
+        let pca = Pca::new(pool, shown)?;
+        add("pca", "Principal components", Part::Figure(pca.figure()));
+        add("cloud", "Principal components, to be turned", Part::Cloud(Box::new(pca)));
+    }
+    Ok(parts)
+}

@@ -1,0 +1,149 @@
+//! The flags that say what to train on, what to test on, and how a set is split.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use picomlp_train::data::{
+    Amount, CsvHeader, CsvMax, Dataset, HeldOut, LabelColumn, Schema, Source, SplitSpec,
+};
+use picomlp_train::output::Inputs;
+use picomlp_train::{ModelInput, Shape};
+
+use super::{count, named};
+use crate::text::warn;
+
+/// How CSV files and folders of images are read.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Data files")]
+pub(crate) struct SchemaArgs {
+    /// Whether a CSV file's first line names its columns; `auto` detects a header: no numbers in it, or a column named label,
+    /// class or target.
+    #[arg(long, value_parser = named::<CsvHeader>(), default_value_t, value_name = "WHETHER")]
+    csv_header: CsvHeader,
+    /// CSV column with the labels: `first`, `last`, `none`, the column's name, or `auto`; one-hot labels are `first:N` or
+    /// `last:N`, in N columns.
+    #[arg(long, default_value_t, value_name = "COLUMN")]
+    label: LabelColumn,
+    /// Maximum value in a CSV file, read as 1; `auto`: the largest value if that is 1, 16 or 255.
+    #[arg(long, alias = "pixel-max", default_value_t, value_name = "VALUE")]
+    csv_max: CsvMax,
+    /// Rows and columns of an image, as in 8x8. By default a CSV file's images are square, and image files have the size of
+    /// the first one.
+    #[arg(long, value_name = "RxC")]
+    image_shape: Option<Shape>,
+    /// Bring images of any size into MNIST's form (the ink in 20x20 of 28x28 pixels, or in proportion of --image-shape, light
+    /// on dark, centered by mass). A model records it, and all commands that read the model do the same.
+    #[arg(long, alias = "normalise")]
+    normalize: bool,
+}
+
+impl SchemaArgs {
+    /// Returns the library's form of the flags.
+    pub(crate) fn schema(&self) -> Schema {
+        Schema {
+            csv_header: self.csv_header,
+            label: self.label.clone(),
+            csv_max: self.csv_max,
+            image_shape: self.image_shape,
+            normalize: self.normalize,
+        }
+    }
+}
+
+/// A model and what it is measured on.
+#[derive(Debug, clap::Args)]
+pub(crate) struct MeasureArgs {
+    /// Model file, as `train` writes it.
+    pub(crate) model: PathBuf,
+    /// Data to measure the model on: `synthetic`, a folder with MNIST's test images and labels, a labeled CSV file, or a folder
+    /// of images by class (of which DIR/test is taken if it is there).
+    #[arg(long, default_value_t, value_name = "DATA")]
+    pub(crate) data: Source,
+    #[command(flatten)]
+    pub(crate) schema: SchemaArgs,
+    /// Threads to use [default: one for each core].
+    #[arg(long, value_parser = count(1024), value_name = "N")]
+    pub(crate) threads: Option<usize>,
+}
+
+impl MeasureArgs {
+    /// Loads what the model is measured on; warns if it differs from what the model was trained on.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, or does not fit the model.
+    pub(crate) fn load(&self, input: &ModelInput) -> Result<Dataset> {
+        let data = input.load_test(&self.data, &self.schema.schema())?;
+        if let Some(what) = input.foreign(&data.images, &self.data) {
+            warn(&what);
+        }
+        Ok(data)
+    }
+
+    /// Returns what is read.
+    pub(crate) fn inputs(&self) -> Inputs {
+        Inputs::default().and("the model", [&self.model]).and("--data", self.data.path())
+    }
+}
+
+/// Where the data comes from and how it is split.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Data")]
+pub(crate) struct DataArgs {
+    /// Training data: `synthetic`; a folder with MNIST's four IDX files; a CSV file with a sample in each row; or a folder of
+    /// images by class (DIR/train/0/*.png, DIR/test/0/*.png, or DIR/0/*.png). Files may be gzipped.
+    #[arg(long = "data", default_value_t, value_name = "DATA")]
+    pub(crate) source: Source,
+    /// Test data in any of these forms, instead of the test set in --data.
+    #[arg(long, value_name = "DATA", conflicts_with = "test_split")]
+    pub(crate) test_data: Option<Source>,
+    /// Pool training and test set before anything is held out.
+    #[arg(long)]
+    merge: bool,
+    /// Samples to hold out for testing where there is no test set, or with --merge: a fraction, or a number of samples; 0 for
+    /// no test at all [default: 0.1, or 0 with --folds].
+    #[arg(long, value_name = "AMOUNT")]
+    test_split: Option<Amount>,
+    /// Samples to hold out of training for validation: a fraction, or a number of samples. The epoch that is best there is
+    /// kept; with 0, the last one is.
+    #[arg(long, default_value_t = Amount::Fraction(0.1), value_name = "AMOUNT")]
+    val_split: Amount,
+    /// Hold out the same fraction of every class.
+    #[arg(long)]
+    stratified: bool,
+    /// Samples to hold out: a random subset (seeded by --seed), or the last ones of the file (with --stratified, of each
+    /// class).
+    #[arg(long, alias = "holdout", value_parser = named::<HeldOut>(), default_value_t, value_name = "WHICH")]
+    held_out: HeldOut,
+    /// Cross-validate: train K times, each time measured on another fold of the training samples. Writes no model.
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(2..=1000))]
+    pub(crate) folds: Option<u32>,
+    #[command(flatten)]
+    pub(crate) schema: SchemaArgs,
+}
+
+impl DataArgs {
+    /// Loads the data.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, or the test data does not fit it.
+    pub(crate) fn load(&self) -> Result<Dataset> {
+        let mut data = Dataset::load(&self.source, &self.schema.schema())?;
+        if let Some(source) = &self.test_data {
+            data.set_test(source)?;
+        }
+        Ok(data)
+    }
+
+    /// Returns how the data is split.
+    pub(crate) fn split(&self) -> SplitSpec {
+        SplitSpec {
+            merge: self.merge,
+            test: self.test_split,
+            validation: self.val_split,
+            stratified: self.stratified,
+            held_out: self.held_out,
+        }
+    }
+}

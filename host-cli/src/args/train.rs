@@ -1,0 +1,368 @@
+//! The flags of `train`.
+
+use std::path::PathBuf;
+
+use clap::ArgAction;
+use picomlp_plots::FileFormat;
+use picomlp_train::config::{InitSpec, OptimizerKind, OptimizerSpec, ScheduleSpec, TrainConfig};
+use picomlp_train::data::{Inputs, Source};
+use picomlp_train::number::{above_zero, below_one, not_negative};
+use picomlp_train::output;
+
+use super::data::DataArgs;
+use super::model::NetworkArgs;
+use super::{count, named};
+
+/// The flags that `train --help` shows; `--help-all` shows all.
+pub const COMMON: [&str; 12] = [
+    "recipe",
+    "source",
+    "hidden",
+    "epochs",
+    "batch_size",
+    "optimizer",
+    "lr",
+    "val_split",
+    "seed",
+    "out",
+    "help",
+    "help_all",
+];
+
+const EXAMPLES: &str = "\
+Examples:
+  picomlp train                                       # synthetic digits, no files needed
+  picomlp train --data vibration.csv --label state --image-shape 1x6 --out state.pmlp
+  picomlp train --data mnist --hidden 200,100 --epochs 20 --lr 0.0005
+
+`picomlp train --help-all` shows every flag.";
+
+/// Train a network and write it as a model file.
+///
+/// Without flags: 784-128-10 on digits that the program draws itself. The same seed and settings give the same model,
+/// bit for bit, on any machine.
+#[derive(Clone, Debug, clap::Args)]
+#[command(
+    allow_negative_numbers = true, // so that `--lr -1` is an invalid rate, not an unknown flag
+    disable_help_flag = true,
+    after_help = EXAMPLES
+)]
+pub struct Args {
+    /// Recipe: one that comes with the program (`picomlp recipes` lists them), or a file NAME.toml. Flags given beside it win.
+    #[arg(long, alias = "config", value_name = "NAME|FILE")]
+    recipe: Option<String>,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    #[command(flatten)]
+    network: NetworkArgs,
+    #[command(flatten)]
+    training: TrainingArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    /// Print the flags that are used most
+    #[arg(short, long, action = ArgAction::HelpShort)]
+    help: Option<bool>,
+    /// Print all flags
+    #[arg(long, action = ArgAction::HelpLong)]
+    help_all: Option<bool>,
+}
+
+/// How a gradient becomes a step, and how many steps there are.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Training")]
+struct TrainingArgs {
+    /// Epochs to train for.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..), value_name = "N")]
+    epochs: u32,
+    /// Samples in one step; a last, smaller batch is trained on as well.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000_000), value_name = "N")]
+    batch_size: u32,
+    /// Optimizer; rms-group is RMSprop with one adaptive rate for all weights of a layer, and one for its bias.
+    #[arg(long, value_parser = named::<OptimizerKind>(), default_value_t)]
+    optimizer: OptimizerKind,
+    /// Learning rate [default: 0.1 for sgd, 0.01 for momentum and nesterov, 0.5 for rms-group, 0.001 for the others].
+    #[arg(long, value_parser = above_zero, value_name = "RATE")]
+    lr: Option<f32>,
+    /// Fraction of the velocity that is kept [momentum, nesterov; default: 0.9].
+    #[arg(long, value_parser = below_one, value_name = "FRACTION")]
+    momentum: Option<f64>,
+    /// Decay of the first moment [adam, adamw; default: 0.9].
+    #[arg(long, value_parser = below_one, value_name = "FRACTION")]
+    beta1: Option<f64>,
+    /// Decay of the second moment [adam, adamw; default: 0.999].
+    #[arg(long, value_parser = below_one, value_name = "FRACTION")]
+    beta2: Option<f64>,
+    /// Decay of the mean square [rmsprop, rms-group; default: 0.99].
+    #[arg(long, value_parser = below_one, value_name = "FRACTION")]
+    alpha: Option<f64>,
+    /// Added to the denominator [adam, adamw, rmsprop; default: 1e-8; rms-group: 1e-3].
+    #[arg(long, value_parser = above_zero, value_name = "EPSILON")]
+    epsilon: Option<f32>,
+    /// L2 penalty: adds DECAY × w to each gradient. With adamw, decoupled: subtracts lr × DECAY × w from the weight
+    /// [default: 0; adamw: 0.01].
+    #[arg(long, value_parser = not_negative, value_name = "DECAY")]
+    weight_decay: Option<f32>,
+    /// Exempt biases from the decay.
+    #[arg(long)]
+    decay_weights_only: bool,
+    /// Clip gradients to this norm.
+    #[arg(long, value_parser = above_zero, value_name = "NORM")]
+    clip_norm: Option<f32>,
+    /// Learning-rate schedule: `constant`; `step:N:F` (multiply by F every N epochs); `cosine` or `cosine:MIN` (anneal to
+    /// MIN); `plateau:N:F` (multiply by F after N epochs without a lower validation loss).
+    #[arg(long, default_value_t, value_name = "SCHEDULE")]
+    schedule: ScheduleSpec,
+    /// Steps of linear warm-up.
+    #[arg(long, default_value_t = 0, value_name = "STEPS")]
+    warmup: u64,
+    /// Early stopping: stop after EPOCHS epochs without a better validation accuracy.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..), value_name = "EPOCHS")]
+    patience: Option<u32>,
+    /// Take the whole training set as one batch, in file order.
+    #[arg(long, conflicts_with = "batch_size")]
+    full_batch: bool,
+    /// Keep the parameters with the lowest training loss instead of the last ones; needs --full-batch and --val-split 0.
+    #[arg(long, conflicts_with = "batch_size")]
+    keep_lowest_loss: bool,
+    /// Seed of initial weights, shuffling, dropout, and held-out samples.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Take the samples in the order of the file in every epoch.
+    #[arg(long)]
+    no_shuffle: bool,
+    /// Stop after N steps.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..), value_name = "N")]
+    max_steps: Option<u64>,
+    /// Initial weights: `he`, `he-normal`, `xavier`, `xavier-normal`, `normal:STDDEV` or `zeros`.
+    #[arg(long, default_value_t, value_name = "INIT")]
+    init: InitSpec,
+    /// Range of the inputs: 0 to 1 (unit), -1 to 1 (signed), mean 0 and standard deviation 1 over the training samples
+    /// (standardized), or as they are in the file (raw).
+    #[arg(long, value_parser = named::<Inputs>(), default_value_t, value_name = "RANGE")]
+    inputs: Inputs,
+    /// Threads to use [default: one for each core]; the model does not depend on their number.
+    #[arg(long, value_parser = count(1024), value_name = "N")]
+    threads: Option<usize>,
+}
+
+/// What is written and printed.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct OutputArgs {
+    /// Model file to write.
+    #[arg(
+        long,
+        short,
+        default_value = "model.pmlp",
+        value_name = "FILE",
+        conflicts_with = "folds"
+    )]
+    pub(crate) out: PathBuf,
+    /// Folder for figures of the training, the model and the data, and for history.jsonl, which `plot curves` reads. Also
+    /// measures the accuracy on the training samples after each epoch.
+    #[arg(long, value_name = "DIR", conflicts_with = "folds")]
+    pub(crate) plots: Option<PathBuf>,
+    /// Format of these figures: `png` or `svg`.
+    #[arg(long, default_value = "png", value_name = "FORMAT", requires = "plots", value_parser = figure_format)]
+    pub(crate) plots_format: FileFormat,
+    /// Print every Nth epoch only, and the last one.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), value_name = "N")]
+    pub(crate) log_every: u32,
+    /// Print one JSON object a line instead of text: one `start`, one `epoch` each, one `done`.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print the result alone.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+impl Args {
+    /// Checks that the flags fit each other.
+    ///
+    /// # Errors
+    ///
+    /// What to tell the user.
+    pub fn check(&self) -> Result<(), String> {
+        self.config().check()
+    }
+
+    /// Returns the settings of the run.
+    pub(crate) fn config(&self) -> TrainConfig {
+        let training = &self.training;
+        TrainConfig {
+            model: self.network.model(),
+            loss: self.network.loss(),
+            optimizer: OptimizerSpec {
+                kind: training.optimizer,
+                learning_rate: training.lr,
+                momentum: training.momentum,
+                beta1: training.beta1,
+                beta2: training.beta2,
+                alpha: training.alpha,
+                epsilon: training.epsilon,
+                weight_decay: training.weight_decay,
+                decay_weights_only: training.decay_weights_only,
+            },
+            schedule: training.schedule,
+            warmup: training.warmup,
+            clip_norm: training.clip_norm,
+            epochs: training.epochs,
+            batch_size: training.batch_size,
+            full_batch: training.full_batch,
+            patience: training.patience,
+            keep_lowest_loss: training.keep_lowest_loss,
+            max_steps: training.max_steps,
+            seed: training.seed,
+            shuffle: !training.no_shuffle,
+            init: training.init,
+            inputs: training.inputs,
+            split: self.data.split(),
+            threads: training.threads,
+            measure_training: self.output.plots.is_some(),
+        }
+    }
+
+    /// Returns what is read.
+    pub(crate) fn inputs(&self) -> output::Inputs {
+        output::Inputs::default()
+            .and("--data", self.data.source.path())
+            .and("--test-data", self.data.test_data.as_ref().and_then(Source::path))
+            .and("--recipe", &self.recipe)
+    }
+}
+
+/// `png` or `svg`.
+fn figure_format(word: &str) -> Result<FileFormat, String> {
+    match word.parse() {
+        Ok(format) if format != FileFormat::Html => Ok(format),
+        _ => Err("expected png or svg".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use picomlp_train::Session;
+    use picomlp_train::config::Hidden;
+    use picomlp_train::data::Dataset;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn parse(line: &str) -> Result<Args, String> {
+        let words = core::iter::once("train").chain(line.split_whitespace());
+        // A shell would turn '' into an empty word.
+        let words = words.map(|word| if word == "''" { "" } else { word });
+        Line::try_parse_from(words).map(|line| line.args).map_err(|error| error.to_string())
+    }
+
+    /// The command that a run on a tiny set says it is repeated by.
+    fn command(args: &Args) -> String {
+        let mut data = Dataset {
+            images: (0..40).collect(),
+            labels: (0..40).map(|i| i % 2).collect(),
+            rows: 1,
+            cols: 1,
+            classes: 2,
+            max: 255,
+            source: args.data.source.clone(),
+            test_source: args.data.test_data.clone(),
+            own_test: 10,
+            schema: args.data.schema.schema(),
+            ..Dataset::default()
+        };
+        if args.data.split().test.is_some() && !args.data.split().merge {
+            data.own_test = 0;
+        }
+        let out = args.output.out.clone();
+        let folds = args.data.folds.map(|folds| folds as usize);
+        let sessions = folds.map(|folds| {
+            picomlp_train::CrossValidation::new(&args.config(), &data, folds).unwrap()
+        });
+        let session = Session::new(args.config(), &data).unwrap();
+        let start = match &sessions {
+            Some(all) => all.sessions()[0].start(None, folds),
+            None => session.start(Some(&out), None),
+        };
+        start.command.strip_prefix("picomlp train ").unwrap().to_owned()
+    }
+
+    #[test]
+    fn hidden_takes_any_widths_and_none() {
+        let hidden = |line: &str| parse(line).unwrap().config().model.hidden;
+        assert_eq!(hidden("--hidden 200,100"), Hidden(vec![200, 100]));
+        assert_eq!(hidden("--hidden ''"), Hidden(vec![]));
+        assert_eq!(hidden(""), Hidden(vec![128]));
+    }
+
+    #[test]
+    fn without_flags_the_settings_are_the_library_s_defaults() {
+        assert_eq!(parse("").unwrap().config(), TrainConfig::default());
+    }
+
+    #[test]
+    fn the_learning_rate_depends_on_the_optimizer_unless_given() {
+        let rate = |line: &str| parse(line).unwrap().config().optimizer.learning_rate();
+        assert_eq!(rate(""), 1e-3);
+        assert_eq!(rate("--optimizer sgd"), 0.1);
+        assert_eq!(rate("--optimizer sgd --lr 0.5"), 0.5);
+    }
+
+    #[test]
+    fn the_command_repeats_every_setting_of_the_optimization() {
+        for line in [
+            "--full-batch --optimizer rms-group --lr 0.5 --seed 1 --val-split 0.1 --init normal:0.1 --alpha 0.9 \
+             --epsilon 0.001 --weight-decay 0.000001 --decay-weights-only --schedule plateau:3:0.5 --patience 9",
+            "--batch-size 64 --optimizer nesterov --lr 0.01 --seed 1 --val-split 0.1 --init xavier-normal --momentum 0.5 \
+             --clip-norm 2.5 --schedule step:30:0.1 --warmup 100",
+            "--full-batch --optimizer sgd --lr 0.5 --seed 1 --val-split 0 --init he --keep-lowest-loss",
+            "--batch-size 64 --optimizer adamw --lr 0.001 --seed 1 --val-split 0.1 --init zeros --beta1 0.8 --beta2 0.99 \
+             --schedule cosine:0.0001",
+        ] {
+            let args = parse(line).unwrap();
+            args.check().unwrap();
+            let words = command(&args);
+            let got = words.split_once(" --epochs 10 ").unwrap().1;
+            assert_eq!(got, format!("{line} --out model.pmlp"));
+            assert_eq!(command(&parse(&words).unwrap()), words);
+        }
+    }
+
+    #[test]
+    fn the_command_repeats_every_setting() {
+        let line = "--data some/dir --hidden '' --epochs 3 --batch-size 7 --optimizer sgd --lr 0.25 --seed 9 \
+                    --val-split 0 --init xavier --loss mse --inputs signed --no-shuffle --max-steps 5 --out a.pmlp";
+        assert_eq!(command(&parse(line).unwrap()), line);
+        let line = "--data some/dir --hidden 8,4 --epochs 3 --batch-size 7 --optimizer sgd --lr 0.25 --seed 9 \
+                    --val-split 0 --init xavier --activation tanh --output-activation sigmoid --leaky-slope 0.1 --norm layer \
+                    --dropout 0.5,0 --bias hidden --label-smoothing 0.25 --out a.pmlp";
+        assert_eq!(command(&parse(line).unwrap()), line);
+    }
+
+    #[test]
+    fn the_command_repeats_every_setting_of_the_data() {
+        for line in [
+            "--test-data b.csv --stratified --held-out last --csv-header no --label last --csv-max 16 --image-shape 8x8 --out a",
+            "--merge --test-split 10 --normalize --out a",
+            "--test-split 0 --folds 5",
+        ] {
+            let words = command(&parse(line).unwrap());
+            assert!(words.ends_with(&format!(" --val-split 0.1 --init he {line}")), "{words}");
+            assert_eq!(command(&parse(&words).unwrap()), words);
+        }
+    }
+
+    #[test]
+    fn british_spellings_are_read() {
+        let inputs = |line: &str| parse(line).unwrap().config().inputs;
+        assert_eq!(inputs("--inputs standardised"), Inputs::Standardized);
+        assert_eq!(inputs("--inputs standardized"), Inputs::Standardized);
+        assert!(parse("--normalise").unwrap().data.schema.schema().normalize);
+        assert!(!parse("--inputs x").unwrap_err().contains("standardised"));
+    }
+}

@@ -1,0 +1,4 @@
+//! How results are written for people and programs.
+
+pub(crate) mod evaluation;
+pub(crate) mod train;

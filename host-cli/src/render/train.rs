@@ -1,0 +1,335 @@
+//! What `train` prints, as text or as JSON lines.
+
+use core::time::Duration;
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::Result;
+use picomlp::blob::{Input, InputKind, Preparation};
+use picomlp_plots::Section;
+use picomlp_train::config::Settings;
+use picomlp_train::data::{Dataset, Source};
+use picomlp_train::event::{Epoch, Event, Fold, FoldsDone, Start};
+use picomlp_train::text::{grouped, percent, shell_word};
+use picomlp_train::{Ending, History, Observer, Session, Trained};
+
+use super::evaluation::write_result;
+use crate::args::train::Args;
+use crate::files;
+use crate::interrupt;
+use crate::progress::Progress;
+use crate::text::{program, typed};
+
+/// Results to `out`, progress to standard error.
+pub(crate) struct Report<'a> {
+    args: &'a Args,
+    data: &'a Dataset,
+    out: &'a mut (dyn Write + Send),
+    progress: Option<Progress>,
+    samples: u64,
+    epochs: u32,
+    validates: bool,
+    /// The command that repeats a cross-validation.
+    command: String,
+    /// Whether the data was split off for testing.
+    holds_out: bool,
+    history: History,
+    /// The JSON lines of epochs and end, for `--plots`.
+    lines: String,
+    /// The first failure of `out`.
+    failed: Option<io::Error>,
+}
+
+impl<'a> Report<'a> {
+    pub(crate) fn new(args: &'a Args, data: &'a Dataset, out: &'a mut (dyn Write + Send)) -> Self {
+        Self {
+            args,
+            data,
+            out,
+            progress: None,
+            samples: 0,
+            epochs: args.config().epochs,
+            validates: false,
+            command: String::new(),
+            holds_out: false,
+            history: History::default(),
+            lines: String::new(),
+            failed: None,
+        }
+    }
+
+    pub(crate) fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// # Errors
+    ///
+    /// The first failure of the output.
+    pub(crate) fn check_output(&mut self) -> Result<()> {
+        self.failed.take().map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    fn is_text(&self) -> bool {
+        !self.args.output.json && !self.args.output.quiet
+    }
+
+    fn start_progress(&mut self) {
+        self.progress = Some(Progress::new(self.samples, !self.is_text()));
+    }
+
+    /// Training begins.
+    pub(crate) fn start(&mut self, session: &Session<'_>, start: Start) -> Result<()> {
+        let start = Start { command: typed(&start.command), ..start };
+        self.samples = session.samples();
+        self.validates = start.validation_samples > 0;
+        self.holds_out = session.split().test_amount.is_some_and(|amount| !amount.is_zero());
+        self.command.clone_from(&start.command);
+        self.start_progress();
+        if self.args.output.json {
+            writeln!(self.out, "{}", Event::Start(start).to_json())?;
+        } else if self.is_text() {
+            self.start_text(&start)?;
+        }
+        self.out.flush()?;
+        Ok(())
+    }
+
+    fn start_text(&mut self, start: &Start) -> Result<()> {
+        let (config, out) = (self.args.config(), &mut self.out);
+        let (network, parameters) = (&start.network, start.parameters);
+        writeln!(
+            out,
+            "network        {network}, {} parameters ({} bytes)",
+            grouped(parameters),
+            grouped(4 * parameters)
+        )?;
+        let batch = if config.full_batch { start.batch_size } else { config.batch_size as usize };
+        writeln!(
+            out,
+            "settings       {}, learning rate {}, batch {batch}, {} epochs, {} weights, seed {}",
+            start.optimizer, start.lr, start.epochs, config.init, start.seed
+        )?;
+        let more = flags(&config.optimizer_settings());
+        if !more.is_empty() {
+            writeln!(out, "              {more}")?;
+        }
+        if !config.model_settings().is_empty() {
+            writeln!(out, "layers         {}", start.layers.join(" | "))?;
+            writeln!(out, "loss           {}", start.loss)?;
+        }
+        writeln!(
+            out,
+            "data           {}: {} training, {} validation, {} test samples{}",
+            start.data,
+            grouped(start.train_samples),
+            grouped(start.validation_samples),
+            grouped(start.test_samples),
+            if start.folds.is_some() { " in the first fold" } else { "" }
+        )?;
+        for note in &start.data_notes {
+            writeln!(out, "               {note}")?;
+        }
+        let heading = if start.folds.is_some() { Fold::HEADING } else { Epoch::HEADING };
+        writeln!(out, "\n{heading}")?;
+        Ok(())
+    }
+
+    /// Training is done.
+    pub(crate) fn done(
+        &mut self,
+        trained: &Trained,
+        bytes: usize,
+        elapsed: Duration,
+    ) -> Result<()> {
+        if let Some(progress) = self.progress.take() {
+            progress.finish();
+        }
+        let (flags, path) = (&self.args.output, self.args.output.out.display().to_string());
+        let event = Event::Done(trained.done(&flags.out, bytes, elapsed));
+        self.history.add(&event);
+        self.lines += &format!("{}\n", event.to_json());
+        if flags.json {
+            writeln!(self.out, "{}", event.to_json())?;
+            return Ok(());
+        }
+        let (is_text, out) = (self.is_text(), &mut self.out);
+        if is_text {
+            if let Ending::Patience(epochs) = trained.ending {
+                writeln!(out, "stopped: no better validation accuracy for {epochs} epochs")?;
+            }
+            writeln!(out)?;
+        }
+        let is_interrupted = trained.ending == Ending::Interrupted;
+        match &trained.test {
+            Some(test) => write_result(*out, test)?,
+            None => {
+                let why = if is_interrupted { "interrupted" } else { "there is no test set" };
+                writeln!(out, "test accuracy  not measured: {why}")?;
+            }
+        }
+        writeln!(out, "fingerprint    {:016x}", trained.fingerprint())?;
+        writeln!(
+            out,
+            "time           {:.2} s total, {:.2} s in {} training steps",
+            elapsed.as_secs_f64(),
+            trained.training.as_secs_f64(),
+            grouped(trained.steps as usize)
+        )?;
+        let why = if self.validates {
+            format!(", of epoch {}: the best in validation", trained.kept.epoch)
+        } else if trained.config.keep_lowest_loss {
+            format!(", of epoch {}: the lowest training loss", trained.kept.epoch)
+        } else {
+            String::new()
+        };
+        writeln!(out, "model          {path}, {} bytes{why}", grouped(bytes))?;
+        writeln!(out, "repeat         {}", typed(&trained.command(&flags.out)))?;
+        if is_text && !is_interrupted {
+            next_steps(*out, &path, self.data, self.holds_out, &trained.input)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the figures and the history into `folder`, and names them.
+    pub(crate) fn figures(&mut self, folder: &Path, sections: &[Section]) -> Result<()> {
+        let flags = &self.args.output;
+        let inputs = self.args.inputs().and("--out", [&flags.out]);
+        let names =
+            files::write_figures(&inputs, folder, flags.plots_format, sections, &self.lines)?;
+        if self.is_text() && !sections.is_empty() {
+            writeln!(self.out, "\nfigures        {}: {}", folder.display(), names.join(", "))?;
+        }
+        Ok(())
+    }
+
+    /// All folds are done.
+    pub(crate) fn folds_done(&mut self, event: &Event, done: &FoldsDone) -> Result<()> {
+        let (is_text, out) = (self.is_text(), &mut self.out);
+        if self.args.output.json {
+            writeln!(out, "{}", event.to_json())?;
+            return Ok(());
+        }
+        if is_text {
+            writeln!(out)?;
+        }
+        writeln!(
+            out,
+            "test accuracy  {}, standard deviation {}: the mean of {} folds",
+            percent(done.test_accuracy_mean),
+            percent(done.test_accuracy_deviation),
+            done.folds
+        )?;
+        writeln!(out, "time           {:.2} s", done.seconds)?;
+        writeln!(out, "model          none is written by a cross-validation")?;
+        writeln!(out, "repeat         {}", self.command)?;
+        Ok(())
+    }
+
+    /// Prints a line, out of the progress bar's way.
+    fn print(&mut self, line: &str) {
+        let out = &mut self.out;
+        let mut print = || writeln!(out, "{line}").and_then(|()| out.flush());
+        let printed = match &self.progress {
+            Some(progress) => progress.suspend(print),
+            None => print(),
+        };
+        self.failed = self.failed.take().or(printed.err());
+    }
+}
+
+impl Observer for Report<'_> {
+    fn step(&mut self, samples: usize, epoch: u32, loss: f64) {
+        if self.progress.is_none() {
+            self.start_progress();
+        }
+        if let Some(progress) = &self.progress {
+            progress.add(samples as u64, epoch, self.epochs, loss);
+        }
+    }
+
+    fn event(&mut self, event: &Event) {
+        let flags = &self.args.output;
+        let line = match event {
+            Event::Epoch(epoch) => {
+                self.history.add(event);
+                self.lines += &format!("{}\n", event.to_json());
+                let is_last = epoch.epoch == self.epochs;
+                if !epoch.epoch.is_multiple_of(flags.log_every) && !is_last {
+                    return;
+                }
+                if epoch.fold.is_some() { None } else { Some(epoch.to_string()) }
+            }
+            Event::Fold(fold) => {
+                if let Some(progress) = self.progress.take() {
+                    progress.finish();
+                }
+                Some(fold.to_string())
+            }
+            _ => None,
+        };
+        match line {
+            _ if flags.json => self.print(&event.to_json()),
+            Some(line) if self.is_text() => self.print(&line),
+            _ => {}
+        }
+    }
+
+    fn stops(&mut self) -> bool {
+        self.failed.is_some() || interrupt::requested().is_some()
+    }
+}
+
+/// Settings as flags, each after a space.
+fn flags(settings: &Settings) -> String {
+    let word = |(flag, value): &(&str, Option<String>)| match value {
+        Some(value) => format!(" --{flag} {}", shell_word(value)),
+        None => format!(" --{flag}"),
+    };
+    settings.iter().map(word).collect()
+}
+
+fn next_steps(
+    out: &mut dyn Write,
+    model: &str,
+    data: &Dataset,
+    holds_out: bool,
+    input: &Input,
+) -> Result<()> {
+    let (picomlp, model) = (program(), shell_word(model));
+    let schema = flags(&data.schema.settings());
+    writeln!(out, "\nWhat to do next:")?;
+    match (input.kind, input.preparation) {
+        (InputKind::Image, Preparation::MnistForm) => {
+            writeln!(out, "  draw a digit and have it read:")?;
+            writeln!(out, "    {picomlp} draw 7 --seed 3 -o seven.png")?;
+            writeln!(out, "    {picomlp} predict {model} seven.png")?;
+        }
+        (InputKind::Image, _) => {
+            let (rows, cols) = (input.rows, input.cols);
+            writeln!(
+                out,
+                "  classify a PNG image of {rows}x{cols} (rows x columns) like those of the data:"
+            )?;
+            writeln!(out, "    {picomlp} predict {model} FILE.png")?;
+        }
+        _ => {
+            writeln!(out, "  classify the rows of a CSV file, with labels or without:")?;
+            writeln!(out, "    {picomlp} predict {model} --data FILE.csv")?;
+        }
+    }
+    writeln!(out, "  look at the model: layers, memory, where it comes from:")?;
+    writeln!(out, "    {picomlp} inspect {model}")?;
+    if data.source == Source::Synthetic {
+        writeln!(
+            out,
+            "  train on the real MNIST (a folder with its four IDX files, plain or gzipped):"
+        )?;
+        writeln!(out, "    {picomlp} train --data DIR")?;
+    } else {
+        let source = data.test_source.as_ref().unwrap_or(&data.source).to_string();
+        let split = if holds_out { " --split test" } else { "" };
+        writeln!(out, "  see which classes it confuses:")?;
+        writeln!(out, "    {picomlp} eval {model} --data {}{split}{schema}", shell_word(&source))?;
+    }
+    Ok(())
+}

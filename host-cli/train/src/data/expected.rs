@@ -1,0 +1,107 @@
+//! What samples and classes must be, before a file is read.
+
+use anyhow::{Context, Result, ensure};
+
+use super::dataset::Dataset;
+use super::source::Source;
+use crate::shape::Shape;
+use crate::text::one_line;
+
+/// What data must fit: a model, or the data that it is trained on.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected<'a> {
+    /// What expects it, for messages: `the model`, `the training data`.
+    pub of: &'a str,
+    /// The shape of a sample.
+    pub shape: Shape,
+    /// The maximum value of an input.
+    pub max: u8,
+    /// The number of classes.
+    pub classes: usize,
+    /// Their names, `[classes]`; empty if they are called 0, 1, 2 and so on.
+    pub names: &'a [String],
+}
+
+impl<'a> Expected<'a> {
+    /// What further data must fit to go with training data.
+    #[must_use]
+    pub fn training(data: &'a Dataset) -> Self {
+        Self {
+            of: "the training data",
+            shape: data.shape(),
+            max: data.max,
+            classes: data.classes,
+            names: &data.class_names,
+        }
+    }
+
+    /// Returns the label of a class by its name.
+    #[must_use]
+    pub fn class_named(&self, word: &str) -> Option<u8> {
+        let class = if self.names.is_empty() {
+            word.parse().ok().filter(|&class| class < self.classes)
+        } else {
+            self.names.iter().position(|name| name == word)
+        };
+        class.and_then(|class| u8::try_from(class).ok())
+    }
+
+    /// Lists the classes, for messages.
+    #[must_use]
+    pub fn list(&self) -> String {
+        if self.names.is_empty() {
+            format!("0 to {}", self.classes.saturating_sub(1))
+        } else {
+            format!("one of {}", one_line(&self.names.join(", ")))
+        }
+    }
+
+    /// Gives data whose labels are numbers the labels that classes of these names have.
+    ///
+    /// # Errors
+    ///
+    /// If there is no class of that name, naming `source`.
+    pub(super) fn relabel(&self, mut data: Dataset, source: &Source) -> Result<Dataset> {
+        if self.names.is_empty() {
+            return Ok(data);
+        }
+        for label in &mut data.labels {
+            *label = self.class_named(&label.to_string()).with_context(|| {
+                format!("{source}: {} has no class `{label}`, expected {}", self.of, self.list())
+            })?;
+        }
+        Ok(Dataset { classes: self.classes, class_names: self.names.to_vec(), ..data })
+    }
+
+    /// Checks the shape and the maximum value of data.
+    ///
+    /// # Errors
+    ///
+    /// If it has not, naming `source`.
+    pub fn check(&self, data: &Dataset, source: &Source) -> Result<()> {
+        ensure!(
+            data.shape() == self.shape,
+            "{source}: its images are {}, those of {} are {}",
+            data.shape(),
+            self.of,
+            self.shape
+        );
+        self.check_range(data, source)
+    }
+
+    /// Checks the maximum value of data.
+    ///
+    /// # Errors
+    ///
+    /// If it has not, naming `source`.
+    pub fn check_range(&self, data: &Dataset, source: &Source) -> Result<()> {
+        ensure!(
+            data.max == self.max,
+            "{source}: its pixels go to {}, those of {} to {}",
+            data.max,
+            self.of,
+            self.max
+        );
+        Ok(())
+    }
+}

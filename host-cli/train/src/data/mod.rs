@@ -1,0 +1,26 @@
+//! Data sets: readers of IDX files, CSV files and folders of images, synthetic digits, and how a set is split.
+
+pub mod csv;
+pub mod folder;
+pub mod idx;
+pub mod mnist;
+pub mod synthetic;
+
+mod dataset;
+mod expected;
+mod input;
+mod inputs;
+mod load;
+mod schema;
+mod source;
+mod split;
+
+pub use folder::entries;
+pub(crate) use inputs::stats;
+
+pub use dataset::{Dataset, TrainTest};
+pub use expected::Expected;
+pub use inputs::Inputs;
+pub use schema::{CsvHeader, CsvMax, LabelColumn, Schema};
+pub use source::Source;
+pub use split::{Amount, HeldOut, Part, Split, SplitSpec};

@@ -1,0 +1,323 @@
+//! What a model's inputs are: what data must fit, how image files are read for it, and how its training data was split.
+//!
+//! Whatever was done to the data before training is a property of the model. Each command takes it from here, and refuses a
+//! setting that contradicts it.
+
+use core::fmt::Display;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use picomlp::blob::{Blob, DataSplit, InputKind, InputStats, Preparation};
+use picomlp::{InputMap, Layer, Sequential};
+
+use crate::data::{Amount, CsvMax, Dataset, Expected, HeldOut, Schema, Source, Split, SplitSpec};
+use crate::image;
+use crate::model_file::ModelFile;
+use crate::shape::Shape;
+
+/// What data must fit that a model is run on.
+#[derive(Clone, Debug)]
+pub struct ModelInput {
+    /// The model's path, for messages.
+    model: String,
+    /// The shape of a sample.
+    pub shape: Shape,
+    /// How image files are prepared before their pixels are read.
+    pub preparation: Preparation,
+    /// The maximum value of an input: that of gray level 255.
+    pub max: u8,
+    is_image: bool,
+    /// Statistics of the training data.
+    pub stats: Option<InputStats>,
+    classes: usize,
+    names: Vec<String>,
+    /// How the training data was split.
+    pub split: Option<DataSplit>,
+    seed: u64,
+    data_fingerprint: u64,
+}
+
+impl ModelInput {
+    /// Reads what a sound blob records. A model that does not record its images' shape reads squares, or else one row.
+    #[must_use]
+    pub fn new(file: &ModelFile, blob: &Blob<'_>, net: &Sequential) -> Self {
+        let square = Shape::square(net.inputs());
+        let unknown = square.unwrap_or(Shape { rows: 1, cols: net.inputs() });
+        let (input, provenance) = (blob.input(), blob.provenance().unwrap_or_default());
+        let shape = input.map_or(unknown, |input| Shape { rows: input.rows, cols: input.cols });
+        let mut names: Vec<String> = blob.class_names().map(str::to_owned).collect();
+        if names.iter().enumerate().all(|(class, name)| *name == class.to_string()) {
+            names.clear();
+        }
+        let command = if blob.version() == 1 { provenance.command } else { "" };
+        let (said_max, said_preparation) = said_by_command(command);
+        let preparation = input.map_or(Preparation::NotRecorded, |input| input.preparation);
+        Self {
+            model: file.path().display().to_string(),
+            shape,
+            preparation: match preparation {
+                Preparation::NotRecorded => said_preparation,
+                recorded => recorded,
+            },
+            max: match input.and_then(|input| input.max).or(said_max) {
+                Some(max) => max,
+                None => input.map_or(u8::MAX, |input| read_as_1(input.map)),
+            },
+            // Version 1 did not tell images from features.
+            is_image: input.is_some_and(|input| input.kind == InputKind::Image)
+                && (blob.version() > 1 || shape.holds_an_image()),
+            stats: input.and_then(|input| input.stats),
+            classes: net.outputs(),
+            names,
+            split: blob.split(),
+            seed: provenance.seed,
+            data_fingerprint: provenance.data_fingerprint,
+        }
+    }
+
+    /// Returns what data must fit.
+    #[must_use]
+    pub fn expected(&self) -> Expected<'_> {
+        let Self { shape, max, classes, ref names, .. } = *self;
+        Expected { of: "the model", shape, max, classes, names }
+    }
+
+    /// Returns the name of a class: its number, if it has no other.
+    #[must_use]
+    pub fn class_name(&self, class: usize) -> String {
+        self.names.get(class).cloned().unwrap_or_else(|| class.to_string())
+    }
+
+    /// Completes `given` by what the model records.
+    ///
+    /// # Errors
+    ///
+    /// If a flag contradicts the model.
+    pub fn schema(&self, given: &Schema) -> Result<Schema> {
+        let Self { model, shape, max, .. } = self;
+        ensure!(
+            !given.normalize || self.preparation != Preparation::AsIs,
+            "--normalize contradicts {model}, which was trained on images as they are: leave the flag out, or train with it"
+        );
+        if let Some(given) = given.image_shape
+            && given != *shape
+        {
+            bail!(
+                "--image-shape {given} contradicts {model}, which reads {shape}: leave the flag out"
+            );
+        }
+        if let Some(given) = given.csv_max.0
+            && given != *max
+        {
+            bail!(
+                "--csv-max {given} contradicts {model}, whose pixels go to {max}: leave the flag out"
+            );
+        }
+        Ok(Schema {
+            normalize: given.normalize || self.preparation == Preparation::MnistForm,
+            image_shape: Some(*shape),
+            csv_max: CsvMax(Some(*max)),
+            ..given.clone()
+        })
+    }
+
+    /// Loads what the model is to be measured on: all of a CSV file, else the test set.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, or does not fit the model.
+    pub fn load_test(&self, source: &Source, schema: &Schema) -> Result<Dataset> {
+        let data = Dataset::load_test(source, &self.schema(schema)?, &self.expected())?;
+        self.check_fit(&data, source)?;
+        Ok(data)
+    }
+
+    /// Checks that the model can be run on a data set.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot.
+    pub fn check_fit(&self, data: &Dataset, source: &Source) -> Result<()> {
+        let Self { model, shape, .. } = self;
+        ensure!(
+            shape.pixels() == data.pixels(),
+            "{model} reads {} values, but the data's images have {}×{} = {}",
+            shape.pixels(),
+            data.rows,
+            data.cols,
+            data.pixels()
+        );
+        ensure!(
+            self.classes >= data.classes,
+            "{model} tells {} classes apart, but the data has {}",
+            self.classes,
+            data.classes
+        );
+        self.expected().check_range(data, source)
+    }
+
+    /// Returns a warning if the mean of raw values is far from that of training: the data is inverted, or of another range.
+    ///
+    /// Far is outside the means of single training samples, by more than a twentieth of the range or half the distance to
+    /// its end, if that is less. The mean of a set, whatever its classes, lies between those of its samples. (MNIST: 6.5 to
+    /// 101.4 in training, so far is below 3.2 or above 114.1. Test set: 33.8, its samples 7.2 to 83.4; inverted: 221.2; as
+    /// 0 to 1: 0.1.)
+    #[must_use]
+    pub fn foreign(&self, values: &[u8], of: &dyn Display) -> Option<String> {
+        let InputStats { mean, lowest, highest, .. } = self.stats?;
+        if values.is_empty() {
+            return None;
+        }
+        let sum: u64 = values.iter().map(|&value| u64::from(value)).sum();
+        let got = (sum as f64 / values.len() as f64) as f32;
+        let max = f32::from(self.max);
+        let least = lowest - (0.05 * max).min(0.5 * lowest);
+        let most = highest + (0.05 * max).min(0.5 * (max - highest));
+        (!(least..=most).contains(&got)).then(|| {
+            format!(
+                "{of}: the mean of its values is {got:.1}, but {mean:.1} in the training data of {} ({lowest:.1} to {highest:.1} \
+                 in single samples): are they inverted, or of another range?",
+                self.model
+            )
+        })
+    }
+
+    /// Whether image files can be read for the model.
+    ///
+    /// # Errors
+    ///
+    /// If its inputs are no images, or of an unknown shape.
+    pub fn check_reads_images(&self) -> Result<()> {
+        ensure!(
+            self.is_image,
+            "{} reads {} features, not images: give the values by --data, as rows of a CSV file",
+            self.model,
+            self.shape.pixels()
+        );
+        Ok(())
+    }
+
+    /// Reads an image file as training read its images: gray levels, `[rows][cols]`, and what speaks against one digit.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, or is taken as it is and has another size.
+    pub fn read_image(&self, path: &Path) -> Result<(Vec<u8>, Option<&'static str>)> {
+        let Shape { rows, cols } = self.shape;
+        if self.preparation != Preparation::AsIs {
+            return image::read_normalized(path, rows, cols);
+        }
+        let image = image::read(path)?.on_white();
+        let got = image.shape();
+        ensure!(
+            got == self.shape,
+            "{}: the image is {got} (rows x columns), expected {}: {} was trained on images as they are; scale the image, or \
+             train with --normalize, which brings images of any size into one form",
+            path.display(),
+            self.shape,
+            self.model
+        );
+        Ok((image.into_raw(), None))
+    }
+
+    /// Repeats the split that training made of `source`.
+    ///
+    /// # Errors
+    ///
+    /// If the model does not record it, or `source` is not the data that the model was trained on.
+    pub fn split_again(&self, source: &Source, schema: &Schema) -> Result<(Dataset, Split)> {
+        let model = &self.model;
+        let recorded = self
+            .split
+            .with_context(|| format!("{model} does not record how its training data was split"))?;
+        let mut data = Dataset::load(source, &self.schema(schema)?)?;
+        if recorded.test > 0 && !recorded.merged {
+            data.drop_test();
+        }
+        let test = (data.own_test == 0 || recorded.merged).then_some(recorded.test as usize);
+        let spec = SplitSpec {
+            merge: recorded.merged,
+            test: test.map(Amount::Count),
+            validation: Amount::Count(recorded.validation as usize),
+            ..self.split_spec()
+        };
+        let held_out = if test.is_some() { 0 } else { data.own_test };
+        let (found, samples) = (data.len() - held_out, recorded.samples as usize);
+        ensure!(
+            found == samples,
+            "{source} has {found} training samples, but {model} was trained on data with {samples}: its split can be repeated \
+             on the same data alone"
+        );
+        let split = Split::new(&data, &spec, self.seed)?;
+        let got = data.fingerprint(&split.seen());
+        ensure!(
+            got == self.data_fingerprint,
+            "{source} is not what {model} was trained on: the fingerprint of its training samples is {got:016x}, expected {:016x}",
+            self.data_fingerprint
+        );
+        self.check_fit(&data, source)?;
+        Ok((data, split))
+    }
+
+    /// Holds test samples out of `data` as training does with the model's seed.
+    ///
+    /// # Errors
+    ///
+    /// If a part would be empty.
+    pub fn split_by(&self, data: &Dataset, amount: Amount) -> Result<Split> {
+        let (count, samples) = (amount.of(data.len()), data.len());
+        ensure!(
+            (1..samples).contains(&count),
+            "--test-split {amount} of {samples} samples leaves one part empty"
+        );
+        let spec = SplitSpec { test: Some(amount), validation: Amount::NONE, ..self.split_spec() };
+        Split::new(data, &spec, self.seed)
+    }
+
+    fn split_spec(&self) -> SplitSpec {
+        let split = self.split.unwrap_or_default();
+        let held_out = if split.last { HeldOut::Last } else { HeldOut::Random };
+        SplitSpec { stratified: split.stratified, held_out, ..SplitSpec::default() }
+    }
+}
+
+/// What version 1 of the format did not record, from the command that trained the model: the maximum value, and whether images
+/// were brought into MNIST's form.
+fn said_by_command(command: &str) -> (Option<u8>, Preparation) {
+    let mut words = command.split(' ').skip_while(|word| *word != "--csv-max");
+    let max = words.nth(1).and_then(|word| word.parse().ok());
+    let is_normalized = command.split(' ').any(|word| word == "--normalise");
+    (max, if is_normalized { Preparation::MnistForm } else { Preparation::NotRecorded })
+}
+
+/// The value that a map reads as 1, if it reads 0 as 0 or as -1. It is 255 where the map does not tell, as with
+/// standardized and raw inputs.
+fn read_as_1(map: InputMap) -> u8 {
+    let is_read_as_1 = |max: &u8| {
+        let [unit, symmetric] = [1.0, 2.0].map(|span: f32| span / f32::from(*max));
+        (map.shift == 0.0 && map.scale == unit) || (map.shift == -1.0 && map.scale == symmetric)
+    };
+    // A scale of 1 is that of raw inputs.
+    (2..=u8::MAX).find(is_read_as_1).unwrap_or(u8::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_version_1_did_not_record_is_found_in_the_map_or_the_command() {
+        let map = |scale, shift| InputMap { scale, shift };
+        assert_eq!(read_as_1(InputMap::PIXELS), 255);
+        assert_eq!(read_as_1(map(1.0 / 16.0, 0.0)), 16);
+        assert_eq!(read_as_1(map(2.0 / 16.0, -1.0)), 16);
+        assert_eq!(read_as_1(map(2.0 / 255.0, -1.0)), 255);
+        assert_eq!([map(0.17, -0.4), map(1.0, 0.0)].map(read_as_1), [255, 255]);
+        let unknown = Preparation::NotRecorded;
+        assert_eq!(said_by_command("train --data a.csv --csv-max 16 --out b"), (Some(16), unknown));
+        assert_eq!(said_by_command("train --data a.csv --csv-max"), (None, unknown));
+        assert_eq!(said_by_command(""), (None, unknown));
+        let normalized = said_by_command("train --data a --normalise --out b");
+        assert_eq!(normalized, (None, Preparation::MnistForm));
+    }
+}

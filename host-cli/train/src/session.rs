@@ -1,0 +1,646 @@
+//! A training run: the loop over epochs and batches.
+
+use core::time::Duration;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use picomlp::fingerprint::fingerprint;
+use picomlp::optim::AnyOptimizer;
+use picomlp::rng::shuffle;
+use picomlp::{
+    Batch, Buffers, Error, GradientBuffer, Layer, Network, Optimizer, Sequential, Threads, Trainer,
+    WeightDecay, supports_micro_batches,
+};
+
+use crate::buffer::{Buffer, buffer};
+use crate::classifier::{Classifier, Evaluation};
+use crate::config::{Built, LearningRate, TrainConfig};
+use crate::data::{Dataset, Split};
+use crate::event::{Epoch, Event, Fold, Start, measured};
+use crate::pool::Pool;
+use crate::text::widths;
+use crate::trained::{Ending, Place, Setup, Stopped, Trained, command};
+
+/// Samples of a large batch that are worked on together; the result does not depend on it. Their gradients at a layer stay in
+/// L2.
+const CHUNK: usize = 128;
+
+/// Watches a run.
+pub trait Observer {
+    /// A step on `samples` samples has been taken; `loss` is the mean over the epoch so far.
+    fn step(&mut self, samples: usize, epoch: u32, loss: f64) {
+        let _ = (samples, epoch, loss);
+    }
+
+    /// An epoch or a fold has ended.
+    fn event(&mut self, event: &Event);
+
+    /// Whether the run is to stop before the next step. It then ends as it was after the last finished epoch.
+    fn stops(&mut self) -> bool {
+        false
+    }
+}
+
+/// Calls a function after each epoch.
+struct EachEpoch<F>(F);
+
+impl<F: FnMut(&Epoch)> Observer for EachEpoch<F> {
+    fn event(&mut self, event: &Event) {
+        if let Event::Epoch(epoch) = event {
+            (self.0)(epoch);
+        }
+    }
+}
+
+/// A training run that has not begun: settings that fit the data and each other.
+///
+/// # Examples
+///
+/// ```no_run
+/// use picomlp_train::config::TrainConfig;
+/// use picomlp_train::data::{Dataset, Schema};
+/// use picomlp_train::Session;
+///
+/// let data = Dataset::open("vibration.csv", &Schema::detect())?;
+/// let trained = Session::new(TrainConfig::mlp([32]), &data)?.run(|epoch| println!("{epoch}"))?;
+/// trained.save("m.pmlp")?; // the bytes that `picomlp train` writes
+/// # anyhow::Ok(())
+/// ```
+#[derive(Debug)]
+pub struct Session<'a> {
+    setup: Setup<'a>,
+    net: Sequential,
+    pool: Arc<Pool>,
+    /// Of a cross-validation, counted from 1.
+    fold: Option<u32>,
+}
+
+impl<'a> Session<'a> {
+    /// Splits the data, builds the network and checks the settings.
+    ///
+    /// # Errors
+    ///
+    /// If the settings do not fit the data or each other, in the names of the flags.
+    pub fn new(config: TrainConfig, data: &'a Dataset) -> Result<Self> {
+        let split = Split::new(data, &config.split, config.seed)?;
+        let pool = Arc::new(Pool::new(config.threads)?);
+        Self::of_split(config, data, split, pool, None)
+    }
+
+    fn of_split(
+        config: TrainConfig,
+        data: &'a Dataset,
+        split: Split,
+        pool: Arc<Pool>,
+        fold: Option<u32>,
+    ) -> Result<Self> {
+        config.check().map_err(anyhow::Error::msg)?;
+        let net = config.model.build(data.pixels(), data.classes)?;
+        if let Some(flag) = config.needs_validation() {
+            ensure!(
+                !split.validation.is_empty(),
+                "--val-split {} holds out no sample of {}, and {flag} needs one",
+                config.split.validation,
+                split.train.len()
+            );
+        }
+        let samples = split.train.len();
+        let whole = if config.full_batch { usize::MAX } else { config.batch_size as usize };
+        let batch_size = whole.min(samples);
+        let last = match samples % batch_size {
+            0 => batch_size,
+            rest => rest,
+        };
+        let least = net.shape().min_batch;
+        ensure!(
+            last >= least,
+            "--norm batch needs {least} samples in a batch: with --batch-size {batch_size}, the last of {samples} samples \
+             make one of {last}"
+        );
+        let map = config.inputs.map(data, &split.train)?;
+        let loss = config.loss.build();
+        // What the machine has no memory for is known before training.
+        buffer(net.params(), "parameters")?;
+        let setup = Setup { data, config, split, map, loss, batch_size };
+        Ok(Self { setup, net, pool, fold })
+    }
+
+    /// Returns the network.
+    #[must_use]
+    pub fn net(&self) -> &Sequential {
+        &self.net
+    }
+
+    /// Returns how the data is split.
+    #[must_use]
+    pub fn split(&self) -> &Split {
+        &self.setup.split
+    }
+
+    /// Returns the threads that train, which may be used when training is done.
+    #[must_use]
+    pub fn pool(&self) -> Arc<Pool> {
+        Arc::clone(&self.pool)
+    }
+
+    /// Returns the number of samples that the whole run goes over.
+    #[must_use]
+    pub fn samples(&self) -> u64 {
+        let whole = u64::from(self.setup.config.epochs) * self.setup.split.train.len() as u64;
+        let steps = self.setup.config.max_steps.unwrap_or(u64::MAX);
+        whole.min(steps.saturating_mul(self.setup.batch_size as u64))
+    }
+
+    /// Describes the run, which will write its model to `out`.
+    #[must_use]
+    pub fn start(&self, out: Option<&Path>, folds: Option<usize>) -> Start {
+        let (data, config, split, net) =
+            (self.setup.data, &self.setup.config, &self.setup.split, &self.net);
+        let seen = match folds {
+            None => split.seen(),
+            Some(_) => {
+                let mut seen = [split.seen(), split.test.clone()].concat();
+                seen.sort_unstable();
+                seen
+            }
+        };
+        Start {
+            network: widths(net),
+            layers: net.layers().iter().map(ToString::to_string).collect(),
+            loss: config.loss.to_string(),
+            parameters: net.params(),
+            optimizer: config.optimizer.kind.to_string(),
+            lr: config.optimizer.learning_rate(),
+            batch_size: self.setup.batch_size,
+            epochs: config.epochs,
+            seed: config.seed,
+            data: data.source.to_string(),
+            data_notes: [&data.notes[..], &split.notes].concat(),
+            data_fingerprint: format!("{:016x}", data.fingerprint(&seen)),
+            train_samples: split.train.len(),
+            validation_samples: split.validation.len(),
+            test_samples: split.test.len(),
+            folds,
+            command: command(config, data, split, folds, out),
+        }
+    }
+
+    /// Trains; calls `on_epoch` after each epoch.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`] if the loss stops being a finite number: the model of the best epoch until then is in it, if there is one. If
+    /// memory is short.
+    pub fn run(self, on_epoch: impl FnMut(&Epoch) + Send) -> Result<Trained> {
+        self.run_with(&mut EachEpoch(on_epoch))
+    }
+
+    /// Trains under an observer.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`run`](Self::run); [`Stopped`] if the observer stops the run.
+    pub fn run_with(self, observer: &mut (dyn Observer + Send)) -> Result<Trained> {
+        let (mut params, ended) = self.learn(observer)?;
+        let (ending, split) = (ended.ending, &self.setup.split);
+        let Some(kept) = ended.kept else {
+            return Err(Stopped { ending, trained: None }.into());
+        };
+        let (net, params) = self.net.fold(&mut params)?;
+        let classifier = Classifier::new(&net, params, self.setup.map, self.setup.loss.kind());
+        // Who stops a run wants it to end now; the model can be measured later.
+        let test = if split.test.is_empty() || ending == Ending::Interrupted {
+            None
+        } else {
+            Some(classifier.evaluate(&self.pool, self.setup.data, &split.test)?)
+        };
+        let mut trained = Trained::new(&self.setup, &net, params, kept, test)?;
+        trained.steps = ended.steps;
+        trained.training = ended.training;
+        trained.validation = ended.kept_validation;
+        trained.ending = ending;
+        if ending == Ending::Interrupted {
+            trained.config.max_steps = Some(ended.steps);
+        }
+        match ending {
+            Ending::Finished | Ending::Patience(_) => {
+                // Who asks for a number of steps does not ask for a model that is done.
+                if self.setup.config.max_steps.is_none() {
+                    self.check_learned(&mut trained, &net, params, ended.kept_loss)?;
+                }
+                Ok(trained)
+            }
+            ending => Err(Stopped { ending, trained: Some(Box::new(trained)) }.into()),
+        }
+    }
+
+    /// Notes down if the model predicts one class for all samples, and if it is of no use: its loss on the training samples is
+    /// above that of guessing, and the run has diverged (training has not lowered the loss) or collapsed (it predicts one class). A
+    /// network that has just begun to learn is no failure.
+    ///
+    /// The loss of an epoch is a mean over parameters that change, so the samples are measured again where it is too high.
+    fn check_learned(
+        &self,
+        trained: &mut Trained,
+        net: &Sequential,
+        params: &[f32],
+        epoch_loss: f64,
+    ) -> Result<()> {
+        let evaluate = |net: &Sequential, params: &[f32]| {
+            let classifier = Classifier::new(net, params, self.setup.map, self.setup.loss.kind());
+            classifier.evaluate(&self.pool, self.setup.data, &self.setup.split.train)
+        };
+        let measured = trained.test.as_ref().or(trained.validation.as_ref());
+        let guessing = crate::classifier::guessing(self.setup.loss.kind(), net.outputs());
+        let again = if epoch_loss <= guessing && measured.is_some() {
+            None
+        } else {
+            Some(evaluate(net, params)?)
+        };
+        let cure = "try another --lr, --init or --inputs";
+        let found = measured.or(again.as_ref());
+        let name = |class| self.setup.data.class_name(class);
+        let collapse = found.and_then(|found| found.collapse(name));
+        if let Some(training) = again {
+            let initial_loss = || {
+                let mut initial = buffer(self.net.params(), "initial parameters")?;
+                let config = &self.setup.config;
+                self.net.init(&mut initial, config.init.0, config.seed)?;
+                Ok::<_, anyhow::Error>(evaluate(&self.net, &initial)?.loss)
+            };
+            let is_guess = training.loss <= (1.0 + 1e-6) * training.guessing;
+            if training.loss.is_nan()
+                || !is_guess && (collapse.is_some() || training.loss >= initial_loss()?)
+            {
+                let what = training.worse_than_guessing();
+                trained.failure = Some(format!("on the training samples, {what}: {cure}"));
+            }
+        }
+        trained.collapse = collapse.map(|what| format!("{what}: {cure}"));
+        Ok(())
+    }
+
+    /// Trains from initial weights on; returns the parameters to keep, if there are some.
+    fn learn(&self, observer: &mut (dyn Observer + Send)) -> Result<(Buffer, Ended)> {
+        match self.setup.config.optimizer.build() {
+            // A plain step of SGD is part of the product that sums the gradient.
+            Built::Fused(WeightDecay { optimizer: AnyOptimizer::Sgd(sgd), decay: 0.0, .. }) => {
+                self.fit(sgd, observer)
+            }
+            Built::Fused(any) => self.fit(any, observer),
+            Built::Grouped(group) => self.fit(group, observer),
+        }
+    }
+
+    fn fit<O: Optimizer + Send>(
+        &self,
+        optimizer: O,
+        observer: &mut (dyn Observer + Send),
+    ) -> Result<(Buffer, Ended)> {
+        let (config, net, pool) = (&self.setup.config, &self.net, &*self.pool);
+        let mut params = buffer(net.params(), "parameters")?;
+        net.init(&mut params, config.init.0, config.seed)?;
+        let mut state = buffer(optimizer.state_len_of(net), "the optimizer's state")?;
+        // Some steps need the gradient of a whole batch first.
+        let buffered = O::NEEDS_GRADIENT || config.full_batch || config.clip_norm.is_some();
+        let mut gradient = buffer(if buffered { net.params() } else { 0 }, "the gradient")?;
+        let in_parts = buffered && supports_micro_batches(net, self.setup.map)?;
+        let part = if in_parts { self.setup.batch_size.min(CHUNK) } else { self.setup.batch_size };
+        let mut workspace = buffer(net.train_scratch_on(pool.count(), part), "a batch")?;
+        let mut kept = buffer(net.params(), "the best parameters")?;
+        let buffers = Buffers {
+            params: &mut params[..],
+            state: &mut state[..],
+            workspace: &mut workspace[..],
+        };
+        let trainer = Trainer::new(net.clone(), optimizer, buffers)?
+            .with_loss(self.setup.loss)?
+            .with_seed(config.seed, 0)
+            .with_threads(pool);
+        let ended = if buffered {
+            let mut trainer = trainer.with_gradient(&mut gradient)?;
+            if let Some(norm) = config.clip_norm {
+                trainer = trainer.clip_norm(norm)?;
+            }
+            pool.run(|| Run::new(self, trainer, &mut kept)?.run(observer))?
+        } else {
+            pool.run(|| Run::new(self, trainer, &mut kept)?.run(observer))?
+        };
+        Ok((kept, ended))
+    }
+
+    /// Writes the samples of an epoch in their order into `order`.
+    fn order(&self, epoch: u32, order: &mut [u32]) {
+        if self.setup.config.shuffle && !self.setup.config.full_batch {
+            shuffle(order, self.setup.config.seed, u64::from(epoch));
+            for place in order {
+                *place = self.setup.split.train[*place as usize];
+            }
+        } else {
+            order.copy_from_slice(&self.setup.split.train);
+        }
+    }
+}
+
+/// How a run ended.
+struct Ended {
+    /// Steps taken; those up to the end of the last finished epoch, if the run was interrupted.
+    steps: u64,
+    /// The end of the epoch that was best in validation, or of the last one if there is no validation; `None` if no epoch was
+    /// finished (by `max_steps`, too) with finite parameters.
+    kept: Option<Place>,
+    /// The training loss of the epoch that ended there.
+    kept_loss: f64,
+    /// What those parameters reached in validation.
+    kept_validation: Option<Evaluation>,
+    /// Time in training steps alone.
+    training: Duration,
+    ending: Ending,
+}
+
+/// The state of a run.
+struct Run<'s, 'a, O, G> {
+    session: &'s Session<'a>,
+    trainer: Trainer<'s, Sequential, O, &'s mut [f32], &'s mut [f32], &'s mut [f32], G>,
+    /// The parameters at [`Ended::kept`].
+    kept: &'s mut [f32],
+    ended: Ended,
+    rates: LearningRate,
+    /// The rate of the last step.
+    rate: f32,
+    lowest: Option<LowestLoss>,
+    most_correct: usize,
+    epochs_since: u32,
+    inputs: Vec<u8>,
+    labels: Vec<u8>,
+}
+
+impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
+    fn new(
+        session: &'s Session<'a>,
+        trainer: Trainer<'s, Sequential, O, &'s mut [f32], &'s mut [f32], &'s mut [f32], G>,
+        kept: &'s mut [f32],
+    ) -> Result<Self> {
+        let config = &session.setup.config;
+        let rate = config.optimizer.learning_rate();
+        // A full batch is read where it lies: its samples are in their order.
+        let copied = if config.full_batch { 0 } else { session.setup.batch_size };
+        let ended = Ended {
+            steps: 0,
+            kept: None,
+            kept_loss: f64::INFINITY,
+            kept_validation: None,
+            training: Duration::ZERO,
+            ending: Ending::Finished,
+        };
+        Ok(Self {
+            rates: LearningRate::new(rate, config.schedule, config.warmup, config.epochs)?,
+            lowest: config.keep_lowest_loss.then(|| LowestLoss::new(trainer.params())),
+            inputs: vec![0; copied * session.setup.data.pixels()],
+            labels: Vec::with_capacity(session.setup.batch_size),
+            session,
+            trainer,
+            kept,
+            ended,
+            rate,
+            most_correct: 0,
+            epochs_since: 0,
+        })
+    }
+
+    /// Runs all epochs.
+    fn run(mut self, observer: &mut (dyn Observer + Send)) -> Result<Ended> {
+        let session = self.session;
+        let mut order = vec![0; session.setup.split.train.len()];
+        for epoch in 1..=session.setup.config.epochs {
+            session.order(epoch, &mut order);
+            let steps_before = self.ended.steps;
+            let Some(mut event) = self.epoch(epoch, &order, observer)? else {
+                if self.ended.ending == Ending::Interrupted {
+                    self.ended.steps = steps_before;
+                }
+                break;
+            };
+            self.validate(&mut event)?;
+            observer.event(&Event::Epoch(event));
+            if session.setup.config.patience == Some(self.epochs_since) {
+                self.ended.ending = Ending::Patience(self.epochs_since);
+                break;
+            }
+            if Some(self.ended.steps) == session.setup.config.max_steps {
+                break;
+            }
+        }
+        if matches!(self.ended.ending, Ending::Diverged { .. }) {
+            return Ok(self.ended);
+        }
+        if let Some(mut lowest) = self.lowest.take() {
+            let last = self.evaluate(&session.setup.split.train)?.loss;
+            let at = self.ended.kept.unwrap_or(Place {
+                step: self.ended.steps,
+                epoch: session.setup.config.epochs,
+                rate: session.setup.config.optimizer.learning_rate(),
+            });
+            lowest.observe(last, self.trainer.params(), at);
+            self.kept.copy_from_slice(&lowest.params);
+            (self.ended.kept, self.ended.kept_loss) = (lowest.at, lowest.loss);
+            self.ended.kept_validation = None;
+        }
+        Ok(self.ended)
+    }
+
+    /// Trains on each batch of `order`; `None` if the run ends here.
+    fn epoch(
+        &mut self,
+        epoch: u32,
+        order: &[u32],
+        observer: &mut (dyn Observer + Send),
+    ) -> Result<Option<Epoch>> {
+        let session = self.session;
+        let (data, config) = (session.setup.data, &session.setup.config);
+        let began = Instant::now();
+        let (mut loss_sum, mut samples) = (0.0, 0usize);
+        for batch in order.chunks(session.setup.batch_size) {
+            if Some(self.ended.steps) == config.max_steps {
+                break;
+            }
+            if observer.stops() {
+                self.ended.ending = Ending::Interrupted;
+                return Ok(None);
+            }
+            self.labels.clear();
+            self.labels.extend(batch.iter().map(|&sample| data.labels[sample as usize]));
+            let x = if config.full_batch {
+                Batch::gather(&data.images, data.pixels(), batch)?
+            } else {
+                let inputs = &mut self.inputs[..batch.len() * data.pixels()];
+                data.gather(&*session.pool, batch, inputs);
+                Batch::rows(inputs, data.pixels())?
+            };
+            self.rate = self.rates.at(epoch, self.ended.steps);
+            self.trainer.optimizer_mut().set_learning_rate(self.rate);
+            match self.trainer.step(x.with_map(session.setup.map), &self.labels) {
+                Ok(loss) if session.setup.loss.is_summed() => loss_sum += f64::from(loss),
+                Ok(loss) => loss_sum += f64::from(loss) * batch.len() as f64,
+                Err(Error::LossNotFinite | Error::GradientNotFinite) => {
+                    self.ended.training += began.elapsed();
+                    self.ended.ending = Ending::Diverged { step: self.ended.steps + 1, epoch };
+                    return Ok(None);
+                }
+                Err(error) => return Err(error.into()),
+            }
+            self.ended.steps += 1;
+            samples += batch.len();
+            observer.step(batch.len(), epoch, loss_sum / samples as f64);
+        }
+        let seconds = began.elapsed();
+        self.ended.training += seconds;
+        if !self.trainer.params().iter().all(|value| value.is_finite()) {
+            self.ended.ending = Ending::Diverged { step: self.ended.steps, epoch };
+            return Ok(None);
+        }
+        Ok(Some(Epoch {
+            epoch,
+            fold: session.fold,
+            train_loss: Some(loss_sum / samples as f64),
+            lr: self.rate,
+            seconds: seconds.as_secs_f64(),
+            samples,
+            ..Epoch::default()
+        }))
+    }
+
+    /// Measures the parameters after an epoch, and keeps them if they are the best.
+    fn validate(&mut self, event: &mut Epoch) -> Result<()> {
+        let session = self.session;
+        let validation = match &session.setup.split.validation[..] {
+            [] => None,
+            samples => Some(self.evaluate(samples)?),
+        };
+        if session.setup.config.measure_training {
+            event.train_accuracy = Some(self.evaluate(&session.setup.split.train)?.accuracy());
+        }
+        (event.val_accuracy, event.val_loss) = measured(validation.as_ref());
+        let place = Place { step: self.ended.steps, epoch: event.epoch, rate: self.rate };
+        let train_loss = event.train_loss.unwrap_or(f64::NAN);
+        if let Some(lowest) = &mut self.lowest {
+            // A full batch's loss is that of the parameters before its step.
+            lowest.observe(train_loss, self.trainer.params(), place);
+        }
+        if let Some(validation) = &validation {
+            self.rates.observe(validation.loss);
+        }
+        // Of two equally good epochs the later one has seen more.
+        let correct = validation.as_ref().map_or(0, |validation| validation.correct);
+        self.epochs_since = if correct > self.most_correct { 0 } else { self.epochs_since + 1 };
+        if correct >= self.most_correct {
+            self.most_correct = correct;
+            self.kept.copy_from_slice(self.trainer.params());
+            self.ended.kept = Some(place);
+            self.ended.kept_loss = train_loss;
+            self.ended.kept_validation = validation;
+        }
+        Ok(())
+    }
+
+    fn evaluate(&self, samples: &[u32]) -> Result<Evaluation> {
+        let (session, trainer) = (self.session, &self.trainer);
+        let loss = session.setup.loss.kind();
+        Classifier::new(trainer.net(), trainer.params(), session.setup.map, loss).evaluate(
+            &session.pool,
+            session.setup.data,
+            samples,
+        )
+    }
+}
+
+/// The parameters with the lowest training loss so far.
+struct LowestLoss {
+    loss: f64,
+    params: Vec<f32>,
+    /// `None` for the initial ones.
+    at: Option<Place>,
+    /// Those after the last step, whose loss is not known yet, and where that was.
+    latest: (Vec<f32>, Option<Place>),
+}
+
+impl LowestLoss {
+    fn new(params: &[f32]) -> Self {
+        let latest = (params.to_vec(), None);
+        Self { loss: f64::INFINITY, params: params.to_vec(), at: None, latest }
+    }
+
+    /// Takes the loss of the latest parameters, and the ones that follow them.
+    fn observe(&mut self, loss: f64, next: &[f32], place: Place) {
+        // The initial ones are no result.
+        if loss < self.loss && self.latest.1.is_some() {
+            self.loss = loss;
+            self.at = self.latest.1;
+            self.params.copy_from_slice(&self.latest.0);
+        }
+        self.latest.0.copy_from_slice(next);
+        self.latest.1 = Some(place);
+    }
+}
+
+/// A cross-validation: one run for each fold, which is what the run would have as its test set.
+#[derive(Debug)]
+pub struct CrossValidation<'a>(Vec<Session<'a>>);
+
+impl<'a> CrossValidation<'a> {
+    /// Splits the data into `folds` folds. Each run starts from the same initial weights and trains on all folds but one, of
+    /// which the validation samples are held out.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Session::new`]; if a fold would be empty.
+    pub fn new(config: &TrainConfig, data: &'a Dataset, folds: usize) -> Result<Self> {
+        let splits = Split::folds(data, &config.split, config.seed, folds)?;
+        let pool = Arc::new(Pool::new(config.threads)?);
+        let session = |(fold, split)| {
+            Session::of_split(config.clone(), data, split, Arc::clone(&pool), Some(fold))
+                .with_context(|| format!("fold {fold}"))
+        };
+        Ok(Self((1..).zip(splits).map(session).collect::<Result<_>>()?))
+    }
+
+    /// Returns the run of each fold.
+    #[must_use]
+    pub fn sessions(&self) -> &[Session<'a>] {
+        &self.0
+    }
+
+    /// Trains for each fold and measures on it.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`] if a run diverges or the observer stops it.
+    pub fn run(&self, observer: &mut (dyn Observer + Send)) -> Result<Vec<Fold>> {
+        let mut folds = Vec::with_capacity(self.0.len());
+        for (number, session) in (1..).zip(&self.0) {
+            let (mut params, ended) = session.learn(observer)?;
+            let (Some(kept), Ending::Finished | Ending::Patience(_)) = (ended.kept, ended.ending)
+            else {
+                let stopped = Stopped { ending: ended.ending, trained: None };
+                return Err(anyhow!(stopped).context(format!("fold {number}")));
+            };
+            let (net, params) = session.net.fold(&mut params)?;
+            let test = Classifier::new(&net, params, session.setup.map, session.setup.loss.kind())
+                .evaluate(&session.pool, session.setup.data, &session.setup.split.test)?;
+            let fold = Fold {
+                fold: number,
+                test_accuracy: test.accuracy(),
+                test_loss: test.loss,
+                test_samples: test.samples,
+                kept_epoch: kept.epoch,
+                fingerprint: format!("{:016x}", fingerprint(params)),
+                seconds: ended.training.as_secs_f64(),
+            };
+            observer.event(&Event::Fold(fold.clone()));
+            folds.push(fold);
+        }
+        Ok(folds)
+    }
+}

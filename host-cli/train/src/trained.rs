@@ -1,0 +1,400 @@
+//! A trained model: what `picomlp train` writes.
+
+use core::fmt;
+use core::time::Duration;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use picomlp::blob::{Contents, DataSplit, Input, InputKind, Preparation, Provenance};
+use picomlp::fingerprint::fingerprint;
+use picomlp::layers::trace;
+use picomlp::{Batch, Error, InputMap, Layer, Loss, LossKind, Network, Sequential};
+
+use crate::classifier::{Classifier, Evaluation};
+use crate::config::{Settings, TrainConfig};
+use crate::data::{Dataset, HeldOut, Split, stats};
+use crate::event::{Done, measured};
+use crate::image::normalize::is_normalized;
+use crate::output::write_file;
+use crate::text::shell_word;
+
+/// Samples of the test set (or of the training set if there is none) that travel in the model as self-test vectors.
+const SELF_TESTS: usize = 4;
+
+/// What a run is made of.
+#[derive(Debug)]
+pub(crate) struct Setup<'a> {
+    pub(crate) data: &'a Dataset,
+    pub(crate) config: TrainConfig,
+    pub(crate) split: Split,
+    /// How inputs are read.
+    pub(crate) map: InputMap,
+    pub(crate) loss: Loss,
+    /// Samples of a step: all, if there are fewer than the settings ask for.
+    pub(crate) batch_size: usize,
+}
+
+/// A step and its epoch, both counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Place {
+    /// The step.
+    pub step: u64,
+    /// Its epoch.
+    pub epoch: u32,
+    /// The learning rate of that step.
+    pub rate: f32,
+}
+
+/// Why a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// All epochs or steps were done.
+    Finished,
+    /// The validation accuracy had not risen for this number of epochs.
+    Patience(u32),
+    /// The observer stopped it.
+    Interrupted,
+    /// The loss became NaN or infinite at this step of this epoch.
+    Diverged {
+        /// Counted from 1.
+        step: u64,
+        /// Counted from 1.
+        epoch: u32,
+    },
+}
+
+/// The error of a run that was stopped or diverged.
+#[derive(Debug)]
+pub struct Stopped {
+    /// Why it ended.
+    pub ending: Ending,
+    /// The model of the best epoch until then; `None` if no epoch was finished.
+    pub trained: Option<Box<Trained>>,
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Diverged { step, epoch } => write!(
+                f,
+                "the loss became NaN or infinite at step {step} (epoch {epoch}): try a smaller --lr"
+            ),
+            Self::Interrupted => f.write_str("interrupted"),
+            Self::Finished | Self::Patience(_) => f.write_str("training stopped early"),
+        }
+    }
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.trained {
+            None => write!(f, "{}; it was not finished", self.ending),
+            Some(trained) => {
+                write!(f, "{}; epoch {} was the best", self.ending, trained.kept.epoch)
+            }
+        }
+    }
+}
+
+impl core::error::Error for Stopped {}
+
+/// A trained model and what there is to say of it.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// The network, with batch normalization folded into its dense layers.
+    pub net: Sequential,
+    /// Its parameters.
+    pub params: Vec<f32>,
+    /// How it reads inputs.
+    pub map: InputMap,
+    /// What it was trained with, which says what its outputs are.
+    pub loss: LossKind,
+    /// Names of the classes, one for each output.
+    pub class_names: Vec<String>,
+    /// The settings that repeat the run.
+    pub config: TrainConfig,
+    /// Where the parameters were taken.
+    pub kept: Place,
+    /// What they reach on the test samples, if there are some.
+    pub test: Option<Evaluation>,
+    /// What they reached in validation, if that was measured.
+    pub validation: Option<Evaluation>,
+    /// Steps taken.
+    pub steps: u64,
+    /// Time in training steps alone.
+    pub training: Duration,
+    /// Why the run ended.
+    pub ending: Ending,
+    /// A warning if one class is predicted for all samples.
+    pub collapse: Option<String>,
+    /// What is wrong with a model that is of no use: it has learned nothing.
+    pub failure: Option<String>,
+    /// What is recorded of the inputs.
+    pub input: Input,
+    record: Record,
+}
+
+/// What the file records beside the network.
+#[derive(Clone, Debug)]
+struct Record {
+    source: String,
+    data_settings: Settings,
+    split: DataSplit,
+    data_fingerprint: u64,
+    batch_size: usize,
+    train_samples: usize,
+    self_test: SelfTest,
+}
+
+/// Inputs, and what each layer makes of them.
+#[derive(Clone, Debug, Default)]
+struct SelfTest {
+    inputs: Vec<u8>,
+    logits: Vec<f32>,
+    layers: Vec<f32>,
+}
+
+impl Trained {
+    pub(crate) fn new(
+        setup: &Setup<'_>,
+        net: &Sequential,
+        params: &[f32],
+        kept: Place,
+        test: Option<Evaluation>,
+    ) -> Result<Self> {
+        let Setup { data, config, split, map, loss, batch_size } = setup;
+        let samples = if split.test.is_empty() { split.seen() } else { split.test.clone() };
+        let self_test =
+            SelfTest::new(net, params, *map, data, &samples[..SELF_TESTS.min(samples.len())])?;
+        Ok(Self {
+            net: net.clone(),
+            params: params.to_vec(),
+            map: *map,
+            loss: loss.kind(),
+            class_names: (0..net.outputs()).map(|class| data.class_name(class)).collect(),
+            config: config.clone(),
+            kept,
+            test,
+            validation: None,
+            steps: kept.step,
+            training: Duration::ZERO,
+            ending: Ending::Finished,
+            collapse: None,
+            failure: None,
+            input: describe_input(data, &split.train, *map),
+            record: Record {
+                source: data.source.to_string(),
+                data_settings: data_settings(config, data, split, None),
+                split: split.record(&config.split),
+                data_fingerprint: data.fingerprint(&split.seen()),
+                batch_size: *batch_size,
+                train_samples: split.train.len(),
+                self_test,
+            },
+        })
+    }
+
+    /// Returns the fingerprint of the parameters.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        fingerprint(&self.params)
+    }
+
+    /// Returns the network as it is used.
+    #[must_use]
+    pub fn classifier(&self) -> Classifier<'_> {
+        Classifier::new(&self.net, &self.params, self.map, self.loss)
+    }
+    /// Returns the command that repeats the run and writes its model to `out`.
+    #[must_use]
+    pub fn command(&self, out: &Path) -> String {
+        let Record { source, data_settings, .. } = &self.record;
+        command_of(&self.config, source, data_settings, Some(out))
+    }
+
+    /// Returns the model file: parameters, input, class names, provenance and self-test vectors. `out` is its path, which the
+    /// command in the provenance names.
+    ///
+    /// # Errors
+    ///
+    /// If the network or its names do not fit into the format.
+    pub fn to_bytes(&self, out: &Path) -> Result<Vec<u8>> {
+        let Record { split, data_fingerprint, batch_size, train_samples, self_test, .. } =
+            &self.record;
+        let names: Vec<&str> = self.class_names.iter().map(String::as_str).collect();
+        let command = self.command(out);
+        let count = |samples: usize| u32::try_from(samples).unwrap_or(u32::MAX);
+        let config = &self.config;
+        let contents = Contents {
+            input: Some(self.input),
+            split: Some(*split),
+            class_names: &names,
+            provenance: Some(Provenance {
+                seed: config.seed,
+                steps: self.kept.step,
+                data_fingerprint: *data_fingerprint,
+                optimizer: config.optimizer.kind.in_blob(),
+                learning_rate: self.kept.rate,
+                batch_size: if config.full_batch { count(*batch_size) } else { config.batch_size },
+                epochs: self.kept.epoch,
+                train_samples: count(*train_samples),
+                test_samples: count(self.test.as_ref().map_or(0, |test| test.samples)),
+                test_accuracy: self.test.as_ref().map_or(0.0, Evaluation::accuracy) as f32,
+                loss: self.loss,
+                command: &command,
+            }),
+            self_test_inputs: &self_test.inputs,
+            self_test_logits: &self_test.logits,
+            self_test_layers: &self_test.layers,
+            ..Contents::new(&self.net, &self.params)
+        };
+        written(&contents).with_context(|| format!("cannot write {}", out.display()))
+    }
+
+    /// Writes the model file, which appears whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`to_bytes`](Self::to_bytes); if it cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        write_file(path.as_ref(), &self.to_bytes(path.as_ref())?)
+    }
+
+    /// Describes the end of the run, whose model file of `bytes` bytes is `model`.
+    #[must_use]
+    pub fn done(&self, model: &Path, bytes: usize, elapsed: Duration) -> Done {
+        let (test_accuracy, test_loss) = measured(self.test.as_ref());
+        let (val_accuracy, val_loss) = measured(self.validation.as_ref());
+        Done {
+            test_accuracy,
+            test_loss,
+            val_accuracy,
+            val_loss,
+            fingerprint: format!("{:016x}", self.fingerprint()),
+            steps: self.steps,
+            stopped_early: matches!(self.ending, Ending::Patience(_)),
+            interrupted: self.ending == Ending::Interrupted,
+            kept_epoch: Some(self.kept.epoch),
+            training_seconds: self.training.as_secs_f64(),
+            seconds: elapsed.as_secs_f64(),
+            model: model.display().to_string(),
+            bytes,
+        }
+    }
+}
+
+impl SelfTest {
+    fn new(
+        net: &Sequential,
+        params: &[f32],
+        map: InputMap,
+        data: &Dataset,
+        samples: &[u32],
+    ) -> Result<Self> {
+        let inputs: Vec<u8> =
+            samples.iter().flat_map(|&sample| data.image(sample as usize)).copied().collect();
+        let mut logits = vec![0.0; samples.len() * net.outputs()];
+        let x = Batch::rows(&inputs, net.inputs())?.with_map(map);
+        match net.forward(params, x, &mut logits, &mut vec![0.0; net.infer_scratch(samples.len())])
+        {
+            Ok(()) => {}
+            // Bits of NaN differ from machine to machine: nothing to compare with.
+            Err(Error::OutputNotFinite { .. }) => return Ok(Self::default()),
+            Err(error) => return Err(error.into()),
+        }
+        // What every layer but the last gives, sample by sample.
+        let (mut layers, mut scratch) = (Vec::new(), vec![0.0; net.infer_scratch(1)]);
+        for sample in x.iter() {
+            let x = Batch::rows(sample, net.inputs())?.with_map(map);
+            trace(net, params, x, &mut scratch, |_, outputs| layers.extend_from_slice(outputs))?;
+            layers.truncate(layers.len() - net.outputs());
+        }
+        Ok(Self { inputs, logits, layers })
+    }
+}
+
+/// Writes a blob into memory.
+pub(crate) fn written(contents: &Contents<'_, Sequential>) -> Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(contents.byte_len()?);
+    contents.write_pieces(|piece| bytes.extend_from_slice(piece))?;
+    Ok(bytes)
+}
+
+/// What a model file records of the samples that the model was trained on.
+fn describe_input(data: &Dataset, samples: &[u32], map: InputMap) -> Input {
+    let is_image = data.is_image_folder || data.shape().holds_an_image();
+    let in_form = if data.is_image_folder {
+        data.schema.normalize
+    } else {
+        is_image && in_mnist_form(data, samples)
+    };
+    Input {
+        kind: if is_image { InputKind::Image } else { InputKind::Features },
+        preparation: if in_form { Preparation::MnistForm } else { Preparation::AsIs },
+        max: Some(data.max),
+        stats: Some(stats(data, samples)),
+        ..Input::image(data.rows, data.cols, map)
+    }
+}
+
+/// Whether nine of ten of the images are in MNIST's form, as MNIST's own are. At most a thousand are checked.
+fn in_mnist_form(data: &Dataset, samples: &[u32]) -> bool {
+    let level = |&value: &u8| (u32::from(value) * 255 / u32::from(data.max)) as u8;
+    let (mut checked, mut in_form) = (0, 0);
+    for &sample in samples.iter().step_by(samples.len().div_ceil(1000)) {
+        let levels: Vec<u8> = data.image(sample as usize).iter().map(level).collect();
+        checked += 1;
+        in_form += usize::from(is_normalized(&levels, data.rows, data.cols));
+    }
+    10 * in_form >= 9 * checked
+}
+
+/// Returns the command that repeats a run: every setting that plays a part, in words for a shell.
+pub(crate) fn command(
+    config: &TrainConfig,
+    data: &Dataset,
+    split: &Split,
+    folds: Option<usize>,
+    out: Option<&Path>,
+) -> String {
+    let settings = data_settings(config, data, split, folds);
+    command_of(config, &data.source.to_string(), &settings, out)
+}
+
+fn command_of(
+    config: &TrainConfig,
+    source: &str,
+    data_settings: &Settings,
+    out: Option<&Path>,
+) -> String {
+    let mut command = format!("picomlp train --data {}", shell_word(source));
+    let out = out.map(|out| ("out", Some(out.display().to_string())));
+    for (flag, value) in config.settings().iter().chain(data_settings).chain(&out) {
+        command += &format!(" --{flag}");
+        if let Some(value) = value {
+            command += &format!(" {}", shell_word(value));
+        }
+    }
+    command
+}
+
+/// The settings of the data that differ from the defaults.
+fn data_settings(
+    config: &TrainConfig,
+    data: &Dataset,
+    split: &Split,
+    folds: Option<usize>,
+) -> Settings {
+    let spec = &config.split;
+    let mut settings = Vec::new();
+    settings.extend(data.test_source.as_ref().map(|data| ("test-data", Some(data.to_string()))));
+    settings.extend(spec.merge.then_some(("merge", None)));
+    settings.extend(split.test_amount.map(|amount| ("test-split", Some(amount.to_string()))));
+    settings.extend(spec.stratified.then_some(("stratified", None)));
+    if spec.held_out != HeldOut::default() {
+        settings.push(("held-out", Some(spec.held_out.to_string())));
+    }
+    settings.extend(folds.map(|folds| ("folds", Some(folds.to_string()))));
+    settings.extend(data.schema.settings());
+    settings
+}
