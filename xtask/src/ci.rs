@@ -131,8 +131,18 @@ fn deny() -> Result<()> {
 }
 
 /// The crates that are published, in the order in which they can be.
-const PUBLISHED: [&str; 8] =
-    ["-p", "picomlp-fixtures", "-p", "picomlp", "-p", "picomlp-train", "-p", "picomlp-cli"];
+const PUBLISHED: [&str; 10] = [
+    "-p",
+    "picomlp-fixtures",
+    "-p",
+    "picomlp",
+    "-p",
+    "picomlp-train",
+    "-p",
+    "picomlp-plots",
+    "-p",
+    "picomlp-cli",
+];
 
 /// Each published crate makes a package.
 fn package() -> Result<()> {

@@ -26,22 +26,19 @@ pub(crate) const VERMILION: Rgb = Rgb(213, 94, 0);
 
 /// Ten for classes. The first eight are Okabe and Ito's "Color universal design" (2008), yellow darkened so that it shows on
 /// white; then two of Tol's "muted" scheme (technical note SRON/EPS/TN/09-002, 2021).
-const CLASSES: [Rgb; 10] = [
-    BLUE,
-    VERMILION,
-    Rgb(0, 158, 115),
-    Rgb(204, 121, 167),
-    Rgb(86, 180, 233),
-    Rgb(230, 159, 0),
-    Rgb(26, 26, 26),
-    Rgb(214, 196, 30),
-    Rgb(136, 34, 85),
-    Rgb(51, 34, 136),
+const CLASSES: [u32; 10] = [
+    0x0072b2, 0xd55e00, 0x009e73, 0xcc79a7, 0x56b4e9, 0xe69f00, 0x1a1a1a, 0xd6c41e, 0x882255,
+    0x332288,
 ];
+
+/// A color as CSS writes it.
+const fn rgb(hex: u32) -> Rgb {
+    Rgb((hex >> 16) as u8, (hex >> 8) as u8, hex as u8)
+}
 
 /// The color of a class; from the eleventh on they come again, darker each time.
 pub(crate) fn of_class(class: usize) -> Rgb {
-    let color = CLASSES[class % CLASSES.len()];
+    let color = rgb(CLASSES[class % CLASSES.len()]);
     (0..class / CLASSES.len()).fold(color, |color, _| mix(color, Rgb(0, 0, 0), 0.3))
 }
 
@@ -52,48 +49,26 @@ fn mix(a: Rgb, b: Rgb, share: f64) -> Rgb {
 }
 
 /// The color at `share` (0 to 1) of the way through colors at equal distances.
-fn along(colors: &[Rgb], share: f64) -> Rgb {
+fn along(colors: &[u32], share: f64) -> Rgb {
     let place = share.clamp(0.0, 1.0) * (colors.len() - 1) as f64;
     let before = (place as usize).min(colors.len() - 2);
-    mix(colors[before], colors[before + 1], place - before as f64)
+    mix(rgb(colors[before]), rgb(colors[before + 1]), place - before as f64)
 }
 
 /// From white to dark blue (ColorBrewer's Blues).
 pub(crate) fn blues(share: f64) -> Rgb {
-    const COLORS: [Rgb; 5] = [
-        Rgb(255, 255, 255),
-        Rgb(198, 219, 239),
-        Rgb(107, 174, 214),
-        Rgb(33, 113, 181),
-        Rgb(8, 48, 107),
-    ];
-    along(&COLORS, share)
+    along(&[0xffffff, 0xc6dbef, 0x6baed6, 0x2171b5, 0x08306b], share)
 }
 
 /// From white to dark orange (ColorBrewer's Oranges).
 pub(crate) fn oranges(share: f64) -> Rgb {
-    const COLORS: [Rgb; 5] = [
-        Rgb(255, 255, 255),
-        Rgb(253, 208, 162),
-        Rgb(253, 141, 60),
-        Rgb(217, 72, 1),
-        Rgb(127, 39, 4),
-    ];
-    along(&COLORS, share)
+    along(&[0xffffff, 0xfdd0a2, 0xfd8d3c, 0xd94801, 0x7f2704], share)
 }
 
 /// From blue for -1 over white for 0 to red for 1 (ColorBrewer's RdBu).
 pub(crate) fn diverging(value: f64) -> Rgb {
-    const COLORS: [Rgb; 7] = [
-        Rgb(33, 102, 172),
-        Rgb(103, 169, 207),
-        Rgb(209, 229, 240),
-        Rgb(247, 247, 247),
-        Rgb(253, 219, 199),
-        Rgb(239, 138, 98),
-        Rgb(178, 24, 43),
-    ];
-    along(&COLORS, value / 2.0 + 0.5)
+    let colors = [0x2166ac, 0x67a9cf, 0xd1e5f0, 0xf7f7f7, 0xfddbc7, 0xef8a62, 0xb2182b];
+    along(&colors, value / 2.0 + 0.5)
 }
 
 /// What can be read on this ground.

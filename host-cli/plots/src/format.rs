@@ -9,18 +9,17 @@ use crate::pixels;
 use crate::surface::Figure;
 use crate::svg;
 
-/// What kind of file a figure is written as.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum FileFormat {
-    /// Pixels, two for each unit of length.
-    #[default]
-    Png,
-    /// Lines and text.
-    Svg,
-    /// An interactive page; principal components alone.
-    Html,
+named! {
+    /// What kind of file a figure is written as.
+    pub enum FileFormat {
+        /// Pixels, two for each unit of length.
+        Png = "png",
+        /// Lines and text.
+        Svg = "svg",
+        /// An interactive page; principal components alone.
+        Html = "html",
+    }
 }
-named!(FileFormat { Png = "png", Svg = "svg", Html = "html" });
 
 impl FileFormat {
     /// Returns the format that a file's extension names.

@@ -81,6 +81,7 @@ fn share(value: f32) -> String {
 }
 
 /// Digits whose class was not found: `most` of those that the network was most certain of.
+#[must_use]
 pub fn mistakes(
     subject: &Subject<'_>,
     predictions: &Predictions,
@@ -115,6 +116,10 @@ pub fn mistakes(
 }
 
 /// One image in steps of `step` degrees, counter-clockwise, with what the network takes each for.
+///
+/// # Errors
+///
+/// If the samples do not fit the network.
 pub fn rotation(subject: &Subject<'_>, data: &Dataset, sample: usize, step: u32) -> Result<Figure> {
     let angles: Vec<u32> = (0..360).step_by(step as usize).collect();
     let turn = |angle: &u32| rotated(data.image(sample), data.rows, data.cols, *angle);

@@ -41,6 +41,7 @@ fn cloud(pca: &Pca) -> String {
 }
 
 /// A page of the principal components alone.
+#[must_use]
 pub fn pca(pca: &Pca) -> String {
     let body = format!(
         "<h1>Principal components</h1>\n<p class=\"lead\">{}</p>\n{}",
@@ -63,6 +64,7 @@ pub enum Part {
 }
 
 /// A page of many parts, each with a title and a name to link to.
+#[must_use]
 pub fn report(title: &str, lead: &str, parts: &[(&str, &str, Part)]) -> String {
     let mut body = format!("<h1>{}</h1>\n<p class=\"lead\">{}</p>\n", escape(title), escape(lead));
     for (id, heading, part) in parts {

@@ -140,6 +140,7 @@ impl Pca {
     }
 
     /// What is drawn, in words.
+    #[must_use]
     pub fn note(&self) -> String {
         let points = match self.points.len() {
             all if all == self.samples => format!("{} samples", grouped(all)),

@@ -62,14 +62,13 @@ pub struct Args {
     json: bool,
 }
 
-/// The optimizers that are measured.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-enum Measured {
-    Sgd,
-    #[default]
-    Adam,
+named! {
+    /// The optimizers that are measured.
+    enum Measured {
+        Adam = "adam",
+        Sgd = "sgd",
+    }
 }
-named!(Measured { Sgd = "sgd", Adam = "adam" });
 
 /// Measures, and reports on `out`.
 ///

@@ -33,7 +33,7 @@ fn train_names_the_flag_and_the_value_that_it_refuses() {
         ("--epochs", "-3", "-3 is not in 1.."),
         ("--max-steps", "0", "0 is not in 1.."),
         ("--threads", "0", "is not in 1..=1024"),
-        ("--threads", "many", "is not in 1..=1024"),
+        ("--threads", "many", "invalid digit"),
         ("--val-split", "10%", "at least 0 and below 1, or a whole number of samples"),
         ("--test-split", "1", "at least 0 and below 1, or a whole number of samples"),
         ("--test-split", "-5", "at least 0 and below 1, or a whole number of samples"),

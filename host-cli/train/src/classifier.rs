@@ -134,11 +134,11 @@ impl<'a> Classifier<'a> {
     /// Those of [`logits`](Self::logits).
     pub fn probabilities(&self, inputs: &[u8]) -> Result<Vec<f32>> {
         let mut values = self.logits(inputs)?;
-        self.to_probabilities(&mut values);
+        self.make_probabilities(&mut values);
         Ok(values)
     }
 
-    fn to_probabilities(&self, outputs: &mut [f32]) {
+    fn make_probabilities(&self, outputs: &mut [f32]) {
         let samples = outputs.chunks_exact_mut(self.net().outputs());
         samples.for_each(|outputs| self.loss.probabilities(outputs));
     }
@@ -179,7 +179,7 @@ impl<'a> Classifier<'a> {
     pub fn predict(&self, pool: &Pool, data: &Dataset) -> Result<Predictions> {
         let classes = self.net().outputs();
         let batches = self.run(pool, data, &data.all(), false, |_, outputs| {
-            self.to_probabilities(outputs);
+            self.make_probabilities(outputs);
             Ok(outputs.to_vec())
         })?;
         let probabilities = batches.concat();

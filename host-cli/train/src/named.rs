@@ -27,10 +27,25 @@ pub trait Named: Copy + PartialEq + Send + Sync + 'static {
     }
 }
 
-/// Implements [`Named`], `Display` and `FromStr` for an enumeration.
+/// Defines an enumeration whose values have names, which it implements [`Named`], `Default` (its first value), `Display` and
+/// `FromStr` for.
 #[macro_export]
 macro_rules! named {
-    ($type:ident { $($variant:ident = $name:literal),+ $(,)? }) => {
+    ($(#[$about:meta])* $public:vis enum $type:ident {
+        $($(#[$of:meta])* $variant:ident = $name:literal),+ $(,)?
+    }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        $public enum $type {
+            $($(#[$of])* $variant),+
+        }
+
+        impl Default for $type {
+            fn default() -> Self {
+                <Self as $crate::Named>::NAMES[0].1
+            }
+        }
+
         impl $crate::Named for $type {
             const NAMES: &'static [(&'static str, Self)] = &[$(($name, Self::$variant)),+];
         }

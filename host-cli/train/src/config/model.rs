@@ -237,72 +237,58 @@ impl fmt::Display for Dropout {
     }
 }
 
-/// An activation function.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Activation {
-    /// `max(x, 0)`.
-    #[default]
-    Relu,
-    /// ReLU with [`ModelSpec::leaky_slope`] below zero.
-    LeakyRelu,
-    /// `1 / (1 + exp(-x))`.
-    Sigmoid,
-    /// Hyperbolic tangent.
-    Tanh,
-    /// Identity.
-    None,
+named! {
+    /// An activation function.
+    #[non_exhaustive]
+    pub enum Activation {
+        /// `max(x, 0)`.
+        Relu = "relu",
+        /// ReLU with [`ModelSpec::leaky_slope`] below zero.
+        LeakyRelu = "leaky-relu",
+        /// `1 / (1 + exp(-x))`.
+        Sigmoid = "sigmoid",
+        /// Hyperbolic tangent.
+        Tanh = "tanh",
+        /// Identity.
+        None = "none",
+    }
 }
-named!(Activation {
-    Relu = "relu",
-    LeakyRelu = "leaky-relu",
-    Sigmoid = "sigmoid",
-    Tanh = "tanh",
-    None = "none",
-});
 
-/// Normalization of a hidden layer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Norm {
-    /// No normalization.
-    #[default]
-    None,
-    /// Over the values of a sample.
-    Layer,
-    /// Over the samples of a batch.
-    Batch,
+named! {
+    /// Normalization of a hidden layer.
+    #[non_exhaustive]
+    pub enum Norm {
+        /// No normalization.
+        None = "none",
+        /// Over the values of a sample.
+        Layer = "layer",
+        /// Over the samples of a batch.
+        Batch = "batch",
+    }
 }
-named!(Norm { None = "none", Layer = "layer", Batch = "batch" });
 
-/// Which dense layers have a bias.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum BiasSpec {
-    /// All.
-    #[default]
-    All,
-    /// All but the last.
-    Hidden,
-    /// None.
-    None,
+named! {
+    /// Which dense layers have a bias.
+    #[non_exhaustive]
+    pub enum BiasSpec {
+        /// All.
+        All = "all",
+        /// All but the last.
+        Hidden = "hidden",
+        /// None.
+        None = "none",
+    }
 }
-named!(BiasSpec { All = "all", Hidden = "hidden", None = "none" });
 
-/// A loss function.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum LossFunction {
-    /// Softmax cross-entropy, mean over the batch.
-    #[default]
-    CrossEntropy,
-    /// Softmax cross-entropy, sum over the batch.
-    CrossEntropySum,
-    /// Squared error against one-hot targets, summed over the outputs, mean over the batch.
-    Mse,
+named! {
+    /// A loss function.
+    #[non_exhaustive]
+    pub enum LossFunction {
+        /// Softmax cross-entropy, mean over the batch.
+        CrossEntropy = "cross-entropy",
+        /// Softmax cross-entropy, sum over the batch.
+        CrossEntropySum = "cross-entropy-sum",
+        /// Squared error against one-hot targets, summed over the outputs, mean over the batch.
+        Mse = "mse",
+    }
 }
-named!(LossFunction {
-    CrossEntropy = "cross-entropy",
-    CrossEntropySum = "cross-entropy-sum",
-    Mse = "mse",
-});

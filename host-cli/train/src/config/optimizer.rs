@@ -7,35 +7,26 @@ use crate::named;
 
 use picomlp::blob::OptimizerKind as BlobKind;
 
-/// An optimizer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OptimizerKind {
-    /// Stochastic gradient descent.
-    Sgd,
-    /// SGD with momentum.
-    Momentum,
-    /// SGD with Nesterov's momentum.
-    Nesterov,
-    /// RMSprop.
-    RmsProp,
-    /// RMSprop with one adaptive rate for all weights of a layer, and one for its bias.
-    RmsGroup,
-    /// Adam.
-    #[default]
-    Adam,
-    /// Adam with decoupled weight decay.
-    AdamW,
+named! {
+    /// An optimizer.
+    #[non_exhaustive]
+    pub enum OptimizerKind {
+        /// Adam.
+        Adam = "adam",
+        /// Adam with decoupled weight decay.
+        AdamW = "adamw",
+        /// Stochastic gradient descent.
+        Sgd = "sgd",
+        /// SGD with momentum.
+        Momentum = "momentum",
+        /// SGD with Nesterov's momentum.
+        Nesterov = "nesterov",
+        /// RMSprop.
+        RmsProp = "rmsprop",
+        /// RMSprop with one adaptive rate for all weights of a layer, and one for its bias.
+        RmsGroup = "rms-group",
+    }
 }
-named!(OptimizerKind {
-    Sgd = "sgd",
-    Momentum = "momentum",
-    Nesterov = "nesterov",
-    RmsProp = "rmsprop",
-    RmsGroup = "rms-group",
-    Adam = "adam",
-    AdamW = "adamw",
-});
 
 /// What distinguishes the optimizers: the one place for it.
 struct Entry {

@@ -264,6 +264,10 @@ fn image_files(folder: &Path) -> Result<(Vec<PathBuf>, usize)> {
 ///
 /// Skips names that begin with a dot (`.DS_Store`, macOS's `._0001.png`) and `__MACOSX`, the folder of such files that a
 /// zip archive made on a Mac unpacks to: none of them is data.
+///
+/// # Errors
+///
+/// If the folder cannot be read.
 pub fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
     let cannot = || anyhow!("cannot read the folder {}", dir.display());
     let mut paths = Vec::new();

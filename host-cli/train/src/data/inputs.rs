@@ -7,20 +7,19 @@ use picomlp::blob::InputStats;
 use super::dataset::Dataset;
 use crate::named;
 
-/// The range that the values of a data set are scaled to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Inputs {
-    /// 0 to 1.
-    #[default]
-    Unit,
-    /// -1 to 1.
-    Signed,
-    /// Mean 0 and standard deviation 1 over all values of the training samples.
-    Standardized,
-    /// The numbers that the file holds.
-    Raw,
+named! {
+    /// The range that the values of a data set are scaled to.
+    pub enum Inputs {
+        /// 0 to 1.
+        Unit = "unit",
+        /// -1 to 1.
+        Signed = "signed",
+        /// Mean 0 and standard deviation 1 over all values of the training samples.
+        Standardized = "standardized",
+        /// The numbers that the file holds.
+        Raw = "raw",
+    }
 }
-named!(Inputs { Unit = "unit", Signed = "signed", Standardized = "standardized", Raw = "raw" });
 
 impl Inputs {
     /// Returns the map that gives `samples` of `data` these inputs.

@@ -46,18 +46,17 @@ impl Schema {
     }
 }
 
-/// Whether the first line names the columns.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum CsvHeader {
-    /// Detects it: no numbers in the first line, or a column named label, class or target.
-    #[default]
-    Auto,
-    /// It does.
-    Yes,
-    /// It is the first sample.
-    No,
+named! {
+    /// Whether the first line names the columns.
+    pub enum CsvHeader {
+        /// Detects it: no numbers in the first line, or a column named label, class or target.
+        Auto = "auto",
+        /// It does.
+        Yes = "yes",
+        /// It is the first sample.
+        No = "no",
+    }
 }
-named!(CsvHeader { Auto = "auto", Yes = "yes", No = "no" });
 
 /// Where the labels are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -89,16 +89,15 @@ impl fmt::Display for Amount {
     }
 }
 
-/// Which samples are held out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum HeldOut {
-    /// A random subset, drawn by the seed.
-    #[default]
-    Random,
-    /// The last ones.
-    Last,
+named! {
+    /// Which samples are held out.
+    pub enum HeldOut {
+        /// A random subset, drawn by the seed.
+        Random = "random",
+        /// The last ones.
+        Last = "last",
+    }
 }
-named!(HeldOut { Random = "random", Last = "last" });
 
 /// How a set is split.
 #[derive(Clone, Copy, Debug, PartialEq)]
