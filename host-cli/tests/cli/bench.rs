@@ -92,7 +92,7 @@ fn bench_names_the_flag_and_the_value_that_it_refuses() {
         ("--batch-size", "0", "0 is not in 1..=1000000"),
         ("--batch-size", "-2", "-2 is not in 1..=1000000"),
         ("--epochs", "0", "0 is not in 1.."),
-        ("--optimizer", "foo", "sgd, adam"),
+        ("--optimizer", "foo", "adam, sgd"),
         ("--data", "''", "expected a folder, a file or `synthetic`"),
     ] {
         let shown = if value == "''" { "" } else { value };
