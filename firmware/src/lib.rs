@@ -9,6 +9,8 @@ pub mod counter;
 pub mod device;
 pub mod digits;
 mod faults;
+#[cfg(target_abi = "eabihf")]
+pub mod float_mode;
 pub mod int8;
 pub mod processor;
 pub mod stack;

@@ -9,8 +9,11 @@ use picomlp::kernels::{
     dense_update_scalar, exp, exp_scalar, relu, relu_gradient, relu_gradient_scalar, relu_scalar,
     sgd, sgd_scalar, update_work,
 };
-use picomlp::{Adam, Optimizer, Sgd};
+use picomlp::{Adam, Buffers, Error, Mlp, Optimizer, Sgd, Trainer};
 use picomlp_firmware::console::{exit, fail, print, print_u32};
+use picomlp_firmware::float_mode;
+
+type Net = Mlp<2, 1, 1>;
 
 /// More inputs than a list of nonzeros holds, and a rest.
 const INPUTS: usize = 131;
@@ -190,6 +193,25 @@ fn element_wise(numbers: &mut Numbers) {
     }
 }
 
+/// A trainer is made in the processor's first mode alone.
+fn float_modes() {
+    let is_refused = || {
+        let mut params = [0.0; Net::PARAMS];
+        let buffers = Buffers {
+            params: &mut params,
+            state: &mut [],
+            workspace: [0.0; Net::train_scratch(1)],
+        };
+        matches!(Trainer::new(Net::default(), Sgd::new(0.1), buffers), Err(Error::FloatMode))
+    };
+    if is_refused() {
+        fail("the first float mode is refused");
+    }
+    if !float_mode::OTHER_MODES.iter().all(|bits| float_mode::with(*bits, is_refused)) {
+        fail("a float mode of other bits is not refused");
+    }
+}
+
 #[entry]
 fn main() -> ! {
     let mut numbers = Numbers(1);
@@ -209,8 +231,10 @@ fn main() -> ! {
         }
     }
     element_wise(&mut numbers);
+    float_modes();
     print("kernels equal their scalar twins at ");
     print_u32(sizes);
     print(" sizes\n");
+    print("other float modes are refused\n");
     exit(0)
 }
