@@ -51,6 +51,7 @@ const CHECKS: &[Check] = &[
             show(doc)
         },
     },
+    Check { name: "examples", run: examples },
     Check { name: "test-native", run: || show(cargo(&numeric(&[]), "-C target-cpu=native")) },
     Check {
         name: "fuzz",
@@ -105,6 +106,13 @@ fn fmt() -> Result<()> {
 fn clippy() -> Result<()> {
     let args = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
     show(cargo(&args, ""))
+}
+
+/// Runs the core's examples, which assert what they show.
+fn examples() -> Result<()> {
+    ["xor", "mnist", "transfer", "custom_layer", "custom_optimizer", "threads"]
+        .iter()
+        .try_for_each(|name| show(cargo(&["run", "-p", "picomlp", "--example", name], "")))
 }
 
 /// Clippy last, since the programs include what the run has made.
