@@ -66,6 +66,7 @@ impl Element for u8 {
         }
     }
 
+    #[inline(never)] // inlined, its loop is short of registers
     fn list(sample: &[Self], scale: f32, first: usize, list: &mut Nonzeros) -> usize {
         fill::<_, 8>(sample, scale, first, list)
     }
@@ -100,6 +101,7 @@ impl Element for f32 {
         mask
     }
 
+    #[inline(never)] // inlined, its loop is short of registers
     fn list(sample: &[Self], scale: f32, first: usize, list: &mut Nonzeros) -> usize {
         fill::<_, 4>(sample, scale, first, list)
     }

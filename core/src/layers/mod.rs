@@ -251,7 +251,7 @@ pub(crate) fn check_described(net: &(impl Layer + ?Sized)) -> Result<(), Error> 
 #[inline]
 fn check_inputs<T: Element>(x: Batch<'_, T>, y: &[f32], outputs: usize) -> Result<(), Error> {
     let all = y.iter().step_by(outputs.max(1)).all(|y| is_finite(*y));
-    if all { Ok(()) } else { find_not_finite(x) }
+    if all { Ok(()) } else { find_not_finite(x.len(), x.width(), &|s, i| x.value(s, i)) }
 }
 
 /// In integers: without an FPU, a comparison of floats is a call.
@@ -262,11 +262,13 @@ pub(crate) fn is_finite(value: f32) -> bool {
 
 #[cold]
 #[inline(never)]
-fn find_not_finite<T: Element>(x: Batch<'_, T>) -> Result<(), Error> {
-    let map = x.map();
-    for (sample, row) in x.iter().enumerate() {
-        let value = |x: &T| x.to_f32() * map.scale + map.shift;
-        if let Some(input) = row.iter().position(|x| !is_finite(value(x))) {
+fn find_not_finite(
+    samples: usize,
+    width: usize,
+    value: &dyn Fn(usize, usize) -> f32,
+) -> Result<(), Error> {
+    for sample in 0..samples {
+        if let Some(input) = (0..width).find(|input| !is_finite(value(sample, *input))) {
             return Err(Error::InputNotFinite { sample, input });
         }
     }

@@ -111,11 +111,17 @@ fn bias_gradient(
     shifted: &mut [f32],
 ) -> bool {
     let range = offset..offset + shifted.len();
+    let (first, rest) = d_y.split_at(shifted.len().min(d_y.len()));
     match sink.accumulated(range.clone()) {
-        Some(before) => copy(before, shifted),
-        None => shifted.fill(0.0),
+        Some(before) => {
+            copy(before, shifted);
+            add_rows(first, shifted);
+        }
+        None => shifted.iter_mut().zip(first).for_each(|(sum, d)| *sum = 0.0 + d),
     }
-    add_rows(d_y, shifted);
+    if !rest.is_empty() {
+        add_rows(rest, shifted);
+    }
     sink.apply(range, Gradient::Dense(shifted), true);
     let is_shifted = shift != 0.0 && !sink.more_follows();
     if is_shifted {
