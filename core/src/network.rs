@@ -41,15 +41,16 @@ pub trait Network: Layer {
         y: &mut [f32],
         scratch: &mut [f32],
     ) -> Result<(), Error> {
-        self.shape().check()?;
-        check_len("params", params, self.params())?;
-        let x = x.into_batch(self.inputs())?;
-        check_len("y", y, x.len() * self.outputs())?;
-        check_room("scratch", scratch, x.len() * self.shape().activations)?;
+        let shape = self.shape();
+        shape.check()?;
+        check_len("params", params, shape.params)?;
+        let x = x.into_batch(shape.inputs)?;
+        check_len("y", y, x.len() * shape.outputs)?;
+        check_room("scratch", scratch, x.len() * shape.activations)?;
         self.forward_pass(Pass::inference(&Serial, params, scratch), x, y)?;
         match y.iter().position(|y| !is_finite(*y)) {
             None => Ok(()),
-            Some(at) => Err(Error::OutputNotFinite { sample: at / self.outputs().max(1) }),
+            Some(at) => Err(Error::OutputNotFinite { sample: at / shape.outputs.max(1) }),
         }
     }
 

@@ -31,9 +31,9 @@
 //!    └───────────┘   └─────────┴─────────┴──────┘
 //! ```
 //!
-//! Sparse rows go one at a time (N = 1): each row has other nonzero terms. Dense rows go four at a time (N = 4). Which of the two
+//! Sparse rows go one at a time (N = 1): each row has other nonzero terms. Dense rows go four at a time (N = 4), packed. Which of the two
 //! a block of rows is shows in the masks of its zeros ([`Element::nonzero_mask`](super::Element::nonzero_mask)), which are made
-//! anyway; callers choose by the type of [`Terms`].
+//! anyway: callers choose [`Product::run`] or [`Product::run_in_fours`].
 //!
 //! Where registers are narrow (SSE2, NEON), a row of 128 columns is four panels, and finding the bits of a mask in each would take
 //! as long as the arithmetic. There, a row's terms are gathered once into a [`SparseRow`] for four panels.
@@ -44,7 +44,7 @@
 //! the panel's width. The register tile is the pair of `N` and the [`Accumulator`] that a caller names.
 
 use super::accumulator::{Accumulator, ForEachPanel, for_each_panel};
-use super::simd::Simd;
+use super::simd::{Simd, with_best_vectors};
 
 /// Terms of `N` rows of `a` side by side: which `k` count, and the rows' values there.
 pub(super) trait Terms<const N: usize> {
@@ -95,19 +95,22 @@ impl<'a> Product<'a> {
         // Gathering pays where one row has several panels: its masks are then searched once, not once a panel.
         let gathers = const { N == 1 && C::WIDTH <= 32 } && self.width >= 2 * C::WIDTH;
         let step = if gathers { 4 * C::WIDTH } else { C::WIDTH };
+        if !gathers {
+            for first in (0..self.width).step_by(step) {
+                let columns = first..self.width.min(first + step);
+                for (group, out) in out.chunks_mut(N * self.out_stride).enumerate() {
+                    let mut tile = Tile { of: self, terms: &terms(group), out };
+                    for_each_panel::<S, C>(simd, columns.clone(), &mut tile);
+                }
+            }
+            return;
+        }
         let mut list = SparseRow { len: 0, terms: [(0, [0.0; N]); GATHERED] };
         for first in (0..self.width).step_by(step) {
             let columns = first..self.width.min(first + step);
-            let rows = out.chunks_mut(N * self.out_stride);
-            for (group, out) in rows.enumerate() {
-                let terms = terms(group);
-                if !gathers {
-                    let mut tile = Tile { of: self, terms: &terms, out };
-                    for_each_panel::<S, C>(simd, columns.clone(), &mut tile);
-                    continue;
-                }
+            for (group, out) in out.chunks_mut(N * self.out_stride).enumerate() {
                 let mut of = self;
-                terms.for_each(
+                terms(group).for_each(
                     #[inline(always)]
                     |k, x| {
                         if list.len == GATHERED {
@@ -128,6 +131,72 @@ impl<'a> Product<'a> {
                 list.len = 0;
             }
         }
+    }
+}
+
+/// Columns for which four rows are packed once: their part of `M` stays in the second-level cache.
+const PACKED_COLUMNS: usize = 128;
+
+impl Product<'_> {
+    /// Computes rows of `out`, all of whose `len` terms count, four at a time; `values(g, k)` are those of the rows from `4·g`
+    /// on. `out` has a multiple of four rows.
+    ///
+    /// The rows' values lie in four places, and are numbers of any type. Packed side by side, they are read faster by each
+    /// panel, and one kernel serves all types and passes.
+    #[inline(always)]
+    pub(super) fn run_in_fours(
+        self,
+        len: usize,
+        values: impl Fn(usize, usize) -> [f32; 4],
+        out: &mut [f32],
+    ) {
+        debug_assert!(
+            len <= GATHERED || !matches!(self.finish, Finish::Move(_)),
+            "a sum would be cut"
+        );
+        let mut packed = [[0.0; 4]; GATHERED];
+        for column in (0..self.width).step_by(PACKED_COLUMNS) {
+            let width = PACKED_COLUMNS.min(self.width - column);
+            for (group, out) in out.chunks_mut(4 * self.out_stride).enumerate() {
+                let out = out.get_mut(column..).unwrap_or_default();
+                let mut finish = self.finish;
+                for start in (0..len).step_by(GATHERED) {
+                    let packed = packed.get_mut(..GATHERED.min(len - start)).unwrap_or_default();
+                    for (k, to) in packed.iter_mut().enumerate() {
+                        *to = values(group, start + k);
+                    }
+                    let matrix = self.matrix.get(start * self.stride + column..);
+                    let matrix = matrix.unwrap_or_default();
+                    four_rows(Product { matrix, width, finish, ..self }, packed, out);
+                    finish = Finish::Add;
+                }
+            }
+        }
+    }
+}
+
+/// Four rows of `out`, whose terms are the first rows of the matrix.
+#[inline(never)] // one copy for all passes
+fn four_rows(product: Product<'_>, packed: &[[f32; 4]], out: &mut [f32]) {
+    with_best_vectors!(four_rows_with(product: Product<'_>, packed: &[[f32; 4]], out: &mut [f32]));
+}
+
+#[inline(always)]
+fn four_rows_with<S: Simd>(simd: S, product: Product<'_>, packed: &[[f32; 4]], out: &mut [f32]) {
+    let mut tile = Tile { of: product, terms: &Packed(packed), out };
+    for_each_panel::<S, S::Tile4>(simd, 0..product.width, &mut tile);
+}
+
+/// Four dense rows of `a`, side by side.
+struct Packed<'a>(&'a [[f32; 4]]);
+
+impl Terms<4> for Packed<'_> {
+    #[inline(always)]
+    fn for_each(&self, mut add: impl FnMut(usize, [f32; 4]) -> Option<()>) -> Option<()> {
+        for (k, x) in self.0.iter().enumerate() {
+            add(k, *x)?;
+        }
+        Some(())
     }
 }
 
@@ -227,19 +296,19 @@ impl Iterator for Bits {
     }
 }
 
-/// Capacity of a [`SparseRow`]: 3 KB of stack.
+/// Capacity of a [`SparseRow`]: 2 KB of stack.
 pub(super) const GATHERED: usize = 256;
 
 /// A row's nonzero terms as a list.
 struct SparseRow<const N: usize> {
     len: usize,
-    terms: [(usize, [f32; N]); GATHERED],
+    terms: [(u32, [f32; N]); GATHERED],
 }
 
 impl<const N: usize> SparseRow<N> {
     #[inline(always)]
     fn push(&mut self, k: usize, x: [f32; N]) -> Option<()> {
-        *self.terms.get_mut(self.len)? = (k, x);
+        *self.terms.get_mut(self.len)? = (k as u32, x);
         self.len += 1;
         Some(())
     }
@@ -249,7 +318,7 @@ impl<const N: usize> Terms<N> for SparseRow<N> {
     #[inline(always)]
     fn for_each(&self, mut add: impl FnMut(usize, [f32; N]) -> Option<()>) -> Option<()> {
         for (k, x) in self.terms.iter().take(self.len) {
-            add(*k, *x)?;
+            add(*k as usize, *x)?;
         }
         Some(())
     }

@@ -184,10 +184,10 @@ macro_rules! each {
 
 /// Implements [`Layer`] by the same calls on another layer: `with!(self, layer => call)` names it.
 macro_rules! delegate_layer {
-    (impl Layer for $type:ty, $with:ident, |$self:ident, $visit:ident| $for_each:expr) => {
+    (impl Layer for $type:ty, $with:ident, |$self:ident, $visit:ident| $for_each:expr, $shape:expr) => {
         impl Layer for $type {
-            fn shape(&self) -> Shape {
-                $with!(self, layer => layer.shape())
+            fn shape(&$self) -> Shape {
+                $shape
             }
 
             fn for_each_layer(&$self, $visit: &mut Visit<'_>) -> Result<(), Error> {
@@ -233,4 +233,8 @@ macro_rules! delegate_layer {
 }
 pub(super) use delegate_layer;
 
-delegate_layer!(impl Layer for AnyLayer, each, |self, visit| visit(Single::Known(*self)));
+delegate_layer!(
+    impl Layer for AnyLayer, each,
+    |self, visit| visit(Single::Known(*self)),
+    each!(self, layer => layer.shape())
+);

@@ -26,6 +26,8 @@ pub type LayerList = Vec<AnyLayer, MAX_LAYERS>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sequential {
     layers: LayerList,
+    /// Added up once.
+    shape: Shape,
 }
 
 impl Sequential {
@@ -49,7 +51,8 @@ impl Sequential {
         if layers.is_empty() {
             return Err(Error::ZeroSize { what: "layers" });
         }
-        Ok(Self { layers })
+        let shape = Layers { layers: &layers }.shape();
+        Ok(Self { layers, shape })
     }
 
     /// Dense layers between these widths, a ReLU after each but the last.
@@ -142,9 +145,16 @@ struct Layers<'a> {
     layers: &'a [AnyLayer],
 }
 
-delegate_layer!(impl Layer for Sequential, as_chain, |self, visit| {
-    self.layers.iter().try_for_each(|layer| layer.for_each_layer(visit))
-});
-delegate_layer!(impl Layer for Layers<'_>, as_chain, |self, visit| {
-    self.layers.iter().try_for_each(|layer| layer.for_each_layer(visit))
-});
+delegate_layer!(
+    impl Layer for Sequential, as_chain,
+    |self, visit| self.layers.iter().try_for_each(|layer| layer.for_each_layer(visit)),
+    self.shape
+);
+delegate_layer!(
+    impl Layer for Layers<'_>, as_chain,
+    |self, visit| self.layers.iter().try_for_each(|layer| layer.for_each_layer(visit)),
+    {
+        let shapes = self.layers.iter().map(Layer::shape);
+        shapes.reduce(Shape::then).unwrap_or(Shape::in_place(0))
+    }
+);

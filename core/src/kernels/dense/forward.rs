@@ -104,52 +104,51 @@ impl<T: Element> Split for Forward<'_, T> {
 }
 
 /// Adds all products: samples without zeros four at a time, so that one load of a weight serves four sums, the others one by
-/// one over their nonzero inputs.
-#[inline(always)]
-pub(super) fn forward_rows<S: Simd, T: Element>(simd: S, work: Forward<'_, T>) {
+/// one over their nonzero inputs, by `sparse`.
+#[inline]
+pub(super) fn by_kind<T: Element>(work: Forward<'_, T>, sparse: impl Fn(Forward<'_, T>)) {
     let Forward { x, weights, outputs, y } = work;
-    let product = Product::new(weights, outputs, Finish::Add);
-    let scale = x.map().scale;
-    let mut first = 0;
-    let mut rest = y;
-    while first < x.len() {
+    let (mut x, mut y) = (x, y);
+    while !x.is_empty() {
         // A run of samples of one kind is one product, in which a panel of weights serves them all.
-        let is_dense = is_dense_group(x, first);
-        let mut len = if is_dense { 4 } else { 1 };
-        while first + len < x.len() && is_dense_group(x, first + len) == is_dense {
-            len += if is_dense { 4 } else { 1 };
+        let is_dense = is_dense_group(x, 0);
+        let mut end = 4;
+        while end < x.len() && is_dense_group(x, end) == is_dense {
+            end += 4;
         }
-        let (y, after) = rest.split_at_mut((len * outputs).min(rest.len()));
+        let (run, rest) = x.split_at(end);
+        let (y_run, y_rest) = y.split_at_mut((run.len() * outputs).min(y.len()));
         if is_dense {
-            product.run::<S, S::Tile4, _, 4>(
-                simd,
-                #[inline(always)]
-                |group| DenseGroup { x: group_of_four(x, first + 4 * group), scale },
-                y,
-            );
+            let product = Product::new(weights, outputs, Finish::Add);
+            let values = |group: usize, i: usize| {
+                let value = |s| run.scaled(4 * group + s, i).unwrap_or_default();
+                [value(0), value(1), value(2), value(3)]
+            };
+            product.run_in_fours(run.width(), values, y_run);
         } else {
-            product.run::<S, S::Tile1, _, 1>(
-                simd,
-                #[inline(always)]
-                |s| SparseSample { x: x.sample(first + s), scale },
-                y,
-            );
+            sparse(Forward { x: run, weights, outputs, y: y_run });
         }
-        (first, rest) = (first + len, after);
+        (x, y) = (rest, y_rest);
     }
 }
 
-/// Whether the four samples from `first` on are there, and none of them has a zero.
-#[inline]
-fn is_dense_group<T: Element>(x: Batch<'_, T>, first: usize) -> bool {
-    let is_full = |tile: &[T]| T::nonzero_mask(tile).count_ones() as usize == tile.len();
-    first + 4 <= x.len()
-        && group_of_four(x, first).iter().all(|sample| sample.chunks(MASK_BITS).all(is_full))
+/// Samples with zeros, one by one.
+#[inline(always)]
+pub(super) fn forward_rows<S: Simd, T: Element>(simd: S, work: Forward<'_, T>) {
+    let Forward { x, weights, outputs, y } = work;
+    let scale = x.map().scale;
+    Product::new(weights, outputs, Finish::Add).run::<S, S::Tile1, _, 1>(
+        simd,
+        #[inline(always)]
+        |s| SparseSample { x: x.sample(s), scale },
+        y,
+    );
 }
 
-#[inline]
-fn group_of_four<T: Element>(x: Batch<'_, T>, first: usize) -> [&[T]; 4] {
-    [x.sample(first), x.sample(first + 1), x.sample(first + 2), x.sample(first + 3)]
+/// Whether the four samples from `first` on are there, and none of them has a zero.
+fn is_dense_group<T: Element>(x: Batch<'_, T>, first: usize) -> bool {
+    let is_full = |tile: &[T]| T::nonzero_mask(tile).count_ones() as usize == tile.len();
+    first + 4 <= x.len() && (first..first + 4).all(|s| x.sample(s).chunks(MASK_BITS).all(is_full))
 }
 
 /// One sample: its nonzero inputs are the set bits of masks.
@@ -173,25 +172,6 @@ impl<T: Element> Terms<1> for SparseSample<'_, T> {
                     add(first + i, [x.get(i)?.to_f32() * self.scale])?;
                 }
             }
-        }
-        Some(())
-    }
-}
-
-/// Four samples side by side, all of whose products count.
-struct DenseGroup<'a, T> {
-    x: [&'a [T]; 4],
-    scale: f32,
-}
-
-impl<T: Element> Terms<4> for DenseGroup<'_, T> {
-    #[inline(always)]
-    fn for_each(&self, mut add: impl FnMut(usize, [f32; 4]) -> Option<()>) -> Option<()> {
-        let [a, b, c, d] = self.x;
-        for (i, (((a, b), c), d)) in a.iter().zip(b).zip(c).zip(d).enumerate() {
-            let mut x = [a.to_f32(), b.to_f32(), c.to_f32(), d.to_f32()];
-            x.iter_mut().for_each(|x| *x *= self.scale);
-            add(i, x)?;
         }
         Some(())
     }

@@ -36,7 +36,10 @@ macro_rules! compiled {
                 if parts > 1 {
                     return fork(threads, parts, work);
                 }
-                with_best_vectors!(forward_rows(work: Forward<'_, $element>));
+                fn sparse(work: Forward<'_, $element>) {
+                    with_best_vectors!(forward_rows(work: Forward<'_, $element>));
+                }
+                forward::by_kind(work, sparse);
             }
 
             fn weight_gradient(threads: &dyn Threads, work: WeightGradient<'_, Self>) {

@@ -19,7 +19,6 @@ use core::ops::Range;
 use bytemuck::try_cast_slice_mut;
 
 use super::add_rows;
-use crate::kernels::accumulator::Accumulator;
 use crate::kernels::matmul::{Bits, Finish, GATHERED, Product, Terms};
 use crate::kernels::scalar::{self, SCALAR};
 use crate::kernels::simd::Simd;
@@ -233,24 +232,29 @@ pub(super) fn weight_gradient_rows<S: Simd, T: Element>(simd: S, work: WeightGra
                 n
             } else if four >> i & 1 != 0 {
                 let n = run(!dense) / 4 * 4;
-                rows.sum::<S, S::Tile4, _, 4>(
-                    simd,
-                    #[inline(always)]
-                    |group| FourInputs { x, i: first + i + 4 * group },
-                    n,
-                    offset,
-                    &mut sink,
-                );
+                let values = |row: usize, s: usize| four_inputs(x, s, first + i + row);
+                rows.sum::<4>(n, offset, &mut sink, |product, row, out| {
+                    product.run_in_fours(x.len(), |group, s| values(row + 4 * group, s), out);
+                });
                 n
             } else {
                 let n = run(zero | four);
-                rows.sum::<S, S::Tile1, _, 1>(
-                    simd,
-                    #[inline(always)]
-                    |row| SparseInput { x, i: first + i + row, bit: i + row, tiles },
+                rows.sum::<1>(
                     n,
                     offset,
                     &mut sink,
+                    #[inline(always)]
+                    |product, row, out| {
+                        product.run::<S, S::Tile1, _, 1>(
+                            simd,
+                            #[inline(always)]
+                            |r| {
+                                let row = row + r;
+                                SparseInput { x, i: first + i + row, bit: i + row, tiles: &*tiles }
+                            },
+                            out,
+                        );
+                    },
                 );
                 n
             };
@@ -273,15 +277,15 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    /// Sums `rows` rows whose parameters begin at `offset`, and hands them over.
+    /// Sums `rows` rows whose parameters begin at `offset`, and hands them over. `compute` writes the product of the rows from
+    /// its second argument on; they come `N` or a multiple at a time.
     #[inline(always)]
-    fn sum<S: Simd, C: Accumulator<S>, T: Terms<N>, const N: usize>(
+    fn sum<const N: usize>(
         &mut self,
-        simd: S,
-        terms: impl Fn(usize) -> T,
         rows: usize,
         offset: usize,
         sink: &mut Sink<'_>,
+        compute: impl Fn(Product<'_>, usize, &mut [f32]),
     ) {
         let Self { d_y, outputs, shifted, batch, ref mut buffer } = *self;
         // A plain gradient step, and sums that are never cut: from the registers into the weights.
@@ -317,12 +321,7 @@ impl Rows<'_> {
                 };
                 let matrix = d_y.get(column..).unwrap_or_default();
                 let product = Product { stride: outputs, ..Product::new(matrix, width, finish) };
-                product.run::<S, C, T, N>(
-                    simd,
-                    #[inline(always)]
-                    |group| terms(first / N + group),
-                    out,
-                );
+                compute(product, first, out);
                 if rate.is_some() {
                     return;
                 }
@@ -366,24 +365,15 @@ impl<T: Element> Terms<1> for SparseInput<'_, T> {
     }
 }
 
-/// Four neighbouring inputs, which are zero in no sample.
-struct FourInputs<'a, T> {
-    x: Batch<'a, T>,
-    i: usize,
-}
-
-impl<T: Element> Terms<4> for FourInputs<'_, T> {
-    #[inline(always)]
-    fn for_each(&self, mut add: impl FnMut(usize, [f32; 4]) -> Option<()>) -> Option<()> {
-        let scale = self.x.map().scale;
-        for (s, sample) in self.x.iter().enumerate() {
-            let [a, b, c, d] = sample.get(self.i..)?.first_chunk()?;
-            let mut x = [a.to_f32(), b.to_f32(), c.to_f32(), d.to_f32()];
-            x.iter_mut().for_each(|x| *x *= scale);
-            add(s, x)?;
-        }
-        Some(())
+/// Four neighbouring inputs of a sample.
+#[inline(always)]
+fn four_inputs<T: Element>(x: Batch<'_, T>, s: usize, i: usize) -> [f32; 4] {
+    let (values, scale) = (x.sample(s).get(i..).and_then(<[T]>::first_chunk::<4>), x.map().scale);
+    let mut four = [0.0; 4];
+    for (to, value) in four.iter_mut().zip(values.into_iter().flatten()) {
+        *to = value.to_f32() * scale;
     }
+    four
 }
 
 /// What [`dense_update`] must give, one product at a time, zeros not skipped.
