@@ -218,6 +218,11 @@ impl<S: Simd, T: Terms<N>, const N: usize> ForEachPanel<S> for Tile<'_, T, N> {
                 *sums = C::load(simd, out.get(start..start + C::WIDTH).unwrap_or_default());
             }
         }
+        let matrix = of.matrix.get(column..).unwrap_or_default();
+        let Some(last) = matrix.len().checked_sub(C::WIDTH) else {
+            debug_assert!(false, "the matrix is narrower than its panel");
+            return;
+        };
         // The inner loop: `sums[r] += a[r][k]·M[k]`, with all sums in registers.
         let complete = terms.for_each(
             #[inline(always)]
@@ -227,8 +232,11 @@ impl<S: Simd, T: Terms<N>, const N: usize> ForEachPanel<S> for Tile<'_, T, N> {
                     Finish::Move(_) => "move",
                     Finish::Write | Finish::Add => "forward",
                 });
-                let start = k * of.stride + column;
-                let row = of.matrix.get(start..start + C::WIDTH)?;
+                let start = k * of.stride;
+                if start > last {
+                    return None; // one comparison: the two of the next line follow from it
+                }
+                let row = matrix.get(start..start + C::WIDTH)?;
                 for (sums, x) in sums.iter_mut().zip(x) {
                     sums.add_scaled(simd, x, row);
                 }
