@@ -139,23 +139,13 @@ fn deny() -> Result<()> {
 }
 
 /// The crates that are published, in the order in which they can be.
-const PUBLISHED: [&str; 10] = [
-    "-p",
-    "picomlp-fixtures",
-    "-p",
-    "picomlp",
-    "-p",
-    "picomlp-train",
-    "-p",
-    "picomlp-plots",
-    "-p",
-    "picomlp-cli",
-];
+const PUBLISHED: [&str; 5] =
+    ["picomlp-fixtures", "picomlp", "picomlp-train", "picomlp-plots", "picomlp-cli"];
 
 /// Each published crate makes a package.
 fn package() -> Result<()> {
     let mut package = cargo(&["package", "--quiet", "--no-verify", "--allow-dirty"], "");
-    package.args(PUBLISHED);
+    package.args(PUBLISHED.iter().flat_map(|name| ["-p", name]));
     show(package)
 }
 

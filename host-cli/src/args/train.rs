@@ -31,9 +31,9 @@ pub const COMMON: [&str; 12] = [
 
 const EXAMPLES: &str = "\
 Examples:
-  picomlp train                                       # synthetic digits, no files needed
-  picomlp train --data vibration.csv --label state --image-shape 1x6 --out state.pmlp
-  picomlp train --data mnist --hidden 200,100 --epochs 20 --lr 0.0005
+  picomlp train                                             # synthetic digits, no files needed
+  picomlp train --data mnist --hidden 200,100 --epochs 20   # MNIST's four IDX files in a folder
+  picomlp train --data digits.csv --label last --out digits.pmlp
 
 `picomlp train --help-all` shows every flag.";
 

@@ -26,6 +26,7 @@ mod plots;
 mod preparation;
 mod recipes;
 mod signals;
+mod snapshots;
 mod splits;
 mod util;
 mod verify;
