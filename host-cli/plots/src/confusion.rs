@@ -29,7 +29,7 @@ pub(crate) fn color_bar(
     surface.text(x - 7.0, y + height / 2.0, font, name);
 }
 
-/// Counts of true classes (rows) and found classes (columns).
+/// Counts by true class (rows) and predicted class (columns).
 pub fn confusion(subject: &Subject<'_>, predictions: &Predictions) -> Figure {
     let counts = &predictions.confusion;
     let classes = counts.len();
@@ -65,7 +65,7 @@ pub fn confusion(subject: &Subject<'_>, predictions: &Predictions) -> Figure {
         left + side / 2.0,
         TITLE_HEIGHT + 14.0,
         Font::new(13.0, Anchor::Middle),
-        "Found class",
+        "Predicted class",
     );
     let font = Font::new(13.0, Anchor::Middle).upwards();
     surface.text(MARGIN + 14.0, top + side / 2.0, font, "True class");
@@ -122,11 +122,11 @@ pub fn confusion(subject: &Subject<'_>, predictions: &Predictions) -> Figure {
     let bar = f64::max((side - 40.0) / 2.0, 90.0);
     let x = left + side + 46.0;
     let right = [(0.0, "0 %".to_owned()), (1.0, "100 %".to_owned())];
-    color_bar(&mut surface, [x, top, bar], blues, &right, "found, of class");
+    color_bar(&mut surface, [x, top, bar], blues, &right, "recall");
     let wrong = [(0.0, "0 %".to_owned()), (1.0, format!("{:.1} %", 100.0 * worst))];
     let lower = top + bar + 40.0;
     if worst > 0.0 {
-        color_bar(&mut surface, [x, lower, bar], orange, &wrong, "mistaken, of class");
+        color_bar(&mut surface, [x, lower, bar], orange, &wrong, "errors, of class");
     }
     let height = f64::max(top + side, lower + bar) + 24.0;
     surface.finish(x + 82.0, height, "Confusion matrix")
@@ -147,7 +147,7 @@ pub fn classes(subject: &Subject<'_>, predictions: &Predictions) -> Figure {
     let mut surface = Surface::default();
     surface.title(
         "Precision and recall of each class",
-        "Precision: the share that is right of what was taken for a class. Recall: the share found of a class.",
+        "Precision: correct fraction of the predictions of a class. Recall: correctly predicted fraction of a class.",
     );
     for (x, color, name) in [(left, BLUE, "precision"), (left + 110.0, VERMILION, "recall")] {
         surface.rect(x, TITLE_HEIGHT + 4.0, 12.0, 12.0, color);
@@ -171,7 +171,7 @@ pub fn classes(subject: &Subject<'_>, predictions: &Predictions) -> Figure {
             let y = y + (BAR + 2.0) * bar as f64;
             let font = Font::new(11.5, Anchor::Start).color(FAINT);
             if of == 0 {
-                let why = if bar == 0 { "nothing was taken for it" } else { "no sample" };
+                let why = if bar == 0 { "never predicted" } else { "no sample" };
                 surface.text(left + 6.0, y + BAR - 2.5, font, why);
                 continue;
             }

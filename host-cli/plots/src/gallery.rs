@@ -1,4 +1,4 @@
-//! Images side by side, with words under each: mistakes, samples, a digit that turns.
+//! Images side by side, with words under each: mistakes, samples, a rotation.
 
 use anyhow::Result;
 
@@ -105,11 +105,13 @@ pub fn mistakes(
     };
     let counts = format!("{} of {} {}", grouped(all.len()), grouped(data.len()), subject.set);
     let subtitle = match shown.len() {
-        0 => format!("{counts}: every class was found"),
+        0 => format!("{counts}: every class is correct"),
         some if some < all.len() => {
-            format!("{counts}; the {some} most certain. True → found class, and its probability")
+            format!(
+                "{counts}; the {some} most certain. True → predicted class, and its probability"
+            )
         }
-        _ => format!("{counts}. True → found class, and its probability"),
+        _ => format!("{counts}. True → predicted class, and its probability"),
     };
     let shown: Vec<_> = shown.iter().map(tile).collect();
     tiles("Mistakes", &subtitle, 8, data, &shown)
@@ -141,11 +143,11 @@ pub fn rotation(subject: &Subject<'_>, data: &Dataset, sample: usize, step: u32)
     });
     let shown: Vec<_> = shown.collect();
     let subtitle = format!(
-        "Sample {}, a {}: the class found and its probability; blue is right, orange is wrong",
+        "Sample {}, a {}: the predicted class and its probability; blue is correct, orange is wrong",
         grouped(sample),
         shorten(&subject.names[label], 20)
     );
-    Ok(tiles("A digit that turns", &subtitle, 8, data, &shown))
+    Ok(tiles("Rotation", &subtitle, 8, data, &shown))
 }
 
 /// The first `most` samples of each class, a row for each.

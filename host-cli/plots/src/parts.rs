@@ -50,7 +50,7 @@ pub fn parts(pool: &Pool, show: &Show<'_>) -> Result<Vec<Section>> {
     add("mistakes", "Mistakes", Part::Figure(gallery));
     add("weights", "Weights", Part::Figure(weights(subject, measured.shape(), TILES)?));
     add("samples", "Samples", Part::Figure(samples(shown, SAMPLES)));
-    add("rotation", "A digit that turns", Part::Figure(rotation(subject, measured, 0, STEP)?));
+    add("rotation", "Rotation", Part::Figure(rotation(subject, measured, 0, STEP)?));
     if shown.pixels() > MOST_PIXELS {
         let note = format!(
             "Principal components are left out: images of {} pixels take too long, more than {MOST_PIXELS}.",

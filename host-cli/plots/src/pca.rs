@@ -19,7 +19,7 @@ use picomlp_train::Pool;
 use picomlp_train::data::Dataset;
 use picomlp_train::text::grouped;
 
-/// Components that are looked at.
+/// Components that are computed.
 pub(crate) const COMPONENTS: usize = 3;
 
 /// Pixels of an image at most: time and memory for the covariance grow with their square (some seconds at this number).
@@ -35,7 +35,7 @@ const PART: usize = 4096;
 pub struct Pca {
     /// The share of the variance that each component holds.
     pub(crate) shares: [f64; COMPONENTS],
-    /// Samples evenly from the whole set: coordinates, in units of full ink, and label.
+    /// Samples evenly from the whole set: coordinates, in units of the maximum value, and label.
     pub(crate) points: Vec<([f64; COMPONENTS], u8)>,
     /// The samples that the components were computed from.
     samples: usize,

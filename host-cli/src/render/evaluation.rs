@@ -30,12 +30,12 @@ pub(crate) fn write_confusion(
     let counts = result.confusion.iter().flatten().map(|count| count.to_string().len());
     let labels = (0..numbers.len()).map(|class| name(class).chars().count());
     let width = counts.chain(labels).max().unwrap_or(1) + 2;
-    writeln!(out, "\nconfusion      columns: the class found; rows: the true class")?;
+    writeln!(out, "\nconfusion      columns: predicted class; rows: true class")?;
     write!(out, "{:>width$}", "")?;
     for class in 0..numbers.len() {
         write!(out, "{:>width$}", name(class))?;
     }
-    writeln!(out, "{:>10}", "found")?;
+    writeln!(out, "{:>10}", "recall")?;
     for (class, row) in result.confusion.iter().enumerate() {
         write!(out, "{:>width$}", name(class))?;
         for count in row {

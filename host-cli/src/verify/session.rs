@@ -17,7 +17,7 @@ const HELLO_AGAIN: Duration = Duration::from_millis(500);
 /// Bytes of a payload that every answer but a result fits in.
 const OTHER_ANSWERS: usize = 28 + MAX_NAME;
 
-/// Bytes of memory that a session with a model of so many outputs needs.
+/// Returns the bytes of memory that a session with a model of N outputs needs.
 pub(super) fn memory_len(outputs: usize) -> usize {
     OTHER_ANSWERS.max(4 + 4 * outputs)
 }
@@ -53,7 +53,7 @@ pub(super) struct Session<'m> {
     link: Link,
     timeout: Duration,
     decoder: Decoder<'m>,
-    /// What has come and was not looked at yet.
+    /// Bytes received and not decoded yet.
     unread: VecDeque<u8>,
     /// The first bytes since the last frame.
     first: Vec<u8>,
@@ -178,7 +178,7 @@ impl<'m> Session<'m> {
             match self.link.receive(until) {
                 Some(Event::Bytes(bytes)) => {
                     self.unread.extend(bytes);
-                    // What came in time is looked at; what never stops coming is not.
+                    // Bytes that came in time are decoded; a stream that never ends is not waited for.
                     if late {
                         return Err(self.stalled());
                     }

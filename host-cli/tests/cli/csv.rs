@@ -331,7 +331,7 @@ fn what_the_file_does_not_tell_must_be_said() {
     );
     place.fails(
         "train --data some.csv --label last",
-        &["2 pixels are no square", "--image-shape, as in 1x2"],
+        &["2 feature columns are no square", "--image-shape ROWSxCOLS, as in 1x2"],
     );
     place.fails("train --data some.csv --label b", &["--label b names a column", "no header"]);
     place.fails(

@@ -47,7 +47,7 @@ fn eval_prints_the_accuracy_that_train_printed_and_where_it_goes_wrong() {
     let result = field(&measured, "test accuracy");
     assert_eq!(result, field(&trained, "test accuracy"));
     assert!(result.contains("of 60), loss "), "{measured}");
-    assert!(measured.contains("columns: the class found; rows: the true class"), "{measured}");
+    assert!(measured.contains("columns: predicted class; rows: true class"), "{measured}");
 
     let done = place.json("train --data data --hidden 8 --epochs 3 --json").pop().unwrap();
     let eval = place.json("eval model.pmlp --data data --json").pop().unwrap();

@@ -9,15 +9,19 @@ use crate::util::{Place, TEST, bars_pixels, json_lines, kaggle, write_png};
 /// Every kind, what it takes, and words that its image must have.
 const KINDS: [(&str, &str, &[&str]); 8] = [
     ("curves", "history.jsonl", &["Loss and accuracy", "epoch", "loss", "training", "validation"]),
-    ("confusion", "model.pmlp --data data", &["Confusion matrix", "of 60 samples", "Found class"]),
+    (
+        "confusion",
+        "model.pmlp --data data",
+        &["Confusion matrix", "of 60 samples", "Predicted class"],
+    ),
     ("classes", "model.pmlp --data data", &["Precision and recall", "100 %"]),
     (
         "mistakes",
         "model.pmlp --data data",
-        &["Mistakes", "of 60 samples", "True → found class", " → "],
+        &["Mistakes", "of 60 samples", "True → predicted class", " → "],
     ),
     ("weights", "model.pmlp", &["Weights of the first hidden layer", "6 units", "8×8", "weight"]),
-    ("rotation", "model.pmlp --data data", &["A digit that turns", "Sample 0, a ", "345°"]),
+    ("rotation", "model.pmlp --data data", &["Rotation", "Sample 0, a ", "345°"]),
     ("samples", "--data data", &["Samples of each class", "200 samples of 8×8 pixels"]),
     (
         "pca",

@@ -29,6 +29,7 @@ pub mod text;
 
 mod buffer;
 mod classifier;
+mod cross_validation;
 mod file_kind;
 mod history;
 mod model_file;
@@ -42,11 +43,12 @@ mod trained;
 
 pub use buffer::{Buffer, buffer};
 pub use classifier::{Classifier, Evaluation, Predictions};
+pub use cross_validation::CrossValidation;
 pub use history::History;
 pub use model_file::ModelFile;
 pub use model_input::ModelInput;
 pub use named::Named;
 pub use pool::Pool;
-pub use session::{CrossValidation, Observer, Session};
+pub use session::{Observer, Session};
 pub use shape::Shape;
 pub use trained::{Ending, Place, Stopped, Trained};

@@ -28,7 +28,7 @@ impl ModelFile {
     ///
     /// If it cannot be read, or is known to be something else.
     pub fn read(path: &Path) -> Result<Self> {
-        /// Bytes read before the kind and the announced length are looked at.
+        /// Bytes read before the kind and the announced length are checked.
         const FIRST: u64 = 4096;
         let shown = path.display();
         let cannot = || format!("cannot read {shown}");

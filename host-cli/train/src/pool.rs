@@ -24,7 +24,7 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// A pool of so many threads; one for each core if it is not said how many.
+    /// Starts a pool of N threads; one for each core by default.
     ///
     /// # Errors
     ///

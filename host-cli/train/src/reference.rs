@@ -94,7 +94,7 @@ fn rectify(values: &mut [f64], slope: f64, sides: &mut Vec<bool>) {
     }
 }
 
-/// Brings every `step`th value from `first` on to mean 0 and deviation 1.
+/// Brings every `step`th value from `first` on to mean 0 and standard deviation 1.
 fn normalize(values: &mut [f64], first: usize, step: usize, epsilon: f64) {
     let those = || values.iter().skip(first).step_by(step);
     let count = those().count() as f64;

@@ -5,8 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result, anyhow, ensure};
-use picomlp::fingerprint::fingerprint;
+use anyhow::{Result, ensure};
 use picomlp::optim::AnyOptimizer;
 use picomlp::rng::shuffle;
 use picomlp::{
@@ -18,7 +17,7 @@ use crate::buffer::{Buffer, buffer};
 use crate::classifier::{Classifier, Evaluation};
 use crate::config::{Built, LearningRate, TrainConfig};
 use crate::data::{Dataset, Split};
-use crate::event::{Epoch, Event, Fold, Start, measured};
+use crate::event::{Epoch, Event, Start, measured};
 use crate::pool::Pool;
 use crate::text::widths;
 use crate::trained::{Ending, Place, Setup, Stopped, Trained, command};
@@ -70,9 +69,9 @@ impl<F: FnMut(&Epoch)> Observer for EachEpoch<F> {
 /// ```
 #[derive(Debug)]
 pub struct Session<'a> {
-    setup: Setup<'a>,
-    net: Sequential,
-    pool: Arc<Pool>,
+    pub(crate) setup: Setup<'a>,
+    pub(crate) net: Sequential,
+    pub(crate) pool: Arc<Pool>,
     /// Of a cross-validation, counted from 1.
     fold: Option<u32>,
 }
@@ -89,7 +88,7 @@ impl<'a> Session<'a> {
         Self::of_split(config, data, split, pool, None)
     }
 
-    fn of_split(
+    pub(crate) fn of_split(
         config: TrainConfig,
         data: &'a Dataset,
         split: Split,
@@ -283,7 +282,7 @@ impl<'a> Session<'a> {
     }
 
     /// Trains from initial weights on; returns the parameters to keep, if there are some.
-    fn learn(&self, observer: &mut (dyn Observer + Send)) -> Result<(Buffer, Ended)> {
+    pub(crate) fn learn(&self, observer: &mut (dyn Observer + Send)) -> Result<(Buffer, Ended)> {
         match self.setup.config.optimizer.build() {
             // A plain step of SGD is part of the product that sums the gradient.
             Built::Fused(WeightDecay { optimizer: AnyOptimizer::Sgd(sgd), decay: 0.0, .. }) => {
@@ -345,19 +344,19 @@ impl<'a> Session<'a> {
 }
 
 /// How a run ended.
-struct Ended {
+pub(crate) struct Ended {
     /// Steps taken; those up to the end of the last finished epoch, if the run was interrupted.
     steps: u64,
     /// The end of the epoch that was best in validation, or of the last one if there is no validation; `None` if no epoch was
     /// finished (by `max_steps`, too) with finite parameters.
-    kept: Option<Place>,
+    pub(crate) kept: Option<Place>,
     /// The training loss of the epoch that ended there.
     kept_loss: f64,
     /// What those parameters reached in validation.
     kept_validation: Option<Evaluation>,
     /// Time in training steps alone.
-    training: Duration,
-    ending: Ending,
+    pub(crate) training: Duration,
+    pub(crate) ending: Ending,
 }
 
 /// The state of a run.
@@ -582,65 +581,5 @@ impl LowestLoss {
         }
         self.latest.0.copy_from_slice(next);
         self.latest.1 = Some(place);
-    }
-}
-
-/// A cross-validation: one run for each fold, which is what the run would have as its test set.
-#[derive(Debug)]
-pub struct CrossValidation<'a>(Vec<Session<'a>>);
-
-impl<'a> CrossValidation<'a> {
-    /// Splits the data into `folds` folds. Each run starts from the same initial weights and trains on all folds but one, of
-    /// which the validation samples are held out.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Session::new`]; if a fold would be empty.
-    pub fn new(config: &TrainConfig, data: &'a Dataset, folds: usize) -> Result<Self> {
-        let splits = Split::folds(data, &config.split, config.seed, folds)?;
-        let pool = Arc::new(Pool::new(config.threads)?);
-        let session = |(fold, split)| {
-            Session::of_split(config.clone(), data, split, Arc::clone(&pool), Some(fold))
-                .with_context(|| format!("fold {fold}"))
-        };
-        Ok(Self((1..).zip(splits).map(session).collect::<Result<_>>()?))
-    }
-
-    /// Returns the run of each fold.
-    #[must_use]
-    pub fn sessions(&self) -> &[Session<'a>] {
-        &self.0
-    }
-
-    /// Trains for each fold and measures on it.
-    ///
-    /// # Errors
-    ///
-    /// [`Stopped`] if a run diverges or the observer stops it.
-    pub fn run(&self, observer: &mut (dyn Observer + Send)) -> Result<Vec<Fold>> {
-        let mut folds = Vec::with_capacity(self.0.len());
-        for (number, session) in (1..).zip(&self.0) {
-            let (mut params, ended) = session.learn(observer)?;
-            let (Some(kept), Ending::Finished | Ending::Patience(_)) = (ended.kept, ended.ending)
-            else {
-                let stopped = Stopped { ending: ended.ending, trained: None };
-                return Err(anyhow!(stopped).context(format!("fold {number}")));
-            };
-            let (net, params) = session.net.fold(&mut params)?;
-            let test = Classifier::new(&net, params, session.setup.map, session.setup.loss.kind())
-                .evaluate(&session.pool, session.setup.data, &session.setup.split.test)?;
-            let fold = Fold {
-                fold: number,
-                test_accuracy: test.accuracy(),
-                test_loss: test.loss,
-                test_samples: test.samples,
-                kept_epoch: kept.epoch,
-                fingerprint: format!("{:016x}", fingerprint(params)),
-                seconds: ended.training.as_secs_f64(),
-            };
-            observer.event(&Event::Fold(fold.clone()));
-            folds.push(fold);
-        }
-        Ok(folds)
     }
 }

@@ -14,7 +14,7 @@
 //!   the same in every row.
 //! * **Classes**: numbers, or words: in their order, as the names of folders are.
 //! * **Shape**: that of the model or training data, or `--image-shape`, or a square.
-//! * **Value of full ink**: that of the model or training data, or `--csv-max`, or the largest pixel if that is 1, 16
+//! * **Maximum value**: that of the model or training data, or `--csv-max`, or the largest pixel if that is 1, 16
 //!   or 255.
 
 mod cell;
@@ -42,7 +42,7 @@ use crate::text::grouped;
 /// Bytes of a row at most: two million pixels, and what a row of empty fields may cost.
 const MOST_ROW: usize = 8 << 20;
 
-/// Values of full ink that are taken for such when they are the largest: bits, scikit-learn's digits, bytes.
+/// Maximum values that are detected when they are the largest: bits, scikit-learn's digits, bytes.
 const USUAL_MAX: [u8; 3] = [1, 16, 255];
 
 /// The images of a CSV file.
@@ -56,7 +56,7 @@ pub struct Table {
     pub names: Vec<String>,
     /// The shape of each image.
     pub shape: Shape,
-    /// The value of full ink; no pixel is above it.
+    /// The value of the maximum value; no pixel is above it.
     pub max: u8,
     /// First or last, if that was found by comparing the two; a file like this one will have them there.
     pub label_end: Option<LabelColumn>,
@@ -117,7 +117,7 @@ pub enum Labels {
 ///
 /// Each names the file and, where there is one, line and column, what was expected and what came: it cannot be read; it
 /// is no text or has no rows; a row is longer or shorter than the first; a field is no whole number from 0 to the value
-/// of full ink; a label is none of the classes; what is not said by `schema` cannot be told from the file.
+/// of the maximum value; a label is none of the classes; what is not said by `schema` cannot be told from the file.
 pub fn read(
     path: &Path,
     schema: &Schema,
@@ -198,7 +198,7 @@ pub fn read(
         (None, None) => {
             ensure!(
                 USUAL_MAX.contains(&largest),
-                "{name}: the largest pixel is {largest}, expected 1, 16 or 255: say by --csv-max which value is full ink"
+                "{name}: the largest pixel is {largest}, expected 1, 16 or 255: give the maximum value by --csv-max"
             );
             largest
         }

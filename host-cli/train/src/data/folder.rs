@@ -3,7 +3,7 @@
 //! `training` and `testing` will do for `train` and `test`, in any case of letters; `DIR/val` (`valid`, `validation`) holds
 //! images to validate on. A class has the name of its folder; classes are ordered by
 //! name, or by number if all names are numbers, and so are the files of a class, so that every machine reads the same
-//! set. Names that begin with a dot are passed over; so are files that do not end in `.png`, and counted.
+//! set. Names that begin with a dot are ignored; so are files that are not PNG or JPEG, and counted.
 
 use std::fs;
 use std::path::{Path, PathBuf};

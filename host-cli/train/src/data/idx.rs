@@ -76,52 +76,42 @@ impl fmt::Display for Kind {
     }
 }
 
-/// The type of elements, by the third byte of the magic number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Element {
-    U8 = 0x08,
-    I8 = 0x09,
-    I16 = 0x0b,
-    I32 = 0x0c,
-    F32 = 0x0d,
-    F64 = 0x0e,
+/// A type of elements: the third byte of the magic number, the size, and how a value is read.
+struct Element {
+    code: u8,
+    size: usize,
+    value: fn(&[u8]) -> f64,
+}
+
+const fn element(code: u8, size: usize, value: fn(&[u8]) -> f64) -> Element {
+    Element { code, size, value }
+}
+
+const ELEMENTS: [Element; 6] = [
+    element(U8, 1, |b| f64::from(b[0])),
+    element(0x09, 1, |b| f64::from(b[0] as i8)),
+    element(0x0b, 2, |b| f64::from(i16::from_be_bytes(array(b)))),
+    element(0x0c, 4, |b| f64::from(i32::from_be_bytes(array(b)))),
+    element(0x0d, 4, |b| f64::from(f32::from_be_bytes(array(b)))),
+    element(0x0e, 8, |b| f64::from_be_bytes(array(b))),
+];
+
+/// The code of bytes, which need no conversion.
+const U8: u8 = 0x08;
+
+fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    bytes.try_into().unwrap_or([0; N])
 }
 
 impl Element {
-    const ALL: [Self; 6] = [Self::U8, Self::I8, Self::I16, Self::I32, Self::F32, Self::F64];
-
-    const fn size(self) -> usize {
-        match self {
-            Self::U8 | Self::I8 => 1,
-            Self::I16 => 2,
-            Self::I32 | Self::F32 => 4,
-            Self::F64 => 8,
-        }
-    }
-
-    /// Reads one element, which is as long as [`size`](Self::size) says.
-    fn value(self, bytes: &[u8]) -> f64 {
-        fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
-            bytes.try_into().unwrap_or([0; N])
-        }
-        match self {
-            Self::U8 => f64::from(bytes[0]),
-            Self::I8 => f64::from(bytes[0] as i8),
-            Self::I16 => f64::from(i16::from_be_bytes(array(bytes))),
-            Self::I32 => f64::from(i32::from_be_bytes(array(bytes))),
-            Self::F32 => f64::from(f32::from_be_bytes(array(bytes))),
-            Self::F64 => f64::from_be_bytes(array(bytes)),
-        }
-    }
-
     /// Appends elements to `data`; an error for the first that is no byte.
-    fn append(self, bytes: &[u8], data: &mut Vec<u8>) -> Result<()> {
-        if self == Self::U8 {
+    fn append(&self, bytes: &[u8], data: &mut Vec<u8>) -> Result<()> {
+        if self.code == U8 {
             data.extend_from_slice(bytes);
             return Ok(());
         }
-        for element in bytes.chunks_exact(self.size()) {
-            let value = self.value(element);
+        for element in bytes.chunks_exact(self.size) {
+            let value = (self.value)(element);
             ensure!(
                 value.fract() == 0.0 && (0.0..=255.0).contains(&value),
                 "element {} is {value}, expected a whole number from 0 to 255 (write pixels from 0 to 1 as bytes, times 255)",
@@ -192,14 +182,14 @@ fn parse(input: &mut Input, what: Kind) -> Result<Idx, Fault> {
     input.by_ref().take(4).read_to_end(&mut magic)?;
     let (element, dimensions) = match magic.first_chunk() {
         Some(&magic) => parse_magic(magic, what)?,
-        None => (Element::U8, what.dimensions()),
+        None => (&ELEMENTS[0], what.dimensions()),
     };
     let mut header = magic;
     input.by_ref().take(4 * dimensions as u64).read_to_end(&mut header)?;
     let mut dims = parse_dims(&header, 4 + 4 * dimensions, what)?;
 
-    let count = element_count(&dims, element.size(), what)?;
-    let (expected, described) = (count * element.size(), what.describe(&dims));
+    let count = element_count(&dims, element.size, what)?;
+    let (expected, described) = (count * element.size, what.describe(&dims));
     let mut data = Vec::with_capacity(count.min(RESERVE));
     let mut chunk = Vec::with_capacity(CHUNK.min(expected));
     let mut left = expected;
@@ -213,7 +203,7 @@ fn parse(input: &mut Input, what: Kind) -> Result<Idx, Fault> {
                 expected - left + chunk.len()
             )));
         }
-        data.try_reserve(chunk.len() / element.size()).map_err(io::Error::from)?;
+        data.try_reserve(chunk.len() / element.size).map_err(io::Error::from)?;
         element.append(&chunk, &mut data)?;
         input.check_growth(data.len()).map_err(Fault::Named)?;
         left -= chunk.len();
@@ -233,13 +223,13 @@ fn parse(input: &mut Input, what: Kind) -> Result<Idx, Fault> {
 }
 
 /// Returns the type of elements and the number of dimensions that a magic number announces.
-fn parse_magic(magic: [u8; 4], what: Kind) -> Result<(Element, usize)> {
+fn parse_magic(magic: [u8; 4], what: Kind) -> Result<(&'static Element, usize)> {
     let (expected, got) = (what.magic(), u32::from_be_bytes(magic));
     let numbers = format!("expected the magic number 0x{expected:08x}, got 0x{got:08x}");
     let [0, 0, code, dimensions] = magic else {
         bail!("this is not an IDX file of {what}: {numbers}");
     };
-    let element = Element::ALL.into_iter().find(|element| *element as u8 == code);
+    let element = ELEMENTS.iter().find(|element| element.code == code);
     let element = element.with_context(|| {
         format!("the elements are of an unknown type (0x{code:02x}): {numbers}")
     })?;

@@ -164,7 +164,7 @@ fn damaged_gzip(error: io::Error) -> anyhow::Error {
 
 /// Unpacks the members of a gzip file, one after the other, as gzip itself does.
 ///
-/// Zero bytes after the last member are padding and are passed over; anything else there is an
+/// Zero bytes after the last member are padding and are ignored; anything else there is an
 /// error, where `flate2::bufread::GzDecoder` would stop without a word.
 struct Members<R> {
     /// `None` after the last member.

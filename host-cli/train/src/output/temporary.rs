@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 /// What their names begin with; six letters or digits follow.
 const PREFIX: &str = ".picomlp-";
 
-/// A name that is taken, or a file that another run takes for stale before it is locked, is an accident; so many are not.
+/// A name that is taken, or a file that another run takes for stale before it is locked, is an accident; this many are not.
 const ATTEMPTS: usize = 100;
 
 /// A file of a temporary name, removed when it is dropped.

@@ -24,7 +24,7 @@ enum Place {
     At(usize),
     /// In the first or the last column.
     AnEnd,
-    /// One-hot: in so many columns, from this one.
+    /// One-hot: N columns, from this one.
     Hot(usize, usize),
 }
 
@@ -113,7 +113,7 @@ impl Columns {
             ),
             None => Shape::square(rest).with_context(|| {
                 format!(
-                    "{name}: {rest} pixels are no square: say the images' shape by --image-shape, as in 1x{rest}"
+                    "{name}: {rest} feature columns are no square: for other samples give --image-shape ROWSxCOLS, as in 1x{rest}"
                 )
             })?,
         };

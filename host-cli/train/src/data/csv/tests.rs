@@ -88,7 +88,7 @@ fn columns_that_are_a_square_are_pixels_alone() {
     let table = read_text("1,2,255,0\n", &Schema::default()).unwrap();
     assert_eq!((table.labels, table.shape), (None, Shape { rows: 2, cols: 2 }));
     let error = read_text("1,2,255,0\n", &labeled(LabelColumn::First)).unwrap_err();
-    assert!(error.to_string().contains("3 pixels are no square"), "{error}");
+    assert!(error.to_string().contains("3 feature columns are no square"), "{error}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::{Field, Frame};
 
-/// Pixels of the longer side from which on an image is looked at.
+/// Pixels of the longer side from which on an image is checked.
 const LEAST_SIDE: usize = 28;
 
 impl Field {
