@@ -61,14 +61,9 @@ pub fn confusion(subject: &Subject<'_>, predictions: &Predictions) -> Figure {
         subject.set
     );
     surface.title("Confusion matrix", &subtitle);
-    surface.text(
-        left + side / 2.0,
-        TITLE_HEIGHT + 14.0,
-        Font::new(13.0, Anchor::Middle),
-        "Predicted class",
-    );
-    let font = Font::new(13.0, Anchor::Middle).upwards();
-    surface.text(MARGIN + 14.0, top + side / 2.0, font, "True class");
+    let font = Font::new(13.0, Anchor::Middle);
+    surface.text(left + side / 2.0, TITLE_HEIGHT + 14.0, font, "Predicted class");
+    surface.text(MARGIN + 14.0, top + side / 2.0, font.upwards(), "True class");
 
     let share = |class: usize, count: usize| {
         let samples: usize = counts[class].iter().sum();

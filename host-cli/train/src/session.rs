@@ -126,12 +126,6 @@ impl<'a> Session<'a> {
         Ok(Self { setup, net, pool, fold })
     }
 
-    /// Returns the network.
-    #[must_use]
-    pub fn net(&self) -> &Sequential {
-        &self.net
-    }
-
     /// Returns how the data is split.
     #[must_use]
     pub fn split(&self) -> &Split {
