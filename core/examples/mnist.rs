@@ -41,7 +41,7 @@ impl Set {
     }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Box<dyn core::error::Error>> {
     let (train, test) = match env::args().nth(1) {
         Some(folder) => (Set::read(folder.as_ref(), "train")?, Set::read(folder.as_ref(), "t10k")?),
         None => (Set::draw(5_000, 1), Set::draw(1_000, 2)),
@@ -69,7 +69,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         println!("epoch {}: loss {:.4}", epoch + 1, loss / order.len() as f32);
     }
-    drop(trainer);
 
     let mut scratch = vec![0.0; Net::INFER_SCRATCH];
     let mut correct = 0;

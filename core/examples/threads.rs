@@ -45,7 +45,6 @@ fn train(threads: &dyn Threads) -> Result<u64, Error> {
         }
         trainer.step(&images, &labels)?;
     }
-    drop(trainer);
     Ok(fingerprint(&params))
 }
 

@@ -36,7 +36,6 @@ fn main() -> Result<(), Error> {
         let (image, label) = sample(index, 0);
         trainer.step(&image, &[label])?;
     }
-    drop(trainer);
 
     // Training the head takes its own 165 parameters and the 32 activations before it.
     let frozen = &params[..Base::PARAMS];
@@ -54,7 +53,6 @@ fn main() -> Result<(), Error> {
         let (image, label) = sample(index, 5);
         trainer.step(&features(&image)?, &[label])?;
     }
-    drop(trainer);
 
     let mut correct = 0;
     for index in SAMPLES..SAMPLES + 500 {

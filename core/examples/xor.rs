@@ -26,7 +26,6 @@ fn main() -> Result<(), Error> {
             println!("step {step:>3}: loss {loss:.4}");
         }
     }
-    drop(trainer);
 
     let mut scratch = [0.0; Net::INFER_SCRATCH];
     for (input, label) in INPUTS.iter().zip(LABELS) {
