@@ -157,7 +157,7 @@ fn msrv() -> Result<()> {
         show(cargo)
     };
     check(&["-p", "picomlp"])?;
-    check(&PUBLISHED)
+    check(&PUBLISHED.map(|name| ["-p", name]).concat())
 }
 
 /// All tests, each in a process of its own that is stopped if it hangs; then the examples in the docs.
