@@ -39,6 +39,7 @@ compile_error!("picomlp's blobs are used in place and are little-endian");
 extern crate std;
 
 pub mod blob;
+mod buffers;
 mod checksum;
 mod error;
 pub mod fingerprint;
@@ -59,6 +60,7 @@ mod step;
 mod trainer;
 
 pub use blob::{Model, QuantizedModel};
+pub use buffers::{Buffers, GradientBuffer};
 pub use error::Error;
 pub use init::Init;
 pub use kernels::{Batch, Element, InputMap, IntoBatch, Serial, Threads};
@@ -70,6 +72,4 @@ pub use loss::{Loss, LossKind, Objective};
 pub use network::{Network, argmax};
 pub use optim::{Adam, AdamW, Momentum, Optimizer, RmsProp, Sgd, WeightDecay};
 pub use samples::{Sample, Samples, StoredSamples};
-pub use trainer::{
-    BufferedTrainer, Buffers, Epoch, GradientBuffer, Trainer, supports_micro_batches,
-};
+pub use trainer::{BufferedTrainer, Epoch, Trainer, supports_micro_batches};

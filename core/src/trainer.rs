@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::buffers::{Buffers, GradientBuffer};
 use crate::kernels::{
     Batch, Element, InputMap, IntoBatch, Serial, Sink, Threads, scale, sum_of_squares,
 };
@@ -12,21 +13,6 @@ use crate::optim::{Optimizer, apply_whole};
 use crate::samples::{Sample, Samples};
 use crate::step::{Part, Slices};
 use crate::{Error, math};
-
-/// The memory of training, by name: owned, borrowed or static.
-///
-/// * `params: [params]`
-/// * `state`: as long as [`Optimizer::state_len_of`] says
-/// * `workspace`: as long as [`train_scratch`](Layer::train_scratch) of the largest batch, or of the largest part of one
-#[derive(Clone, Copy, Debug)]
-pub struct Buffers<P, S, W> {
-    /// The parameters.
-    pub params: P,
-    /// The optimizer's state.
-    pub state: S,
-    /// Activations, their gradients and scratch.
-    pub workspace: W,
-}
 
 /// A network, its optimizer, and the memory of both.
 ///
@@ -104,28 +90,6 @@ pub struct Trainer<'a, N, O, P = &'a mut [f32], S = &'a mut [f32], W = &'a mut [
 /// A trainer with a [gradient buffer](Trainer::with_gradient).
 pub type BufferedTrainer<'a, N, O, P = &'a mut [f32], S = &'a mut [f32], W = &'a mut [f32]> =
     Trainer<'a, N, O, P, S, W, &'a mut [f32]>;
-
-/// Where a trainer keeps the gradient of a batch: `()` for nowhere, or [a buffer](Trainer::with_gradient).
-///
-/// A type, so that a program whose steps are all fused doesn't link the code that the others need.
-pub trait GradientBuffer {
-    /// The buffer, if there is one.
-    fn buffer(&mut self) -> Option<&mut [f32]>;
-}
-
-impl GradientBuffer for () {
-    #[inline]
-    fn buffer(&mut self) -> Option<&mut [f32]> {
-        None
-    }
-}
-
-impl GradientBuffer for &mut [f32] {
-    #[inline]
-    fn buffer(&mut self) -> Option<&mut [f32]> {
-        Some(self)
-    }
-}
 
 /// What has been accumulated of a batch.
 #[derive(Clone, Copy, Debug, Default)]

@@ -90,6 +90,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("core/src/samples.rs", &[]),
     ("core/src/checksum.rs", &[]),
     ("core/src/frames.rs", &[]),
+    ("core/src/buffers.rs", &[]),
     ("core/src/kernels/", &["math", "Error", "kernels", "frames"]),
     ("core/src/init.rs", &["math", "rng"]),
     ("core/src/int8/", &["kernels", "layers"]),
@@ -100,7 +101,10 @@ const MODULES: &[(&str, &[&str])] = &[
     ("core/src/optim/", &["Error", "kernels", "layers", "math", "network", "optim"]),
     (
         "core/src/trainer.rs",
-        &["Error", "kernels", "layers", "loss", "math", "network", "optim", "samples", "step"],
+        &[
+            "Error", "buffers", "kernels", "layers", "loss", "math", "network", "optim", "samples",
+            "step",
+        ],
     ),
     (
         "core/src/blob/",
