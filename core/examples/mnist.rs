@@ -1,7 +1,8 @@
 //! A training loop of one's own, on MNIST: shuffling, epochs, accuracy on the test set.
 //!
-//! `cargo run --release -p picomlp --example mnist --features std -- FOLDER`, where the folder has MNIST's four IDX files,
-//! unpacked. Without a folder, digits drawn by the program are learned.
+//! `cargo run --release -p picomlp --example mnist --features std -- FOLDER`
+//!
+//! FOLDER holds MNIST's four IDX files, unpacked. Without a folder, digits drawn by the program are learned.
 
 use std::path::Path;
 use std::{env, fs, io};

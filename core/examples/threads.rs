@@ -12,8 +12,8 @@ type Net = Mlp<784, 256, 10>;
 
 const BATCH: usize = 64;
 
-/// A thread for each half of the work. To start one takes longer than some of the halves: a program that is in a hurry keeps
-/// its threads, as `picomlp_train::Pool` does.
+/// Starts a thread for each half of the work. Starting one takes longer than some of the halves;
+/// a program that needs speed keeps its threads, as `picomlp_train::Pool` does.
 struct Scoped;
 
 impl Threads for Scoped {

@@ -4,7 +4,8 @@
 ///
 /// * `params: [params]`
 /// * `state`: as long as [`Optimizer::state_len_of`](crate::Optimizer::state_len_of) says
-/// * `workspace`: as long as [`train_scratch`](crate::Layer::train_scratch) of the largest batch, or of the largest part of one
+/// * `workspace`: as long as [`train_scratch`](crate::Layer::train_scratch) of the largest batch,
+///   or of the largest part of one
 #[derive(Clone, Copy, Debug)]
 pub struct Buffers<P, S, W> {
     /// The parameters.

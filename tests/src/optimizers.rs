@@ -14,7 +14,7 @@ type Net = Mlp<131, 43, 10>;
 
 const SAMPLES: usize = 70;
 
-/// Claims to have so many threads, and does what could be done at once in the wrong order.
+/// Reports N threads and runs the halves in reverse order.
 struct Backwards(usize);
 
 impl Threads for Backwards {
@@ -80,7 +80,7 @@ fn fused(net: &(impl Layer + Clone), o: impl Optimizer, data: &Data, threads: us
     bits(&losses, &params)
 }
 
-/// The same with a gradient that is kept, and a scratch for so many samples.
+/// The same with a gradient that is kept, and a workspace for N samples.
 fn buffered(
     net: &(impl Layer + Clone),
     o: impl Optimizer,
@@ -176,7 +176,7 @@ fn a_batch_larger_than_the_scratch_gives_the_same_bits_in_chunks_of_any_size() {
     }
 }
 
-/// As [`buffered`], in calls of [`Trainer::accumulate`] on so many samples as `cut` says, and one of [`Trainer::apply`].
+/// As [`buffered`], by one [`Trainer::accumulate`] for each length in `cut`, then [`Trainer::apply`].
 fn accumulated(
     net: &Sequential,
     o: impl Optimizer,
@@ -227,7 +227,7 @@ fn an_accumulated_batch_gives_the_bits_of_a_step_however_it_is_cut() {
         let (sgd, adam) = (fused(&net, any(0.1), &data, 1), fused(&net, adam_w, &data, 1));
         let clipped = buffered(&net, any(0.1), &data, 1, SAMPLES, Some(0.5));
         assert!(clipped != sgd, "the gradient is too short to be clipped");
-        // Calls of random sizes, at most so many samples each.
+        // Random micro-batch sizes, up to a maximum.
         for most in [1, 2, 3, 5, 8, 13, 21, 34, SAMPLES] {
             for _ in 0..3 {
                 let mut cut = || random.next().unwrap() % most + 1;

@@ -172,7 +172,7 @@ fn golden_run_ends_in_the_fingerprint_of_every_machine() {
     assert!(golden.fingerprint() == golden_run::FINGERPRINT, "\n{golden}");
 }
 
-/// Claims to have so many threads, and does what could be done at once in the wrong order.
+/// Reports N threads and runs the halves in reverse order.
 pub(crate) struct Backwards(pub(crate) usize);
 
 impl Threads for Backwards {

@@ -1,6 +1,6 @@
 //! A training step phase by phase, on one thread and on two, and what it costs that two cores share the weights.
 //!
-//! The phases are those of `Trainer::step_on` with plain gradient descent on 784-H-10, whose parameters they must end in, bit
+//! The phases are those of `Trainer::step` with plain gradient descent on 784-H-10, whose parameters they must end in, bit
 //! for bit, before anything is timed. Rounds on one thread and on two alternate; each column is the round with the
 //! shortest step, so that it is one state of the machine.
 //!

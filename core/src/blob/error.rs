@@ -69,9 +69,9 @@ pub enum BlobError {
     Architecture {
         /// The first layer that differs, counted from 0.
         layer: usize,
-        /// The program's layer, if it has so many.
+        /// The program's layer at that index, if any.
         expected: Option<AnyLayer>,
-        /// The blob's layer, if it has so many.
+        /// The blob's layer at that index, if any.
         got: Option<AnyLayer>,
     },
     /// The network has no int8 form: that has dense layers of at most 65,536 inputs, with one ReLU between each two.

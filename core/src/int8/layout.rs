@@ -53,8 +53,8 @@ pub(crate) const fn dense_len(inputs: usize, outputs: usize) -> Option<usize> {
     weights.checked_add(more)
 }
 
-/// The number of hidden layers among so many layers, or the first that stands where int8 inference has none of its kind: it
-/// has dense layers with a bias and at most 65,536 inputs, one ReLU between each two.
+/// Returns the number of hidden layers, or the first layer that int8 inference does not support: it runs dense layers with
+/// a bias and at most 65,536 inputs, with one ReLU between each two.
 pub(crate) fn hidden_layers(
     count: usize,
     mut layers: impl Iterator<Item = AnyLayer>,

@@ -10,7 +10,7 @@ use super::{InputMap, Threads};
 pub(super) const MAPS: [InputMap; 2] =
     [InputMap { scale: 0.0127, shift: -0.42 }, InputMap { scale: 1.0, shift: 0.25 }];
 
-/// Claims to have so many threads, and does the second thing first.
+/// Reports N threads and runs the second half first.
 pub(super) struct Halves(pub(super) usize);
 
 impl Threads for Halves {

@@ -44,10 +44,10 @@ pub type DenseNoBias<const IN: usize, const OUT: usize> = DenseLayer<Const<IN>, 
 
 /// Whether a layer has a bias: part of its type, or a value known only at run time.
 pub trait Bias: Copy {
-    /// Whether it has one, if that is part of the type.
+    /// Whether the layer has a bias, if its type determines that.
     const KNOWN: Option<bool> = None;
 
-    /// Whether it has one.
+    /// Whether the layer has a bias.
     fn get(self) -> bool;
 }
 

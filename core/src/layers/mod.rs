@@ -185,7 +185,7 @@ pub trait Layer {
         self.train_scratch_on(1, batch)
     }
 
-    /// `f32`s of scratch for a training step on `batch` samples, on so many threads.
+    /// `f32`s of scratch for a training step on `batch` samples, on `threads` threads.
     fn train_scratch_on(&self, threads: usize, batch: usize) -> usize {
         self.shape().train_scratch(threads, batch)
     }

@@ -38,7 +38,7 @@ impl Mode {
         }
     }
 
-    /// The same pass, so many single layers further on.
+    /// The same pass, starting N layers later.
     #[inline]
     #[must_use]
     pub(super) const fn after(self, layers: usize) -> Self {

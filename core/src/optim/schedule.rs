@@ -18,10 +18,10 @@ use crate::{Error, math};
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Schedule {
-    /// The same in every turn.
+    /// A constant rate.
     #[default]
     Constant,
-    /// Times `factor` after every so many turns.
+    /// Multiplies the rate by `factor` every `every` turns.
     Step {
         /// Turns with the same rate, at least 1.
         every: u64,

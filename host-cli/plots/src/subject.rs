@@ -16,7 +16,7 @@ pub struct Subject<'a> {
     pub loss: LossKind,
     /// The names of the classes, one for each output.
     pub names: Vec<String>,
-    /// What it is measured on, for titles: `samples`, `test samples`.
+    /// The evaluated set in titles: `samples`, `test samples`.
     pub set: &'static str,
 }
 

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use picomlp_train::data::Dataset;
 use picomlp_train::text::grouped;
-use picomlp_train::{Classifier, ModelFile, ModelInput, Pool};
+use picomlp_train::{ModelFile, ModelInput, Pool};
 use serde_json::json;
 
 use crate::args::data::MeasureArgs;
@@ -50,14 +50,8 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let file = ModelFile::read(&args.of.model)?;
     let (blob, shown) = (file.blob()?, file.path().display());
     let input = ModelInput::new(&file, &blob, &blob.network()?);
-    let (f32, int8);
-    let classifier = if args.int8 {
-        int8 = file.quantized()?;
-        Classifier::int8(&int8, blob.loss_kind())
-    } else {
-        f32 = file.model()?;
-        Classifier::f32(&f32)
-    };
+    let form = file.form(args.int8)?;
+    let classifier = form.classifier();
     let (data, samples, note) = load(args, &input)?;
     ensure!(!samples.is_empty(), "{}: there is no sample to measure on", args.of.data);
     let result = classifier.evaluate(&Pool::new(args.of.threads)?, &data, &samples);

@@ -59,14 +59,8 @@ const TOP: usize = 3;
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let file = ModelFile::read(&args.model)?;
     let blob = file.blob()?;
-    let (f32, int8);
-    let classifier = if args.int8 {
-        int8 = file.quantized()?;
-        Classifier::int8(&int8, blob.loss_kind())
-    } else {
-        f32 = file.model()?;
-        Classifier::f32(&f32)
-    };
+    let form = file.form(args.int8)?;
+    let classifier = form.classifier();
     let model = Loaded { classifier, input: ModelInput::new(&file, &blob, &blob.network()?), blob };
     match &args.data {
         Some(source) => run_rows(args, source, &file, &model, out),

@@ -191,7 +191,7 @@ fn a_submission_has_the_classes_that_eval_counts() {
     assert_eq!((lines.next(), submission.ends_with('\n')), (None, true));
     assert_eq!(eval["test_accuracy"].as_f64().unwrap(), f64::from(right) / TEST as f64);
 
-    // Labels are passed over, and other forms of the same images give the same file.
+    // Labels are ignored; the same images in another format give the same file.
     for data in ["test.csv", "data"] {
         place.ok(&format!("predict model.pmlp --data {data} --submission other.csv"));
         assert_eq!(place.read("other.csv"), submission.as_bytes(), "{data}");

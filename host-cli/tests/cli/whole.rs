@@ -158,7 +158,7 @@ fn where_there_is_no_room_no_file_is_replaced_and_the_error_names_the_output() {
         let new: Vec<_> = files.iter().map(|name| place.read(name)).collect();
         let complete: Vec<_> = place.everything().into_keys().collect();
         let mut failures = 0;
-        // No file may be larger than so many blocks of 512 or 1,024 bytes.
+        // Limits the file size to N blocks of 512 or 1,024 bytes.
         for blocks in (0..8).map(|n| n * n * n).chain([100_000]) {
             files.iter().for_each(|name| place.put(name, OLD));
             let ran = in_shell(&place, &format!("trap '' XFSZ; ulimit -f {blocks}"), line);

@@ -200,7 +200,7 @@ pub(crate) fn guessing(kind: LossKind, classes: usize) -> f64 {
     Loss::new(kind).sum(&mut equal, &[0]).map_or(f64::INFINITY, f64::from)
 }
 
-/// How well a network does on labeled samples.
+/// Accuracy, loss and confusion matrix of a network on labeled samples.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
     /// Number of samples.

@@ -45,7 +45,7 @@ pub use buffer::{Buffer, buffer};
 pub use classifier::{Classifier, Evaluation, Predictions};
 pub use cross_validation::CrossValidation;
 pub use history::History;
-pub use model_file::ModelFile;
+pub use model_file::{ModelFile, ModelForm};
 pub use model_input::ModelInput;
 pub use named::Named;
 pub use pool::Pool;

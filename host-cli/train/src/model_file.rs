@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use picomlp::blob::{Blob, MAGIC};
-use picomlp::{Model, QuantizedModel, Sequential};
+use picomlp::{LossKind, Model, QuantizedModel, Sequential};
 
+use crate::classifier::Classifier;
 use crate::file_kind;
 use crate::open::open;
 
@@ -16,6 +17,26 @@ pub struct ModelFile {
     path: PathBuf,
     words: Vec<u64>,
     len: usize,
+}
+
+/// A model in one of its two arithmetics.
+#[derive(Debug)]
+pub enum ModelForm<'a> {
+    /// 32-bit floats.
+    F32(Model<'a, Sequential>),
+    /// 8-bit integers, and the loss that the model was trained with.
+    Int8(QuantizedModel<'a, Sequential>, LossKind),
+}
+
+impl ModelForm<'_> {
+    /// Returns the model as a classifier.
+    #[must_use]
+    pub fn classifier(&self) -> Classifier<'_> {
+        match self {
+            Self::F32(model) => Classifier::f32(model),
+            Self::Int8(model, loss) => Classifier::int8(model, *loss),
+        }
+    }
 }
 
 impl ModelFile {
@@ -102,6 +123,19 @@ impl ModelFile {
             bail!("{shown}: the model has no int8 parameters; `picomlp quantize` makes them");
         }
         QuantizedModel::from_blob(self.bytes()).with_context(|| shown.to_string())
+    }
+
+    /// Returns the model in f32, or in int8.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`model`](Self::model) or of [`quantized`](Self::quantized).
+    pub fn form(&self, int8: bool) -> Result<ModelForm<'_>> {
+        Ok(if int8 {
+            ModelForm::Int8(self.quantized()?, self.blob()?.loss_kind())
+        } else {
+            ModelForm::F32(self.model()?)
+        })
     }
 
     /// Returns the model in it, in f32.

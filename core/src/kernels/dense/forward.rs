@@ -103,8 +103,8 @@ impl<T: Element> Split for Forward<'_, T> {
     }
 }
 
-/// Adds all products: samples without zeros four at a time, so that one load of a weight serves four sums, the others one by
-/// one over their nonzero inputs, by `sparse`.
+/// Adds all products. Samples without zeros go four at a time, so that one load of a weight serves
+/// four sums; the others go to `sparse`, which walks their nonzero inputs.
 #[inline]
 pub(super) fn by_kind<T: Element>(work: Forward<'_, T>, sparse: impl Fn(Forward<'_, T>)) {
     let Forward { x, weights, outputs, y } = work;

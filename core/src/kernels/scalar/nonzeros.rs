@@ -23,7 +23,7 @@ pub struct Nonzeros {
 }
 
 impl Nonzeros {
-    /// An empty list of rows of a matrix that has so many.
+    /// An empty list for a matrix of `rows` rows.
     #[inline]
     pub(crate) fn new(rows: usize) -> Self {
         let rows = u32::try_from(rows).unwrap_or(u32::MAX);

@@ -49,9 +49,9 @@ pub struct Dataset {
 /// Training and test samples of a source that has both, of one shape and with the same classes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrainTest {
-    /// What a network learns from.
+    /// The training set.
     pub train: Dataset,
-    /// What it is measured on.
+    /// The test set.
     pub test: Dataset,
 }
 
@@ -62,7 +62,7 @@ impl Dataset {
         self.labels.len()
     }
 
-    /// Whether there is no sample at all.
+    /// Returns `true` if the set has no samples.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()

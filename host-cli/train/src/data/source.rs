@@ -10,7 +10,7 @@ const SYNTHETIC: &str = "synthetic";
 pub(super) const FORMS: &str =
     "a folder with MNIST's IDX files or with a folder of PNG files for each class, or a CSV file";
 
-/// Where data comes from, as `--data` names it.
+/// A data source: the value of `--data`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Source {
     /// Digits drawn by [`synthetic`](super::synthetic): the word `synthetic`. A folder of that name is reached as

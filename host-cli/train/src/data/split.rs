@@ -42,7 +42,7 @@ impl Amount {
     /// None at all.
     pub const NONE: Self = Self::Count(0);
 
-    /// Whether it is 0 of any number of samples.
+    /// Returns `true` if the amount selects no samples.
     #[must_use]
     pub fn is_zero(self) -> bool {
         match self {
