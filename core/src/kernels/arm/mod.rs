@@ -8,12 +8,30 @@
 //! the FPU registers it changes.
 #![allow(unsafe_code, reason = "assembler, which the compiler cannot check")]
 
+/// The text of one instruction on each of these registers: destinations, then operands, one for each or one for all.
+macro_rules! each {
+    ($op:literal [$($d:tt)+] [$($a:tt)+] [$($b:tt)+]) => {
+        concat!($($op, " ", stringify!($d), ", ", stringify!($a), ", ", stringify!($b), "\n"),+)
+    };
+    ($op:literal [$($d:tt)+] $a:ident [$($b:tt)+]) => {
+        concat!($($op, " ", stringify!($d), ", ", stringify!($a), ", ", stringify!($b), "\n"),+)
+    };
+    ($op:literal [$($d:tt)+] [$($a:tt)+] $b:ident) => {
+        concat!($($op, " ", stringify!($d), ", ", stringify!($a), ", ", stringify!($b), "\n"),+)
+    };
+    ($op:literal [$($d:tt)+] [$($a:tt)+]) => {
+        concat!($($op, " ", stringify!($d), ", ", stringify!($a), "\n"),+)
+    };
+}
+
 mod adam;
 mod add_rows;
 mod dot_rows;
+mod list;
 mod sgd_rows;
 
 pub(super) use adam::{adam, adam_zeros};
 pub(super) use add_rows::add_rows;
 pub(super) use dot_rows::dot_rows;
+pub(super) use list::with_list;
 pub(super) use sgd_rows::sgd_rows;

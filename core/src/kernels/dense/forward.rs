@@ -57,19 +57,17 @@ pub(crate) fn forward<T: Element>(
 #[inline(never)] // one copy for all layers
 fn start(shift: f32, weights: &[f32], bias: &[f32], outputs: usize, y: &mut [f32]) {
     let (first, rest) = y.split_at_mut(outputs.min(y.len()));
-    // Adding `+0.0` turns a bias of `-0.0` into `+0.0`: no sum starts from a negative zero.
     if shift == 0.0 {
         if bias.is_empty() {
             first.fill(0.0);
         }
+        // Adding `+0.0` turns a bias of `-0.0` into `+0.0`: no sum starts from a negative zero.
         first.iter_mut().zip(bias).for_each(|(sum, b)| *sum = b + 0.0);
     } else {
         first.fill(0.0);
         add_rows(weights, first);
-        if bias.is_empty() {
-            first.iter_mut().for_each(|sum| *sum = 0.0 + *sum * shift);
-        }
-        first.iter_mut().zip(bias).for_each(|(sum, b)| *sum = (b + 0.0) + *sum * shift);
+        first.iter_mut().for_each(|sum| *sum = 0.0 + *sum * shift);
+        first.iter_mut().zip(bias).for_each(|(sum, b)| *sum += b);
     }
     rest.chunks_exact_mut(outputs).for_each(|row| copy(first, row));
 }

@@ -12,7 +12,7 @@ use forward::{Forward, forward_rows};
 use weight_gradient::{WeightGradient, weight_gradient_rows};
 
 use super::matmul::{Finish, Ones, Product};
-use super::scalar::SCALAR;
+use super::scalar::{self, SCALAR};
 use super::simd::{Simd, with_best_vectors};
 use super::threads::{Threads, fork, parts};
 
@@ -62,9 +62,7 @@ compiled!(u8 f32);
 fn add_rows(matrix: &[f32], sums: &mut [f32]) {
     let width = sums.len().max(1);
     if SCALAR {
-        for row in matrix.chunks_exact(width) {
-            sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
-        }
+        scalar::add_all_rows(matrix, sums);
         return;
     }
     with_best_vectors!(add_rows_with(matrix: &[f32], width: usize, sums: &mut [f32]));

@@ -8,6 +8,7 @@
 //! * `sgd_rows`: `W[row] -= rate·x·d_y` for the listed rows, a single sample's gradient and step in one
 //! * `dot_rows`: `y[row] = Σₒ x[o]·M[row][o]`, the input gradient
 //! * `adam`, `adam_zeros`: one step of Adam
+//! * `with_list`: memory for a list
 
 mod nonzeros;
 #[cfg_attr(
@@ -86,14 +87,29 @@ impl<T: Element> Inputs for Batch<'_, T> {
 /// Adds all products to outputs whose sums have been started, `y: [samples][outputs]`.
 pub(super) fn forward(x: &dyn Inputs, weights: &[f32], outputs: usize, y: &mut [f32]) {
     let width = x.width();
-    let mut list = Nonzeros::new(width);
-    for (sample, y) in y.chunks_exact_mut(outputs.max(1)).enumerate() {
-        let mut first = 0;
-        while first < width {
-            first = x.list(sample, first, &mut list);
-            rows::add_rows(&mut list, weights, outputs, 0, y);
+    rows::with_list(width, |list| {
+        for (sample, y) in y.chunks_exact_mut(outputs.max(1)).enumerate() {
+            let mut first = 0;
+            while first < width {
+                first = x.list(sample, first, list);
+                rows::add_rows(list, weights, outputs, 0, y);
+            }
         }
-    }
+    });
+}
+
+/// Adds all rows of a matrix to `sums`.
+pub(super) fn add_all_rows(matrix: &[f32], sums: &mut [f32]) {
+    let rows = matrix.len() / sums.len().max(1);
+    rows::with_list(rows, |list| {
+        for row in 0..rows {
+            list.push(row as u32, 1.0);
+            if list.is_nearly_full() || row + 1 == rows {
+                rows::add_rows(list, matrix, sums.len(), 0, sums);
+                list.clear();
+            }
+        }
+    });
 }
 
 /// Hands the rows of the weight gradient to the sink. Where the caller's batch is known to be a single sample, the other
@@ -118,14 +134,15 @@ pub(super) fn weight_gradient<T: Element>(
 #[inline(never)] // the stack of `sum_rows` isn't needed
 fn outer_product(x: &dyn Inputs, d_y: &[f32], weights: usize, sink: &mut Sink<'_>) {
     let width = x.width();
-    let mut rows = Nonzeros::new(width);
-    let mut first = 0;
-    while first < width {
-        let next = x.list(0, first, &mut rows);
-        let gradient = Gradient::OuterProduct { rows: &mut rows, inputs: first..next, d_y };
-        sink.apply(0..weights, gradient, false);
-        first = next;
-    }
+    rows::with_list(width, |list| {
+        let mut first = 0;
+        while first < width {
+            let next = x.list(0, first, list);
+            let gradient = Gradient::OuterProduct { rows: list, inputs: first..next, d_y };
+            sink.apply(0..weights, gradient, false);
+            first = next;
+        }
+    });
 }
 
 /// Values of a gradient that are handed over together: 512 bytes of stack.

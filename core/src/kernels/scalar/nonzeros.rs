@@ -26,8 +26,15 @@ impl Nonzeros {
     /// An empty list for a matrix of `rows` rows.
     #[inline]
     pub(crate) fn new(rows: usize) -> Self {
-        let rows = u32::try_from(rows).unwrap_or(u32::MAX);
-        Self { rows, len: 0, indices: [0; LEN], values: [0.0; LEN] }
+        let mut list = Self { rows: 0, len: 0, indices: [0; LEN], values: [0.0; LEN] };
+        list.set_rows(rows);
+        list
+    }
+
+    /// Says of how many rows the matrix is.
+    #[inline]
+    pub(crate) fn set_rows(&mut self, rows: usize) {
+        self.rows = u32::try_from(rows).unwrap_or(u32::MAX);
     }
 
     /// Appends a row if there is room; a row that does not exist is left out.
@@ -126,7 +133,7 @@ pub(crate) fn fill<T: Element, const LOOK: usize>(
         at = sample.len();
     }
     // Whatever list this was: its rows are now this sample's inputs, and all are below their number.
-    list.rows = u32::try_from(sample.len()).unwrap_or(u32::MAX);
+    list.set_rows(sample.len());
     list.len = listed;
     at
 }

@@ -3,6 +3,12 @@
 use super::Nonzeros;
 use crate::kernels::adam::{AdamCoefficients, adam_each, adam_one};
 
+/// Calls `f` with an empty list for a matrix of `rows` rows.
+#[inline]
+pub(crate) fn with_list<R>(rows: usize, f: impl FnOnce(&mut Nonzeros) -> R) -> R {
+    f(&mut Nonzeros::new(rows))
+}
+
 /// `y += Σ x·matrix[row][column..]` for the rows on the list, of a matrix whose rows are `stride` long.
 #[inline]
 pub(crate) fn add_rows(
