@@ -3,7 +3,7 @@
 use super::{Blob, BlobError, SelfTestFailure};
 use crate::Error;
 use crate::kernels::{Batch, Element, InputMap, IntoBatch};
-use crate::layers::{AnyLayer, FixedLayer, Layer, Sequential, check_described};
+use crate::layers::{AnyLayer, FixedLayer, Layer, Sequential};
 use crate::loss::LossKind;
 use crate::network::{Network, argmax, check_float_mode, check_len, check_room};
 
@@ -20,7 +20,8 @@ pub trait FromBlob: Layer + Sized {
 impl<N: FixedLayer> FromBlob for N {
     fn from_blob(blob: &Blob<'_>) -> Result<Self, BlobError> {
         let net = Self::default();
-        check_described(&net).map_err(BlobError::of_network)?;
+        let shape = net.shape();
+        shape.check().map_err(BlobError::of_network)?;
         let (mut layer, mut difference) = (0, None);
         let mut compare = |expected| {
             let got = blob.known_layers().nth(layer);
@@ -38,6 +39,10 @@ impl<N: FixedLayer> FromBlob for N {
         })
         .map_err(BlobError::of_network)?;
         compare(None);
+        let (described, params) = (blob.sizes()?.params, shape.params);
+        if difference.is_none() && described != params {
+            return Err(BlobError::of_network(Error::DescribedParams { described, params }));
+        }
         difference.map_or(Ok(net), Err)
     }
 }

@@ -161,7 +161,8 @@ impl<'a> Blob<'a> {
     }
 
     /// What the layers come to, found one row at a time.
-    fn sizes(&self) -> Result<Sizes, BlobError> {
+    #[inline(never)] // for its stack, and one copy
+    pub(super) fn sizes(&self) -> Result<Sizes, BlobError> {
         let malformed = |what| BlobError::Malformed { what };
         if self.layers > MAX_LAYERS {
             return Err(malformed("it has too many layers"));

@@ -216,27 +216,21 @@ impl Single {
             Self::Custom { name, .. } => Err(Error::CannotDescribe { layer: name }),
         }
     }
-
-    fn shape(&self) -> Shape {
-        match self {
-            Self::Known(layer) => layer.shape(),
-            Self::Custom { shape, .. } => *shape,
-        }
-    }
 }
 
 /// Checks that the described layers are the whole network: their sizes meet and their parameters add up.
 pub(crate) fn check_described(net: &(impl Layer + ?Sized)) -> Result<(), Error> {
-    let mut described: Option<Shape> = None;
-    net.for_each_layer(&mut |layer| {
-        described = Some(described.map_or(layer.shape(), |before| before.then(layer.shape())));
-        Ok(())
+    let net_shape = net.shape();
+    net_shape.check()?;
+    let mut sizes = Sizes::default();
+    net.for_each_layer(&mut |layer| match layer {
+        Single::Known(layer) => sizes.push(&layer),
+        Single::Custom { shape, .. } => {
+            sizes.push_sizes(shape.inputs, shape.outputs, Some(shape.params))
+        }
     })?;
-    let (described, net) = (described.unwrap_or(Shape::in_place(0)), net.shape());
-    described.check()?;
-    net.check()?;
-    if described.params != net.params {
-        let (described, params) = (described.params, net.params);
+    let (described, params) = (sizes.params, net_shape.params);
+    if described != params {
         return Err(Error::DescribedParams { described, params });
     }
     Ok(())

@@ -100,7 +100,16 @@ pub(crate) struct Sizes {
 impl Sizes {
     /// Adds the layer that follows, if it does.
     pub(crate) fn push(&mut self, layer: &AnyLayer) -> Result<(), Error> {
-        let (inputs, outputs) = (layer.inputs(), layer.outputs());
+        self.push_sizes(layer.inputs(), layer.outputs(), layer.checked_params())
+    }
+
+    /// [`push`](Self::push) of a layer whose parameters can be counted.
+    pub(super) fn push_sizes(
+        &mut self,
+        inputs: usize,
+        outputs: usize,
+        params: Option<usize>,
+    ) -> Result<(), Error> {
         if inputs == 0 || outputs == 0 {
             return Err(Error::ZeroSize { what: "layer width" });
         }
@@ -112,7 +121,7 @@ impl Sizes {
         } else {
             self.hidden = self.hidden.and_then(|sum| sum.checked_add(before));
         }
-        let params = layer.checked_params().and_then(|count| self.params.checked_add(count));
+        let params = params.and_then(|count| self.params.checked_add(count));
         // Bytes are counted in usize as well.
         let params = params.filter(|params| params.checked_mul(4).is_some());
         self.params = params.ok_or(Error::NetworkTooLarge)?;
