@@ -95,7 +95,11 @@ const MODULES: &[(&str, &[&str])] = &[
     ("core/src/init.rs", &["math", "rng"]),
     ("core/src/int8/", &["kernels", "layers"]),
     ("core/src/loss.rs", &["Error", "kernels"]),
-    ("core/src/layers/", &["Error", "kernels", "init", "int8", "layers", "math", "rng"]),
+    (
+        "core/src/layers/",
+        // The last two are what `chain!` names.
+        &["Error", "kernels", "init", "int8", "layers", "math", "rng", "Chain", "chain"],
+    ),
     ("core/src/network.rs", &["Error", "kernels", "init", "layers", "loss", "math", "step"]),
     ("core/src/step.rs", &["Error", "kernels", "layers", "loss", "network"]),
     ("core/src/optim/", &["Error", "kernels", "layers", "math", "network", "optim"]),
@@ -118,6 +122,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "checksum",
             "blob",
             "loss",
+            "samples",
             "Sgd",
             "Adam",
         ],

@@ -6,6 +6,7 @@ use crate::kernels::{Batch, Element, InputMap, IntoBatch};
 use crate::layers::{AnyLayer, FixedLayer, Layer, Sequential};
 use crate::loss::LossKind;
 use crate::network::{Network, argmax, check_float_mode, check_len, check_room};
+use crate::samples::{Sample, Samples};
 
 /// A network that can be checked against, or made from, a blob's layer table.
 pub trait FromBlob: Layer + Sized {
@@ -57,7 +58,7 @@ impl FromBlob for Sequential {
 ///
 /// ```
 /// use picomlp::blob::{Aligned, Contents};
-/// use picomlp::{Init, Mlp, Model, Network};
+/// use picomlp::{Init, Mlp, Model, Network, StoredSamples};
 ///
 /// type Net = Mlp<4, 3, 2>;
 /// let mut params = [0.0; Net::PARAMS];
@@ -69,6 +70,15 @@ impl FromBlob for Sequential {
 /// let mut scratch = [0.0; Net::INFER_SCRATCH];
 /// let class = model.classify(&[255u8, 0, 0, 9], &mut scratch)?;
 /// assert!(class < 2);
+///
+/// let images = [[255u8, 0, 0, 9], [0, 0, 255, 0], [9, 0, 0, 255]];
+/// let mut all_at_once = [0; 3];
+/// model.classify_batch(&images, &mut all_at_once, &mut [0.0; 3 * Net::INFER_SCRATCH])?;
+/// assert_eq!(all_at_once[0], class);
+///
+/// let labels = all_at_once.map(|class| class as u8);
+/// let accuracy = model.accuracy(&mut StoredSamples::new(&images, &labels), &mut scratch)?;
+/// assert_eq!(accuracy, 1.0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -121,6 +131,47 @@ impl<'a, N: Layer> Model<'a, N> {
     /// those of [`Network::forward`]; more than one sample is [`Error::BufferLength`].
     pub fn classify<'x>(&self, x: impl IntoBatch<'x>, scratch: &mut [f32]) -> Result<usize, Error> {
         Ok(argmax(self.logits(x, scratch)?))
+    }
+
+    /// The class of each sample: all at once, which reads the weights once for them all.
+    ///
+    /// # Shapes
+    ///
+    /// `classes: [batch]`, overwritten; `scratch` as long as [`infer_scratch`](Layer::infer_scratch)`(batch)` or longer.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Network::forward`], and [`Error::BufferLength`] naming `classes`.
+    pub fn classify_batch<'x>(
+        &self,
+        x: impl IntoBatch<'x>,
+        classes: &mut [usize],
+        scratch: &mut [f32],
+    ) -> Result<(), Error> {
+        let x = self.read(x.into_batch(self.net.inputs())?);
+        check_len("classes", classes, x.len())?;
+        let outputs = self.net.outputs();
+        check_room("scratch", scratch, self.net.infer_scratch(x.len()))?;
+        let (logits, between) = scratch.split_at_mut(x.len() * outputs);
+        self.net.forward(self.params, x, logits, between)?;
+        for (class, logits) in classes.iter_mut().zip(logits.chunks_exact(outputs.max(1))) {
+            *class = argmax(logits);
+        }
+        Ok(())
+    }
+
+    /// The fraction of a source's samples whose class the model finds; NaN if it has none.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`classify`](Self::classify), at the first sample that gives one.
+    pub fn accuracy(&self, samples: &mut impl Samples, scratch: &mut [f32]) -> Result<f32, Error> {
+        let (mut right, mut all) = (0_u32, 0_u32);
+        while let Some(Sample { pixels, label }) = samples.next() {
+            right += u32::from(self.classify(pixels, scratch)? == usize::from(label));
+            all += 1;
+        }
+        Ok(right as f32 / all as f32)
     }
 
     /// The probability of each class, as [`LossKind::probabilities`] finds it from the outputs.

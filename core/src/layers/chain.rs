@@ -25,6 +25,22 @@ use crate::kernels::{Batch, Element, Sink};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Chain<A, B>(pub A, pub B);
 
+/// The type of a network of these layers, first to last: a [`Chain`] of chains.
+///
+/// ```
+/// use picomlp::{Dense, LayerNorm, Relu, chain};
+///
+/// type Net = chain![Dense<6, 64>, LayerNorm<64>, Relu<64>, Dense<64, 8>, Relu<8>, Dense<8, 4>];
+/// assert_eq!(Net::PARAMS, (6 * 64 + 64) + 2 * 64 + (64 * 8 + 8) + (8 * 4 + 4));
+/// ```
+#[macro_export]
+macro_rules! chain {
+    ($first:ty, $second:ty $(,)?) => { $crate::Chain<$first, $second> };
+    ($first:ty, $second:ty, $($next:ty),+ $(,)?) => {
+        $crate::chain![$crate::Chain<$first, $second>, $($next),+]
+    };
+}
+
 /// "First a, then b": a network with run-time sizes is a chain of its layers before the last, and the last.
 impl<A: Layer, B: Layer> Layer for Chain<A, B> {
     const STATIC_SHAPE: Option<Shape> = match (A::STATIC_SHAPE, B::STATIC_SHAPE) {

@@ -5,9 +5,16 @@ use core::ops::Range;
 use super::{AnyLayer, Layer, Single, check_described};
 use crate::Error;
 
-/// The weights of a layer, its bias, or the gain or the shift of a normalisation.
+/// The weights of a layer, its bias, or the gain or the shift of a normalisation: what PyTorch calls a named parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Group {
+    /// The number of its layer, activations counted: `0` and `2` are the dense layers of an [`Mlp`](crate::Mlp).
+    pub layer: usize,
+    /// `weight`, `bias`, `gain` or `shift`.
+    pub name: &'static str,
+    /// Rows and columns, `[inputs, outputs]` for weights and `[1, width]` for the rest; row-major.
+    pub shape: [usize; 2],
     /// Where its parameters lie among the network's.
     pub range: Range<usize>,
     /// Whether they are a bias, a gain or a shift.
@@ -16,6 +23,19 @@ pub struct Group {
 
 /// Calls `visit` with each group of parameters that gradients move, first to last: of each dense layer the weights, then the
 /// bias; of each normalisation the gain, then the shift.
+///
+/// ```
+/// use picomlp::layers::for_each_group;
+/// use picomlp::{Mlp, Network};
+///
+/// type Net = Mlp<784, 32, 10>;
+/// let params = [0.0; Net::PARAMS];
+/// for_each_group(&Net::default(), |group| {
+///     let values = &params[group.range];
+///     println!("{}.{} {:?}: {} values", group.layer, group.name, group.shape, values.len());
+/// })?; // 0.weight [784, 32]: 25088 values, 0.bias [1, 32]: 32 values, 2.weight …
+/// # Ok::<(), picomlp::Error>(())
+/// ```
 ///
 /// # Errors
 ///
@@ -30,23 +50,33 @@ pub fn for_each_group<L: Layer + ?Sized>(
         Single::Custom { shape, .. } if shape.params > 0 => layer.known().map(drop),
         _ => Ok(()),
     })?;
-    let mut at = 0;
+    let (mut at, mut number) = (0, 0);
     net.for_each_layer(&mut |layer| {
+        number += 1;
         let Single::Known(layer) = layer else { return Ok(()) };
         let width = layer.outputs();
-        let mut group = |at: usize, len: usize, bias| visit(Group { range: at..at + len, bias });
+        let mut group = |at: usize, name, rows: usize| {
+            let (layer, shape) = (number - 1, [rows, width]);
+            visit(Group {
+                layer,
+                name,
+                shape,
+                range: at..at + rows * width,
+                bias: name != "weight",
+            });
+        };
         match layer {
             AnyLayer::Dense(dense) => {
                 let weights = dense.inputs() * width;
-                group(at, weights, false);
+                group(at, "weight", dense.inputs());
                 if dense.params() > weights {
-                    group(at + weights, width, true);
+                    group(at + weights, "bias", 1);
                 }
             }
             // Gain and shift; no gradient moves the running statistics behind those of batch normalisation.
             AnyLayer::LayerNorm(_) | AnyLayer::BatchNorm(_) => {
-                group(at, width, true);
-                group(at + width, width, true);
+                group(at, "gain", 1);
+                group(at + width, "shift", 1);
             }
             AnyLayer::Relu(_)
             | AnyLayer::LeakyRelu(_)
@@ -70,7 +100,16 @@ mod tests {
     fn groups_are_weights_and_biases_in_their_order() {
         let mut groups = vec![];
         for_each_group(&Mlp::<4, 3, 2>::default(), |group| groups.push(group)).unwrap();
-        let expected = [(0..12, false), (12..15, true), (15..21, false), (21..23, true)];
-        assert_eq!(groups, expected.map(|(range, bias)| Group { range, bias }));
+        let expected = [
+            (0, "weight", [4, 3], 0..12),
+            (0, "bias", [1, 3], 12..15),
+            (2, "weight", [3, 2], 15..21),
+            (2, "bias", [1, 2], 21..23),
+        ];
+        let expected = expected.map(|(layer, name, shape, range)| {
+            let bias = name == "bias";
+            Group { layer, name, shape, range, bias }
+        });
+        assert_eq!(groups, expected);
     }
 }
