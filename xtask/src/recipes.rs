@@ -379,7 +379,7 @@ fn on_the_device(program: &Path, row: &Row, model: &Path, data: &Path) -> Result
     fs::copy(model, inputs::folder().join("any.pmlp"))?;
     let image = build("device_any", &CORTEX_M4)?;
     let form: &[&str] = match row.data {
-        Data::Digits => &["--label", "last", "--csv-max", "16"],
+        Data::Digits => &["--target", "last", "--csv-max", "16"],
         _ => &[],
     };
     device::verify_once(program, CORTEX_M4.name, &image, model, data, form)

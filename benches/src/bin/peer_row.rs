@@ -89,7 +89,8 @@ fn main() -> Result<()> {
     let mut data = mnist::load_dir(&cli.data)?;
     if cli.no_zeros {
         for set in [&mut data.train, &mut data.test] {
-            set.images.iter_mut().for_each(|pixel| *pixel = (*pixel).max(1));
+            let images = set.images().iter().map(|pixel| (*pixel).max(1));
+            set.inputs = images.collect::<Vec<_>>().into();
         }
     }
     let mut result = match &cli.task {
@@ -162,7 +163,7 @@ fn infer(args: &InferArgs, test: &Dataset) -> Result<Value> {
 
     let mut scratch = [0.0; Net::INFER_SCRATCH];
     let mut correct = 0;
-    for (image, &label) in images(test).zip(&test.labels) {
+    for (image, &label) in images(test).zip(test.labels()) {
         correct += usize::from(model.classify(image, &mut scratch)? == usize::from(label));
     }
     let mut micros = Vec::with_capacity(args.calls);
@@ -180,7 +181,7 @@ fn infer(args: &InferArgs, test: &Dataset) -> Result<Value> {
     let mut logits = vec![0.0; test.len() * outputs];
     let mut failed = None;
     let seconds = best_of(args.rounds, || {
-        let batches = test.images.chunks(args.batch * Net::INPUTS);
+        let batches = test.images().chunks(args.batch * Net::INPUTS);
         for (x, y) in batches.zip(logits.chunks_mut(args.batch * outputs)) {
             if let Err(error) = net.forward(&params, x, y, &mut scratch) {
                 failed = Some(error);
@@ -192,7 +193,7 @@ fn infer(args: &InferArgs, test: &Dataset) -> Result<Value> {
     }
     let found = logits.chunks(outputs).map(argmax);
     let correct_in_batches =
-        found.zip(&test.labels).filter(|(class, label)| *class == usize::from(**label)).count();
+        found.zip(test.labels()).filter(|(class, label)| *class == usize::from(**label)).count();
     ensure!(correct == correct_in_batches, "one by one and in batches give other classes");
     Ok(json!({
         "what": "infer",
@@ -211,14 +212,14 @@ fn infer(args: &InferArgs, test: &Dataset) -> Result<Value> {
 fn accuracy(net: &impl Layer, params: &[f32], test: &Dataset) -> Result<f64> {
     let mut logits = vec![0.0; test.len() * net.outputs()];
     let mut scratch = buffer(net.infer_scratch(test.len()), "the test set")?;
-    net.forward(params, &test.images[..], &mut logits, &mut scratch)?;
+    net.forward(params, test.images(), &mut logits, &mut scratch)?;
     let found = logits.chunks_exact(net.outputs()).map(argmax);
-    let correct = found.zip(&test.labels).filter(|(class, label)| *class == usize::from(**label));
+    let correct = found.zip(test.labels()).filter(|(class, label)| *class == usize::from(**label));
     Ok(correct.count() as f64 / test.len() as f64)
 }
 
 fn images(set: &Dataset) -> impl Iterator<Item = &[u8]> + Clone {
-    set.images.chunks_exact(set.pixels())
+    set.images().chunks_exact(set.pixels())
 }
 
 fn read_params(path: &Path) -> Result<Buffer> {

@@ -20,7 +20,7 @@ use picomlp::kernels::{
 };
 use picomlp::rng::shuffle;
 use picomlp::{Batch, Buffers, Init, Layer, Network, Optimizer, Sequential, Sgd, Trainer};
-use picomlp_train::data::{Dataset, mnist};
+use picomlp_train::data::{Dataset, gather, mnist};
 use picomlp_train::{Buffer, Pool, buffer};
 use serde_json::json;
 
@@ -152,8 +152,9 @@ impl<'a> Step<'a> {
             Buffers { params: &mut params[..], state: &mut [0.0; 0], workspace: &mut scratch[..] },
         )?;
         for batch in self.order.chunks(BATCH).take(3) {
-            let labels: Vec<u8> = batch.iter().map(|&s| self.data.labels[s as usize]).collect();
-            trainer.step(Batch::gather(&self.data.images, 784, batch)?, &labels)?;
+            let labels: Vec<u8> =
+                batch.iter().map(|&s| self.data.label(s as usize) as u8).collect();
+            trainer.step(Batch::gather(self.data.images(), 784, batch)?, &labels)?;
         }
         ensure!(trainer.params() == ours, "the phases end in other parameters than the trainer");
         Ok(())
@@ -181,9 +182,9 @@ impl<'a> Step<'a> {
             (began, phase) = (now, phase + 1);
         };
         let data = self.data;
-        data.gather(pool, batch, &mut self.pixels);
+        gather(data.images(), 784, pool, batch, &mut self.pixels);
         for (label, &sample) in self.labels.iter_mut().zip(batch) {
-            *label = data.labels[sample as usize];
+            *label = data.label(sample as usize) as u8;
         }
         done(&mut self.seconds);
         let Self { params, h, d_h, z, work, seconds, .. } = self;

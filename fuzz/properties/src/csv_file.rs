@@ -1,28 +1,42 @@
-//! CSV files of images.
+//! CSV files: images, features and targets.
 
 use core::fmt::Write;
 
 use picomlp_train::Shape;
-use picomlp_train::data::csv::{Labels, Table, read};
-use picomlp_train::data::{CsvHeader, CsvMax, Expected, LabelColumn, Schema};
+use picomlp_train::data::csv::{Labels, read};
+use picomlp_train::data::{
+    CsvDelimiter, CsvHeader, CsvMax, Dataset, Expected, Missing, Schema, Target, TargetType,
+    Targets, Values,
+};
 
 use crate::source::{Source, with_file};
 
 /// Reads the file by flags that the first bytes choose. What was read is written again, with all that was found said by flags,
-/// and gives the same images and labels.
+/// and gives the same inputs and targets.
 pub fn csv(data: &[u8]) -> bool {
     let mut from = Source(data);
-    let flags = from.byte();
+    let (flags, more) = (from.byte(), from.byte());
+    let selection = |bit: u8, text: &str| {
+        if more & bit == 0 { Ok(Default::default()) } else { text.parse() }.unwrap_or_default()
+    };
     let schema = Schema {
         csv_header: [CsvHeader::Auto, CsvHeader::Auto, CsvHeader::Yes, CsvHeader::No]
             [usize::from(flags & 3)],
-        label: match flags >> 2 & 7 {
-            0 => LabelColumn::First,
-            1 => LabelColumn::Last,
-            2 => LabelColumn::None,
-            3 => LabelColumn::Named("digit".to_owned()),
-            _ => LabelColumn::Auto,
+        target: match flags >> 2 & 7 {
+            0 => Target::First,
+            1 => Target::Last,
+            2 => Target::None,
+            3 => Target::Columns("digit,3".parse().unwrap_or_default()),
+            4 => Target::Inputs,
+            _ => Target::Auto,
         },
+        target_type: [TargetType::Auto, TargetType::Class, TargetType::Value]
+            [usize::from(more & 3) % 3],
+        missing: [Missing::Refuse, Missing::Drop, Missing::Mean, Missing::Zero]
+            [usize::from(more >> 2 & 3)],
+        csv_delimiter: if more & 0x10 == 0 { CsvDelimiter::Auto } else { CsvDelimiter::Semicolon },
+        features: selection(0x20, "a*,2-3"),
+        drop: selection(0x40, "?,1"),
         csv_max: CsvMax((flags & 0x20 != 0).then_some(16)),
         image_shape: (flags & 0x40 != 0).then_some(Shape { rows: 2, cols: 3 }),
         ..Schema::default()
@@ -31,7 +45,9 @@ pub fn csv(data: &[u8]) -> bool {
     let known = (flags & 0x80 != 0).then_some(Expected {
         of: "the model",
         shape: Shape { rows: 1, cols: 4 },
-        max: 16,
+        max: if more & 0x80 == 0 { 16 } else { 0 },
+        features: &[],
+        target_names: &[],
         classes: 3,
         names: &names,
     });
@@ -40,30 +56,60 @@ pub fn csv(data: &[u8]) -> bool {
         return false;
     };
 
-    let rows = table.images.len() / table.shape.pixels();
-    assert_eq!(rows * table.shape.pixels(), table.images.len());
-    assert!(rows > 0 && table.images.iter().all(|pixel| *pixel <= table.max));
-    assert!(table.labels.as_ref().is_none_or(|labels| labels.len() == rows));
-    assert!(!table.note.is_empty());
+    let (rows, width) = (table.len(), table.pixels());
+    assert!(rows > 0 && rows * width == table.inputs.len());
+    match &table.inputs {
+        Values::Bytes(pixels) => assert!(pixels.iter().all(|pixel| *pixel <= table.max)),
+        Values::Floats(values) => assert!(values.iter().all(|value| value.is_finite())),
+    }
+    let outputs = match &table.targets {
+        Targets::Classes(labels) => {
+            assert!(labels.is_empty() || labels.len() == rows);
+            assert!(labels.iter().all(|label| usize::from(*label) < table.classes));
+            usize::from(!labels.is_empty())
+        }
+        Targets::Values(values) => {
+            assert_eq!(values.len(), rows * table.outputs());
+            table.outputs()
+        }
+    };
+    assert!(!table.notes.is_empty());
 
     let mut text = String::new();
-    for (row, image) in table.images.chunks_exact(table.shape.pixels()).enumerate() {
-        for pixel in image {
-            write!(text, "{pixel},").unwrap();
+    for row in 0..rows {
+        for column in 0..width {
+            write!(text, "{},", table.inputs.get(row * width + column)).unwrap();
         }
-        let label = table.labels.as_ref().map_or(0, |labels| labels[row]);
-        writeln!(text, "{label}").unwrap();
+        for output in 0..outputs {
+            match &table.targets {
+                Targets::Classes(labels) => write!(text, "{},", labels[row]).unwrap(),
+                Targets::Values(values) => {
+                    write!(text, "{},", values[row * outputs + output]).unwrap();
+                }
+            }
+        }
+        text.push('\n');
     }
+    let are_values = matches!(table.targets, Targets::Values(_));
     let said = Schema {
         csv_header: CsvHeader::No,
-        label: LabelColumn::Last,
+        csv_delimiter: CsvDelimiter::Comma,
+        target: match outputs {
+            0 => Target::None,
+            _ => format!("{}-{}", width + 1, width + outputs).parse().unwrap(),
+        },
+        target_type: if are_values { TargetType::Value } else { TargetType::Class },
         csv_max: CsvMax(Some(table.max).filter(|max| *max > 0)),
-        image_shape: Some(table.shape),
+        image_shape: (table.max > 0).then(|| table.shape()),
         ..Schema::default()
     };
-    let again = read_text(text.as_bytes(), &said, None, Labels::Read).unwrap();
-    assert_eq!((again.images, again.shape, again.max), (table.images, table.shape, table.max));
-    assert!(table.labels.is_none_or(|labels| Some(labels) == again.labels));
+    let expected = Expected { target_names: &[], features: &[], ..Expected::training(&table) };
+    let known = if outputs == 0 { None } else { Some(&expected) };
+    let by_number = Expected { names: &[], ..expected };
+    let again = read_text(text.as_bytes(), &said, known.map(|_| &by_number), Labels::Read).unwrap();
+    assert_eq!(again.inputs, table.inputs);
+    assert_eq!((again.shape(), again.max), (table.shape(), table.max));
+    assert!(outputs == 0 || again.targets == table.targets);
     true
 }
 
@@ -72,7 +118,7 @@ fn read_text(
     schema: &Schema,
     known: Option<&Expected<'_>>,
     wanted: Labels,
-) -> Option<Table> {
+) -> Option<Dataset> {
     with_file(text, |path| match read(path, schema, known, wanted) {
         Ok(table) => Some(table),
         Err(error) => {

@@ -93,7 +93,7 @@ pub fn mistakes(
     let arrow = CAPTION.width(" → ");
     let name = |class: usize| CAPTION.fit(&subject.names[class], (LINE - arrow) / 2.0);
     let tile = |&sample: &usize| {
-        let (found, label) = (predictions.predicted[sample], usize::from(data.labels[sample]));
+        let (found, label) = (predictions.predicted[sample], data.label(sample));
         Captioned {
             pixels: data.image(sample),
             lines: [
@@ -126,8 +126,8 @@ pub fn rotation(subject: &Subject<'_>, data: &Dataset, sample: usize, step: u32)
     let angles: Vec<u32> = (0..360).step_by(step as usize).collect();
     let turn = |angle: &u32| rotated(data.image(sample), data.rows, data.cols, *angle);
     let images: Vec<Vec<u8>> = angles.iter().map(turn).collect();
-    let probabilities = subject.classifier().probabilities(&images.concat())?;
-    let label = usize::from(data.labels[sample]);
+    let probabilities = subject.classifier().probabilities(&images.concat().into())?;
+    let label = data.label(sample);
     let name = LINE - CAPTION.width(": 100.0 %");
     let rows = probabilities.chunks_exact(subject.names.len());
     let shown = angles.iter().zip(&images).zip(rows).map(|((angle, pixels), row)| {
@@ -155,7 +155,7 @@ pub fn samples(data: &Dataset, most: usize) -> Figure {
     const SIDE: f64 = 52.0;
     const STEP: f64 = 60.0;
     let mut of_class = vec![Vec::new(); data.classes];
-    for (sample, label) in data.labels.iter().enumerate() {
+    for (sample, label) in data.labels().iter().enumerate() {
         of_class[usize::from(*label)].push(sample);
     }
     let names: Vec<String> =

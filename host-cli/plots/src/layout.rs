@@ -5,7 +5,7 @@ use picomlp::{InputMap, Layer, LossKind, Sequential};
 use crate::surface::{Figure, Mark, text_areas};
 use crate::*;
 use picomlp_train::Shape;
-use picomlp_train::data::Dataset;
+use picomlp_train::data::{Dataset, Targets};
 use picomlp_train::{History, Pool};
 
 /// Checks all texts of a figure, and that each coordinate is a number.
@@ -39,8 +39,8 @@ pub(super) fn check(figure: &Figure) {
 fn set(names: &[String], shape: Shape, count: usize) -> Dataset {
     let pixels = picomlp_fixtures::values(3).take(count * shape.rows * shape.cols);
     Dataset {
-        images: pixels.map(|value| (127.0 + 127.0 * value) as u8).collect(),
-        labels: (0..count).map(|at| (at % names.len()) as u8).collect(),
+        inputs: pixels.map(|value| (127.0 + 127.0 * value) as u8).collect::<Vec<_>>().into(),
+        targets: Targets::Classes((0..count).map(|at| (at % names.len()) as u16).collect()),
         rows: shape.rows,
         cols: shape.cols,
         classes: names.len(),

@@ -31,7 +31,7 @@ pub struct Show<'a> {
     pub history: Option<&'a History>,
 }
 
-/// All parts: a name for files and links, a heading, and what there is to see.
+/// All parts that fit the data: a name for files and links, a heading, and what there is to see. Features have no images.
 ///
 /// # Errors
 ///
@@ -46,6 +46,9 @@ pub fn parts(pool: &Pool, show: &Show<'_>) -> Result<Vec<Section>> {
     }
     add("confusion", "Which classes are confused", Part::Figure(confusion(subject, &predictions)));
     add("classes", "Precision and recall", Part::Figure(classes(subject, &predictions)));
+    if measured.images().is_empty() {
+        return Ok(parts);
+    }
     let gallery = mistakes(subject, &predictions, measured, MISTAKES);
     add("mistakes", "Mistakes", Part::Figure(gallery));
     add("weights", "Weights", Part::Figure(weights(subject, measured.shape(), TILES)?));

@@ -36,7 +36,7 @@ pub struct Pca {
     /// The share of the variance that each component holds.
     pub(crate) shares: [f64; COMPONENTS],
     /// Samples evenly from the whole set: coordinates, in units of the maximum value, and label.
-    pub(crate) points: Vec<([f64; COMPONENTS], u8)>,
+    pub(crate) points: Vec<([f64; COMPONENTS], u16)>,
     /// The samples that the components were computed from.
     samples: usize,
     names: Vec<String>,
@@ -93,7 +93,7 @@ impl Pca {
             images.chunks_exact(pixels).for_each(|image| sums.add_sample(image));
             sums
         };
-        let parts = || data.images.par_chunks(PART * pixels).map(part);
+        let parts = || data.images().par_chunks(PART * pixels).map(part);
         let sums = pool.run(|| parts().reduce(|| Sums::new(pixels), Sums::add));
         let count = data.len() as f64;
         let mean: Vec<f64> = sums.values.iter().map(|sum| *sum as f64 / count).collect();
@@ -127,7 +127,7 @@ impl Pca {
                 *place =
                     terms.fold(0.0, |sum, ((p, mean), c)| sum + (f64::from(*p) - mean) * c) / ink;
             }
-            (place, data.labels[sample])
+            (place, data.labels()[sample])
         };
         let points = (0..data.len()).step_by(step).map(place).collect();
         let names = (0..data.classes).map(|class| data.class_name(class)).collect();
@@ -189,12 +189,13 @@ impl Pca {
 mod tests {
     use super::*;
     use crate::svg;
+    use picomlp_train::data::Targets;
 
     fn set(images: Vec<u8>, pixels: usize) -> Dataset {
         let labels = vec![0; images.len() / pixels];
         Dataset {
-            images,
-            labels,
+            inputs: images.into(),
+            targets: Targets::Classes(labels),
             rows: 1,
             cols: pixels,
             classes: 1,

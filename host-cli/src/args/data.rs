@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use picomlp_train::data::{
-    Amount, CsvHeader, CsvMax, Dataset, HeldOut, LabelColumn, Schema, Source, SplitSpec,
+    Amount, CsvDelimiter, CsvHeader, CsvMax, Dataset, HeldOut, Missing, Schema, Selection, Source,
+    SplitSpec, Target, TargetType,
 };
 use picomlp_train::output::Inputs;
 use picomlp_train::{ModelInput, Shape};
@@ -20,11 +21,28 @@ pub(crate) struct SchemaArgs {
     /// class or target.
     #[arg(long, value_parser = named::<CsvHeader>(), default_value_t, value_name = "WHETHER")]
     csv_header: CsvHeader,
-    /// CSV column with the labels: `first`, `last`, `none`, the column's name, or `auto`; one-hot labels are `first:N` or
-    /// `last:N`, in N columns.
-    #[arg(long, default_value_t, value_name = "COLUMN")]
-    label: LabelColumn,
-    /// Maximum value in a CSV file, read as 1; `auto`: the largest value if that is 1, 16 or 255.
+    /// Separator of the fields in a CSV file; `auto`: the first of semicolon, tab, comma and space in the first line.
+    #[arg(long, value_parser = named::<CsvDelimiter>(), default_value_t, value_name = "SEPARATOR")]
+    csv_delimiter: CsvDelimiter,
+    /// CSV column to predict: its name or number, `first`, `last` or `none`; several columns of numbers separated by commas;
+    /// `first:N` or `last:N` for one-hot labels; `inputs` for an autoencoder. `auto`: label, class or target, or the one column
+    /// of words.
+    #[arg(long, alias = "label", default_value_t, value_name = "COLUMN")]
+    target: Target,
+    /// Whether numbers in the target column are classes or values to predict; `auto`: classes if they are whole and few.
+    #[arg(long, value_parser = named::<TargetType>(), default_value_t, value_name = "TYPE")]
+    target_type: TargetType,
+    /// CSV columns with the features, by name, pattern, number or range: `acc_*,temp,7-9` [default: all others].
+    #[arg(long, value_name = "COLUMNS")]
+    features: Option<Selection>,
+    /// CSV columns to leave out, likewise. Columns named id or index, or not at all, are left out anyway.
+    #[arg(long, value_name = "COLUMNS")]
+    drop: Option<Selection>,
+    /// Missing values in a CSV file (empty, NA, NaN, null, ?): refuse the file, drop the row, or fill in the column's mean or
+    /// zero.
+    #[arg(long, value_parser = named::<Missing>(), default_value_t, value_name = "WHAT")]
+    missing: Missing,
+    /// Maximum value of a pixel in a CSV file, read as 1; `auto`: the largest value if that is 1, 16 or 255.
     #[arg(long, alias = "pixel-max", default_value_t, value_name = "VALUE")]
     csv_max: CsvMax,
     /// Rows and columns of an image, as in 8x8. By default a CSV file's images are square, and image files have the size of
@@ -42,7 +60,12 @@ impl SchemaArgs {
     pub(crate) fn schema(&self) -> Schema {
         Schema {
             csv_header: self.csv_header,
-            label: self.label.clone(),
+            csv_delimiter: self.csv_delimiter,
+            target: self.target.clone(),
+            target_type: self.target_type,
+            features: self.features.clone().unwrap_or_default(),
+            drop: self.drop.clone().unwrap_or_default(),
+            missing: self.missing,
             csv_max: self.csv_max,
             image_shape: self.image_shape,
             normalize: self.normalize,
@@ -74,7 +97,7 @@ impl MeasureArgs {
     /// If it cannot be read, or does not fit the model.
     pub(crate) fn load(&self, input: &ModelInput) -> Result<Dataset> {
         let data = input.load_test(&self.data, &self.schema.schema())?;
-        if let Some(what) = input.foreign(&data.images, &self.data) {
+        if let Some(what) = input.foreign(data.images(), &self.data) {
             warn(&what);
         }
         Ok(data)

@@ -33,7 +33,7 @@ const EXAMPLES: &str = "\
 Examples:
   picomlp train                                             # synthetic digits, no files needed
   picomlp train --data mnist --hidden 200,100 --epochs 20   # MNIST's four IDX files in a folder
-  picomlp train --data digits.csv --label last --out digits.pmlp
+  picomlp train --data vibration.csv --target state --out m.pmlp
 
 `picomlp train --help-all` shows every flag.";
 
@@ -264,8 +264,8 @@ mod tests {
     /// The command that a run on a tiny set says it is repeated by.
     fn command(args: &Args) -> String {
         let mut data = Dataset {
-            images: (0..40).collect(),
-            labels: (0..40).map(|i| i % 2).collect(),
+            inputs: (0..40u8).collect::<Vec<_>>().into(),
+            targets: (0..40u8).map(|i| i % 2).collect::<Vec<_>>().into(),
             rows: 1,
             cols: 1,
             classes: 2,
@@ -347,7 +347,7 @@ mod tests {
     #[test]
     fn the_command_repeats_every_setting_of_the_data() {
         for line in [
-            "--test-data b.csv --stratified --held-out last --csv-header no --label last --csv-max 16 --image-shape 8x8 --out a",
+            "--test-data b.csv --stratified --held-out last --csv-header no --target last --csv-max 16 --image-shape 8x8 --out a",
             "--merge --test-split 10 --normalize --out a",
             "--test-split 0 --folds 5",
         ] {

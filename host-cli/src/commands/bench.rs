@@ -79,6 +79,7 @@ named! {
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let data = Dataset::load(&args.data, &Schema::detect())?;
     ensure!(data.own_test > 0, "{}: there is no test set", args.data);
+    ensure!(!data.images().is_empty(), "{}: expected images", args.data);
     let (all, test) = (data.all(), data.len() - data.own_test);
     let data = TrainTest {
         train: data.subset(&all[..test - data.own_validation]),
@@ -174,10 +175,11 @@ fn train<O: Optimizer>(
         anyhow::Ok((loss, fingerprint(trainer.params())))
     };
 
+    let labels = data.byte_labels();
     let mut few_steps = |trainer: &mut Trainer<'_, Sequential, O>| {
         let mut loss = 0.0;
-        let batches = data.images.chunks(batch_size * data.pixels());
-        for (x, labels) in batches.zip(data.labels.chunks(batch_size)).take(CHECKED_STEPS) {
+        let batches = data.images().chunks(batch_size * data.pixels());
+        for (x, labels) in batches.zip(labels.chunks(batch_size)).take(CHECKED_STEPS) {
             loss = f64::from(trainer.step(x, labels)?);
         }
         Ok(loss)
@@ -223,7 +225,7 @@ fn infer(net: &Sequential, params: &[f32], data: &TrainTest) -> Result<Inference
 
     let mut logits = vec![0.0; test.len() * classes];
     let mut in_batches = |logits: &mut [f32]| {
-        let batches = test.images.chunks(TOGETHER * pixels);
+        let batches = test.images().chunks(TOGETHER * pixels);
         batches
             .zip(logits.chunks_mut(TOGETHER * classes))
             .try_for_each(|(x, y)| net.forward(params, x, y, &mut scratch))
@@ -237,13 +239,13 @@ fn infer(net: &Sequential, params: &[f32], data: &TrainTest) -> Result<Inference
         ensure!(same, "test image {index} gives other logits alone than at batch {TOGETHER}");
         let class = model.classify(test.image(index), &mut one)?;
         ensure!(class == argmax(logits), "test image {index} is taken for class {class}");
-        correct += usize::from(class == usize::from(test.labels[index]));
+        correct += usize::from(class == test.label(index));
     }
 
     let mut micros = Vec::with_capacity(CALLS);
     let mut found = 0;
     // Different images in turn: branches that depend on the pixels must not be learnt by heart.
-    for image in data.train.images.chunks_exact(pixels).cycle().take(CALLS) {
+    for image in data.train.images().chunks_exact(pixels).cycle().take(CALLS) {
         let began = Instant::now();
         found += model.classify(image, &mut one)?;
         micros.push(began.elapsed().as_secs_f64() * 1e6);

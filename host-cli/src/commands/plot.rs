@@ -176,10 +176,12 @@ impl Kind {
                 Ok(classes(subject, &subject.classifier().predict(pool, data)?))
             }),
             Self::Mistakes { of, count } => draw(of, |pool, subject, data| {
+                check_images(data, &of.data)?;
                 let predictions = subject.classifier().predict(pool, data)?;
                 Ok(mistakes(subject, &predictions, data, *count))
             }),
             Self::Rotation { of, sample, step } => draw(of, |_, subject, data| {
+                check_images(data, &of.data)?;
                 let samples = data.len();
                 ensure!(
                     *sample < samples,
@@ -199,6 +201,12 @@ impl Kind {
     }
 }
 
+/// Refuses to draw images of features.
+fn check_images(data: &Dataset, source: &Source) -> Result<()> {
+    ensure!(!data.images().is_empty(), "{source} holds features, and this figure shows images");
+    Ok(())
+}
+
 /// Calls `draw` with the network and its data.
 fn draw(
     of: &MeasureArgs,
@@ -215,6 +223,7 @@ impl DataOnly {
         let data = Dataset::load(&self.data, &self.schema.schema())?;
         ensure!(!self.test || data.own_test > 0, "{} has no test set: leave --test out", self.data);
         let (all, test) = (data.all(), data.len() - data.own_test);
+        check_images(&data, &self.data)?;
         let trained = test - data.own_validation;
         Ok(data.subset(if self.test { &all[test..] } else { &all[..trained] }))
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, anyhow, bail, ensure};
 use picomlp::blob::{Blob, Preparation};
 use picomlp::{Layer, argmax};
-use picomlp_train::data::{Dataset, Source, entries};
+use picomlp_train::data::{Dataset, Source, Values, entries};
 use picomlp_train::output::{Inputs, Outputs};
 use picomlp_train::text::{grouped, percent};
 use picomlp_train::{Classifier, ModelFile, ModelInput, Shape, image};
@@ -76,15 +76,14 @@ struct Loaded<'a> {
 }
 
 impl Loaded<'_> {
-    /// Returns class names and probabilities, most probable first.
-    fn ranking(&self, inputs: &[u8]) -> Result<Vec<(String, f32)>> {
+    /// Returns class names and these probabilities, most probable first.
+    fn ranking(&self, probabilities: &[f32]) -> Vec<(String, f32)> {
         let names: Vec<&str> = self.blob.class_names().collect();
         let name = |class: usize| names.get(class).map_or(class.to_string(), |n| (*n).to_owned());
-        let probabilities = self.classifier.probabilities(inputs)?.into_iter().enumerate();
-        let mut ranking: Vec<_> = probabilities.map(|(class, p)| (name(class), p)).collect();
+        let row = probabilities.iter().enumerate();
+        let mut ranking: Vec<_> = row.map(|(class, p)| (name(class), *p)).collect();
         ranking.sort_by(|a, b| b.1.total_cmp(&a.1));
-        ensure!(!ranking.is_empty(), "the model has no classes");
-        Ok(ranking)
+        ranking
     }
 }
 
@@ -103,7 +102,7 @@ fn run_images(
             file.path().display()
         ));
     }
-    let (mut bad, mut values) = (Vec::new(), Vec::new());
+    let (mut bad, mut all) = (Vec::new(), Vec::new());
     let files = files(&args.images);
     for (path, found) in &files {
         let read = match found {
@@ -114,12 +113,13 @@ fn run_images(
             Ok((levels, note)) => {
                 let inputs: Vec<u8> =
                     levels.iter().map(|&level| of_range(level, input.max)).collect();
-                let ranking = model.ranking(&inputs)?;
+                all.extend_from_slice(&inputs);
+                let values = Values::Bytes(inputs);
+                let ranking = model.ranking(&model.classifier.probabilities(&values)?);
                 show(args, path, &ranking, note, (&levels, input.shape), out)?;
                 if let Some(note) = note {
                     warn(&format!("{}: {note}", path.display()));
                 }
-                values.extend(inputs);
             }
             Err(error) => {
                 if args.json {
@@ -134,7 +134,7 @@ fn run_images(
     out.flush()?;
     // What was brought into one form cannot be inverted or of another range.
     if input.preparation == Preparation::AsIs
-        && let Some(what) = input.foreign(&values, &"the images")
+        && let Some(what) = input.foreign(&all, &"the images")
     {
         warn(&what);
     }
@@ -164,7 +164,9 @@ fn run_rows(
     let input = &model.input;
     let schema = input.schema(&args.schema.schema())?;
     let images = Dataset::load_inputs(source, &schema, &input.expected())?;
-    if let Some(what) = input.foreign(&images, source) {
+    if let Values::Bytes(images) = &images
+        && let Some(what) = input.foreign(images, source)
+    {
         warn(&what);
     }
     let width = model.blob.network()?.inputs();
@@ -176,8 +178,10 @@ fn run_rows(
     if let Some(submission) = submission {
         return submit(submission, model, &images, args.json, out);
     }
-    for (id, inputs) in (1..).zip(images.chunks_exact(width)) {
-        let ranking = model.ranking(inputs)?;
+    let probabilities = model.classifier.probabilities(&images)?;
+    let outputs = model.blob.network()?.outputs();
+    for (id, row) in (1..).zip(probabilities.chunks_exact(outputs)) {
+        let ranking = model.ranking(row);
         let name = &ranking[0].0;
         if args.json {
             let top = top_json(&ranking);
@@ -194,7 +198,7 @@ fn run_rows(
 fn submit(
     (path, output): (&Path, Outputs),
     model: &Loaded<'_>,
-    images: &[u8],
+    images: &Values,
     as_json: bool,
     out: &mut dyn Write,
 ) -> Result<()> {

@@ -143,7 +143,7 @@ fn load(args: &Args, input: &ModelInput) -> Result<Loaded> {
     let data = Dataset::load(&args.data, &input.schema(&schema)?)?;
     input.check_fit(&data, &args.data)?;
     let trained = data.len() - data.own_test;
-    if let Some(what) = input.foreign(&data.images[..trained * data.pixels()], &args.data) {
+    if let Some(what) = input.foreign(&data.images()[..trained * data.pixels()], &args.data) {
         warn(&what);
     }
     let train = || data.all()[..trained - data.own_validation].to_vec();

@@ -52,7 +52,7 @@ impl<'a> Epochs<'a> {
             self.labels.clear();
             for &sample in batch {
                 self.images.extend_from_slice(self.data.image(sample as usize));
-                self.labels.push(self.data.labels[sample as usize]);
+                self.labels.push(self.data.label(sample as usize) as u8);
             }
             let x = Batch::rows(&self.images, self.data.pixels())?;
             loss += f64::from(trainer.step(x, &self.labels)?) * batch.len() as f64;

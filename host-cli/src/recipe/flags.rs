@@ -122,7 +122,8 @@ fn is_given(beside: &ArgMatches, arg: &Arg) -> bool {
 }
 
 fn find_flag<'c>(command: &'c Command, flag: &str) -> Option<&'c Arg> {
-    command.get_arguments().find(|arg| arg.get_long() == Some(flag))
+    let is_alias = |arg: &Arg| arg.get_all_aliases().is_some_and(|names| names.contains(&flag));
+    command.get_arguments().find(|arg| arg.get_long() == Some(flag) || is_alias(arg))
 }
 
 fn is_switch(arg: &Arg) -> bool {

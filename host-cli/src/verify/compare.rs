@@ -125,7 +125,7 @@ pub(super) fn compare(
         let began = Instant::now();
         let got = session.classify(pixels, outputs).with_context(|| format!("image {image}"))?;
         time += began.elapsed();
-        all.correct += usize::from(got.class == u32::from(data.labels[image]));
+        all.correct += usize::from(got.class as usize == data.label(image));
         match Difference::find(image, arithmetic, &expected, &got) {
             None => all.equal += 1,
             found => all.first = all.first.or(found),

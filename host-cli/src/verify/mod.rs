@@ -60,10 +60,10 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let net = blob.network()?;
     let input = ModelInput::new(&file, &blob, &net);
     let data = input.load_test(&args.data, &args.schema.schema())?;
-    if let Some(what) = input.foreign(&data.images, &args.data) {
+    if let Some(what) = input.foreign(data.images(), &args.data) {
         warn(&what);
     }
-    ensure!(!data.is_empty(), "{}: there is no image to send", args.data);
+    ensure!(!data.images().is_empty(), "{}: there is no image to send", args.data);
 
     let mut memory = vec![0; memory_len(net.outputs())];
     let mut session = Session::new(Link::open(&args.device)?, args.timeout, &mut memory);

@@ -83,7 +83,7 @@ fn unknown_words_and_missing_ones_are_named() {
         ("train --out ''", vec!["a value is required for '--out <"]),
         ("train --data ''", vec!["'' for '--data <", "expected a folder, a file or `synthetic`"]),
         ("train --lr 1 --lr 2", vec!["'--lr <", "cannot be used multiple times"]),
-        ("train --label ''", vec!["'--label <COLUMN>'"]),
+        ("train --label ''", vec!["'--target <COLUMN>'"]),
         ("train --test-data a --test-split 0.1", vec!["--test-data <", "cannot be used with"]),
         ("train --folds 5 --out a.pmlp", vec!["--folds <K>", "cannot be used with"]),
         ("predict m.pmlp a.png --data b", vec!["--data <", "cannot be used with"]),

@@ -273,7 +273,7 @@ fn a_model_that_does_not_fit_the_data_is_refused() {
     place.put("large/t10k-labels-idx1-ubyte", &crate::util::idx(&[30], &labels));
     place.fails(
         "eval model.pmlp --data large",
-        &["model.pmlp reads 64 values", "images have 7×7 = 49"],
+        &["model.pmlp reads 64 values", "samples have 7×7 = 49"],
     );
     // Ten classes, where the model knows four.
     place.fails("eval model.pmlp", &["synthetic data has 10 classes", "the model tells 4 apart"]);

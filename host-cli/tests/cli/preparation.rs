@@ -152,7 +152,7 @@ fn images_are_refused_where_the_inputs_are_features() {
     let place = Place::new();
     let rows = (0..150).map(|i| format!("{},{},{},{},{}\n", 50 + i % 7, 30, i, i / 3, i / 50));
     place.put("iris.csv", rows.collect::<String>().as_bytes());
-    let line = "train --data iris.csv --csv-header no --label last --csv-max 255 --hidden 8 --epochs 40 --lr 0.01";
+    let line = "train --data iris.csv --csv-header no --target last --csv-max 255 --hidden 8 --epochs 40 --lr 0.01";
     let shown = place.ok(line);
     assert!(!shown.contains("draw") && !shown.contains(".png"), "{shown}");
     assert!(shown.contains("picomlp predict model.pmlp --data FILE.csv"), "{shown}");
@@ -160,7 +160,7 @@ fn images_are_refused_where_the_inputs_are_features() {
     let parts = ["model.pmlp reads 4 features, not images", "--data"];
     place.fails("predict model.pmlp seven.png", &parts);
     assert!(place.ok("inspect model.pmlp").contains("2×2 features, 0 to 255 read as"));
-    place.ok("predict model.pmlp --data iris.csv --csv-header no --label last");
+    place.ok("predict model.pmlp --data iris.csv --csv-header no --target last");
     let old = to_version_1(&place.read("model.pmlp"));
     place.put("old.pmlp", &old);
     place.fails("predict old.pmlp seven.png", &["old.pmlp reads 4 features, not images"]);

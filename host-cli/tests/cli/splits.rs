@@ -85,7 +85,8 @@ fn a_fold_is_what_a_run_on_the_others_measures() {
 
     let all: Vec<u32> = (0..TRAIN as u32).collect();
     let spec = SplitSpec { stratified: true, ..SplitSpec::default() };
-    let folds = spec.fold_samples(3, &all, &labels, 3);
+    let classes: Vec<u16> = labels.iter().map(|&label| label.into()).collect();
+    let folds = spec.fold_samples(3, &all, &classes, 3);
     for (fold, found) in folds.iter().zip(found) {
         for (name, is_test) in [("train.csv", false), ("test.csv", true)] {
             let samples = all.iter().filter(|sample| fold.contains(sample) == is_test);

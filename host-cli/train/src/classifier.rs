@@ -1,13 +1,13 @@
 //! Runs a network over samples: the only loop over a data set.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use picomlp::{
     Batch, Error, InputMap, Layer, Loss, LossKind, Model, Network, QuantizedModel, Sequential,
     Threads, argmax,
 };
 use rayon::prelude::*;
 
-use crate::data::Dataset;
+use crate::data::{Dataset, Values};
 use crate::pool::Pool;
 
 /// Samples that go through the network together; their logits and hidden values stay in the caches.
@@ -64,7 +64,7 @@ impl<'a> Classifier<'a> {
     /// If the network does not fit the inputs, or `visit` fails; unless `lenient`, if an output is not finite.
     fn batches<R>(
         &self,
-        inputs: &[u8],
+        inputs: &Values,
         samples: &[u32],
         lenient: bool,
         visit: &impl Fn(&[u32], &mut [f32]) -> Result<R>,
@@ -81,13 +81,25 @@ impl<'a> Classifier<'a> {
             let logits = &mut logits[..samples.len() * outputs];
             match self.form {
                 Form::F32(net, params) => {
-                    let x = Batch::gather(inputs, width, samples)?.with_map(self.map);
-                    match net.forward(params, x, logits, &mut floats) {
+                    let done = match inputs {
+                        Values::Bytes(inputs) => {
+                            let x = Batch::gather(inputs, width, samples)?.with_map(self.map);
+                            net.forward(params, x, logits, &mut floats)
+                        }
+                        Values::Floats(inputs) => {
+                            let x = Batch::gather(inputs, width, samples)?.with_map(self.map);
+                            net.forward(params, x, logits, &mut floats)
+                        }
+                    };
+                    match done {
                         Err(Error::OutputNotFinite { .. }) if lenient => {}
                         done => done?,
                     }
                 }
                 Form::Int8(model) => {
+                    let Values::Bytes(inputs) = inputs else {
+                        bail!("the int8 form reads pixels, not features: leave --int8 out");
+                    };
                     let step = model.logit_step();
                     for (&sample, logits) in samples.iter().zip(logits.chunks_exact_mut(outputs)) {
                         let input = &inputs[sample as usize * width..][..width];
@@ -112,7 +124,7 @@ impl<'a> Classifier<'a> {
     ) -> Result<Vec<R>> {
         // Whole batches for each thread.
         let part = samples.len().div_ceil(pool.count()).next_multiple_of(BATCH).max(BATCH);
-        let run = |samples: &[u32]| self.batches(&data.images, samples, lenient, &visit);
+        let run = |samples: &[u32]| self.batches(&data.inputs, samples, lenient, &visit);
         let parts: Result<Vec<_>> = pool.run(|| samples.par_chunks(part).map(run).collect());
         Ok(parts?.into_iter().flatten().collect())
     }
@@ -122,7 +134,7 @@ impl<'a> Classifier<'a> {
     /// # Errors
     ///
     /// If the network does not fit the inputs, or an output is not finite.
-    pub fn logits(&self, inputs: &[u8]) -> Result<Vec<f32>> {
+    pub fn logits(&self, inputs: &Values) -> Result<Vec<f32>> {
         let samples: Vec<u32> = (0..).take(inputs.len() / self.net().inputs()).collect();
         Ok(self.batches(inputs, &samples, false, &|_, logits| Ok(logits.to_vec()))?.concat())
     }
@@ -132,7 +144,7 @@ impl<'a> Classifier<'a> {
     /// # Errors
     ///
     /// Those of [`logits`](Self::logits).
-    pub fn probabilities(&self, inputs: &[u8]) -> Result<Vec<f32>> {
+    pub fn probabilities(&self, inputs: &Values) -> Result<Vec<f32>> {
         let mut values = self.logits(inputs)?;
         self.make_probabilities(&mut values);
         Ok(values)
@@ -153,7 +165,7 @@ impl<'a> Classifier<'a> {
         let loss = Loss::new(self.loss);
         let batches = self.run(pool, data, samples, true, |samples, logits| {
             let labels: Vec<u8> =
-                samples.iter().map(|&sample| data.labels[sample as usize]).collect();
+                samples.iter().map(|&sample| data.labels()[sample as usize] as u8).collect();
             let predicted: Vec<usize> = logits.chunks_exact(classes).map(argmax).collect();
             Ok((labels.clone(), predicted, f64::from(loss.sum(logits, &labels)?)))
         })?;
@@ -185,7 +197,7 @@ impl<'a> Classifier<'a> {
         let probabilities = batches.concat();
         let predicted: Vec<usize> = probabilities.chunks_exact(classes).map(argmax).collect();
         let mut confusion = vec![vec![0; classes]; classes];
-        for (label, predicted) in data.labels.iter().zip(&predicted) {
+        for (label, predicted) in data.labels().iter().zip(&predicted) {
             confusion[usize::from(*label)][*predicted] += 1;
         }
         Ok(Predictions { probabilities, predicted, confusion })
@@ -273,8 +285,7 @@ impl Predictions {
     /// Returns the samples of the set whose class is predicted wrongly, the most certain predictions first.
     #[must_use]
     pub fn mistakes(&self, data: &Dataset) -> Vec<usize> {
-        let is_mistake =
-            |&sample: &usize| self.predicted[sample] != usize::from(data.labels[sample]);
+        let is_mistake = |&sample: &usize| self.predicted[sample] != data.label(sample);
         let mut mistakes: Vec<usize> = (0..data.len()).filter(is_mistake).collect();
         mistakes.sort_by(|a, b| self.certainty(*b).total_cmp(&self.certainty(*a)).then(a.cmp(b)));
         mistakes

@@ -30,25 +30,25 @@ pub struct LayerCheck {
 
 /// A network, the samples of one step, and the gradient of its loss.
 #[derive(Debug)]
-pub struct Gradcheck<'a> {
+pub struct Gradcheck {
     net: Sequential,
     objective: Objective,
     inputs: Vec<f64>,
-    labels: &'a [u8],
+    labels: Vec<u8>,
     params: Vec<f64>,
     gradient: Vec<f32>,
     /// The loss.
     pub loss: f32,
 }
 
-impl<'a> Gradcheck<'a> {
+impl Gradcheck {
     /// Computes the gradient of the network that a run with these settings begins with, on the first `config.batch_size` samples
     /// of `data`.
     ///
     /// # Errors
     ///
     /// If the settings make no network, or the batch is too small for it.
-    pub fn new(config: &TrainConfig, data: &'a Dataset) -> Result<Self> {
+    pub fn new(config: &TrainConfig, data: &Dataset) -> Result<Self> {
         let net = config.model.build(data.pixels(), data.classes)?;
         let samples = data.all();
         let samples = &samples[..data.len() - data.own_validation - data.own_test];
@@ -61,12 +61,18 @@ impl<'a> Gradcheck<'a> {
         let objective = Objective { loss: config.loss.build(), seed: config.seed, step: 0 };
         let mut params = vec![0.0; net.params()];
         net.init(&mut params, config.init.0, config.seed)?;
-        let (inputs, labels) = (&data.images[..batch * data.pixels()], &data.labels[..batch]);
+        let (inputs, labels) = (data.images(), data.byte_labels());
+        ensure!(
+            !inputs.is_empty() && !labels.is_empty(),
+            "{}: expected images and classes",
+            data.source
+        );
+        let (inputs, labels) = (&inputs[..batch * data.pixels()], labels[..batch].to_vec());
         let map = config.inputs.map(data, samples)?;
         let x = Batch::rows(inputs, data.pixels())?.with_map(map);
         let mut gradient = vec![0.0; net.params()];
         let mut scratch = vec![0.0; net.train_scratch(batch)];
-        let loss = net.gradient_of(&objective, &params, x, labels, &mut gradient, &mut scratch)?;
+        let loss = net.gradient_of(&objective, &params, x, &labels, &mut gradient, &mut scratch)?;
         let (scale, shift) = (f64::from(map.scale), f64::from(map.shift));
         let inputs = inputs.iter().map(|input| f64::from(*input) * scale + shift).collect();
         let params = params.into_iter().map(f64::from).collect();

@@ -52,6 +52,7 @@ impl ModelInput {
         let command = if blob.version() == 1 { provenance.command } else { "" };
         let (said_max, said_preparation) = said_by_command(command);
         let preparation = input.map_or(Preparation::NotRecorded, |input| input.preparation);
+        let is_features = input.is_some_and(|input| input.kind == InputKind::Features);
         Self {
             model: file.path().display().to_string(),
             shape,
@@ -61,6 +62,8 @@ impl ModelInput {
             },
             max: match input.and_then(|input| input.max).or(said_max) {
                 Some(max) => max,
+                // Only bytes have a maximum value.
+                None if is_features && blob.version() > 1 => 0,
                 None => input.map_or(u8::MAX, |input| read_as_1(input.map)),
             },
             // Version 1 did not tell images from features.
@@ -79,7 +82,8 @@ impl ModelInput {
     #[must_use]
     pub fn expected(&self) -> Expected<'_> {
         let Self { shape, max, classes, ref names, .. } = *self;
-        Expected { of: "the model", shape, max, classes, names }
+        let (features, target_names) = (&[][..], &[][..]);
+        Expected { of: "the model", shape, max, features, target_names, classes, names }
     }
 
     /// Returns the name of a class: its number, if it has no other.
@@ -115,8 +119,8 @@ impl ModelInput {
         }
         Ok(Schema {
             normalize: given.normalize || self.preparation == Preparation::MnistForm,
-            image_shape: Some(*shape),
-            csv_max: CsvMax(Some(*max)),
+            image_shape: (*max > 0).then_some(*shape),
+            csv_max: CsvMax(Some(*max).filter(|max| *max > 0)),
             ..given.clone()
         })
     }
@@ -141,7 +145,7 @@ impl ModelInput {
         let Self { model, shape, .. } = self;
         ensure!(
             shape.pixels() == data.pixels(),
-            "{model} reads {} values, but the data's images have {}×{} = {}",
+            "{model} reads {} values, but the data's samples have {}×{} = {}",
             shape.pixels(),
             data.rows,
             data.cols,

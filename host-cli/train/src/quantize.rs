@@ -123,7 +123,7 @@ impl Comparison {
             let rows = exact.chunks_exact(classes).zip(near.chunks_exact(classes));
             for (&sample, (exact, near)) in samples.iter().zip(rows) {
                 let predicted = [argmax(exact), argmax(near)];
-                let label = usize::from(data.labels[sample as usize]);
+                let label = data.label(sample as usize);
                 for (correct, class) in all.correct.iter_mut().zip(predicted) {
                     *correct += usize::from(class == label);
                 }

@@ -9,17 +9,17 @@ use anyhow::{Result, ensure};
 use picomlp::optim::AnyOptimizer;
 use picomlp::rng::shuffle;
 use picomlp::{
-    Batch, Buffers, Error, GradientBuffer, Layer, Network, Optimizer, Sequential, Threads, Trainer,
-    WeightDecay, supports_micro_batches,
+    Batch, Buffers, Element, Error, GradientBuffer, Layer, Network, Optimizer, Sequential, Threads,
+    Trainer, WeightDecay, supports_micro_batches,
 };
 
 use crate::buffer::{Buffer, buffer};
 use crate::classifier::{Classifier, Evaluation};
 use crate::config::{Built, LearningRate, TrainConfig};
-use crate::data::{Dataset, Split};
+use crate::data::{Dataset, Split, Values, gather};
 use crate::event::{Epoch, Event, Start, measured};
 use crate::pool::Pool;
-use crate::text::widths;
+use crate::text::{grouped, widths};
 use crate::trained::{Ending, Place, Setup, Stopped, Trained, command};
 
 /// Samples of a large batch that are worked on together; the result does not depend on it. Their gradients at a layer stay in
@@ -96,7 +96,16 @@ impl<'a> Session<'a> {
         fold: Option<u32>,
     ) -> Result<Self> {
         config.check().map_err(anyhow::Error::msg)?;
-        let net = config.model.build(data.pixels(), data.classes)?;
+        ensure!(
+            (2..=256).contains(&data.classes),
+            "{}: the targets are {}, and networks are trained on 2 to 256 classes: choose another column by --target",
+            data.source,
+            match data.classes {
+                0 => format!("values ({})", data.target_names.join(", ")),
+                classes => format!("{} classes", grouped(classes)),
+            }
+        );
+        let net = config.model.build(data.pixels(), data.outputs())?;
         if let Some(flag) = config.needs_validation() {
             ensure!(
                 !split.validation.is_empty(),
@@ -366,7 +375,8 @@ struct Run<'s, 'a, O, G> {
     lowest: Option<LowestLoss>,
     most_correct: usize,
     epochs_since: u32,
-    inputs: Vec<u8>,
+    /// Of the samples of a step, next to each other.
+    inputs: Values,
     labels: Vec<u8>,
 }
 
@@ -391,7 +401,10 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
         Ok(Self {
             rates: LearningRate::new(rate, config.schedule, config.warmup, config.epochs)?,
             lowest: config.keep_lowest_loss.then(|| LowestLoss::new(trainer.params())),
-            inputs: vec![0; copied * session.setup.data.pixels()],
+            inputs: match &session.setup.data.inputs {
+                Values::Bytes(_) => vec![0u8; copied * session.setup.data.pixels()].into(),
+                Values::Floats(_) => vec![0f32; copied * session.setup.data.pixels()].into(),
+            },
             labels: Vec::with_capacity(session.setup.batch_size),
             session,
             trainer,
@@ -452,7 +465,7 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
         observer: &mut (dyn Observer + Send),
     ) -> Result<Option<Epoch>> {
         let session = self.session;
-        let (data, config) = (session.setup.data, &session.setup.config);
+        let config = &session.setup.config;
         let began = Instant::now();
         let (mut loss_sum, mut samples) = (0.0, 0usize);
         for batch in order.chunks(session.setup.batch_size) {
@@ -463,18 +476,9 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
                 self.ended.ending = Ending::Interrupted;
                 return Ok(None);
             }
-            self.labels.clear();
-            self.labels.extend(batch.iter().map(|&sample| data.labels[sample as usize]));
-            let x = if config.full_batch {
-                Batch::gather(&data.images, data.pixels(), batch)?
-            } else {
-                let inputs = &mut self.inputs[..batch.len() * data.pixels()];
-                data.gather(&*session.pool, batch, inputs);
-                Batch::rows(inputs, data.pixels())?
-            };
             self.rate = self.rates.at(epoch, self.ended.steps);
             self.trainer.optimizer_mut().set_learning_rate(self.rate);
-            match self.trainer.step(x.with_map(session.setup.map), &self.labels) {
+            match self.step(batch) {
                 Ok(loss) if session.setup.loss.is_summed() => loss_sum += f64::from(loss),
                 Ok(loss) => loss_sum += f64::from(loss) * batch.len() as f64,
                 Err(Error::LossNotFinite | Error::GradientNotFinite) => {
@@ -503,6 +507,23 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
             samples,
             ..Epoch::default()
         }))
+    }
+
+    /// Makes a step on a batch; returns its loss.
+    fn step(&mut self, batch: &[u32]) -> Result<f32, Error> {
+        let (session, Self { trainer, inputs, labels, .. }) = (self.session, self);
+        let data = session.setup.data;
+        labels.clear();
+        labels.extend(batch.iter().map(|&sample| data.labels()[sample as usize] as u8));
+        match (&data.inputs, inputs) {
+            (Values::Bytes(all), Values::Bytes(some)) => {
+                step_on(trainer, session, all, some, batch, labels)
+            }
+            (Values::Floats(all), Values::Floats(some)) => {
+                step_on(trainer, session, all, some, batch, labels)
+            }
+            _ => Err(Error::EmptyBatch),
+        }
     }
 
     /// Measures the parameters after an epoch, and keeps them if they are the best.
@@ -547,6 +568,26 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
             samples,
         )
     }
+}
+
+/// Makes a step on the samples `batch` of `all`, copied into `some` if there is room for them.
+fn step_on<O: Optimizer, G: GradientBuffer, T: Element>(
+    trainer: &mut Trainer<'_, Sequential, O, &mut [f32], &mut [f32], &mut [f32], G>,
+    session: &Session<'_>,
+    all: &[T],
+    some: &mut [T],
+    batch: &[u32],
+    labels: &[u8],
+) -> Result<f32, Error> {
+    let width = session.setup.data.pixels();
+    let x = match some.get_mut(..batch.len() * width) {
+        Some(some) => {
+            gather(all, width, &*session.pool, batch, some);
+            Batch::rows(some, width)?
+        }
+        None => Batch::gather(all, width, batch)?,
+    };
+    trainer.step(x.with_map(session.setup.map), labels)
 }
 
 /// The parameters with the lowest training loss so far.

@@ -291,8 +291,11 @@ impl SelfTest {
         data: &Dataset,
         samples: &[u32],
     ) -> Result<Self> {
-        let inputs: Vec<u8> =
-            samples.iter().flat_map(|&sample| data.image(sample as usize)).copied().collect();
+        // The format holds bytes.
+        if data.images().is_empty() {
+            return Ok(Self::default());
+        }
+        let inputs = data.subset(samples).images().to_vec();
         let mut logits = vec![0.0; samples.len() * net.outputs()];
         let x = Batch::rows(&inputs, net.inputs())?.with_map(map);
         match net.forward(params, x, &mut logits, &mut vec![0.0; net.infer_scratch(samples.len())])
@@ -322,7 +325,8 @@ pub(crate) fn written(contents: &Contents<'_, Sequential>) -> Result<Vec<u8>> {
 
 /// What a model file records of the samples that the model was trained on.
 fn describe_input(data: &Dataset, samples: &[u32], map: InputMap) -> Input {
-    let is_image = data.is_image_folder || data.shape().holds_an_image();
+    let is_bytes = !data.images().is_empty();
+    let is_image = is_bytes && (data.is_image_folder || data.shape().holds_an_image());
     let in_form = if data.is_image_folder {
         data.schema.normalize
     } else {
@@ -331,8 +335,8 @@ fn describe_input(data: &Dataset, samples: &[u32], map: InputMap) -> Input {
     Input {
         kind: if is_image { InputKind::Image } else { InputKind::Features },
         preparation: if in_form { Preparation::MnistForm } else { Preparation::AsIs },
-        max: Some(data.max),
-        stats: Some(stats(data, samples)),
+        max: is_bytes.then_some(data.max),
+        stats: is_bytes.then(|| stats(data, samples)),
         ..Input::image(data.rows, data.cols, map)
     }
 }

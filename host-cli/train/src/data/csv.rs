@@ -1,108 +1,49 @@
-//! Reads a CSV file of images, a row each: pixels as whole numbers, and perhaps a label.
+//! Reads a CSV file, a sample in each row: an image of bytes, or features in their own units, and what is to be answered.
 //!
-//! The file is read once, from first byte to last (a pipe will do), and only pixels and labels are kept.
+//! The file is read once, from first byte to last (a pipe will do), and only inputs and targets are kept.
 //!
-//! What the flags do not say is found in the file, by rules that cannot be wrong in silence: where more than one
-//! reading is left, the file is refused and the flag named. What was found is in [`Table::note`].
+//! What the flags do not say is found in the file; where more than one reading is left, the file is refused and the flag named.
+//! What was found is in [`Dataset::notes`].
 //!
-//! * **Delimiter**: the first of semicolon, comma, tab and space that the first line has.
-//! * **Header**: a first line without a number in it, or with a column named `label`, `class` or `target`.
-//! * **Left out**: a column named `id`, `index`, `Unnamed: 0` or not at all, and an empty last field.
-//! * **Label**: the column of that name. Without one, a word beside numbers at an end of the row; or the number of columns
-//!   tells whether there is a label at all: the
-//!   pixels' (of the expected shape, or a square) or one more. It is the first or the last column: the one that is not
-//!   the same in every row.
-//! * **Classes**: numbers, or words: in their order, as the names of folders are.
-//! * **Shape**: that of the model or training data, or `--image-shape`, or a square.
-//! * **Maximum value**: that of the model or training data, or `--csv-max`, or the largest pixel if that is 1, 16
-//!   or 255.
+//! * **Delimiter**: the first of semicolon, tab, comma and space that the first line has. Where it is no comma, decimals may have
+//!   one.
+//! * **Header**: a first line without a number in it, or with a column named `label`, `class` or `target`. A second line without
+//!   a number holds units.
+//! * **Left out**: a column named `id`, `index`, `Unnamed: 0` or not at all, an empty last field, lines that begin with `#`.
+//! * **Target**: the column named `label`, `class` or `target`; else the one column of words. For images, the number of columns
+//!   tells whether there is a label at all; it is the first or the last column: the one that is not the same in every row.
+//! * **Classes or values**: words are classes, in their order, as the names of folders are; so are whole numbers if they are
+//!   few different ones.
+//! * **Pixels or features**: pixels are whole numbers from 0 to 255, as many as a square of at least 5×5 (or `--image-shape`) has,
+//!   whose largest is 1, 16 or 255 (or below `--csv-max`). Everything else is features.
 
 mod cell;
 mod columns;
-mod labels;
+mod rows;
+mod targets;
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
-use ::csv::{ByteRecord, Reader, ReaderBuilder};
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use ::csv::ByteRecord;
+use anyhow::{Context, Result, bail, ensure};
 
-use self::cell::{shown, whole};
-use self::columns::{Columns, Role};
-use self::labels::LabelReader;
-use super::dataset::{Dataset, count_classes};
+use self::cell::{is_missing, number, whole};
+use self::columns::{Columns, Kind};
+use self::rows::{Rows, line};
+use self::targets::TargetReader;
+use super::dataset::{Dataset, Targets, Values, count_classes};
 use super::expected::Expected;
 use super::input::Input;
-use super::schema::{CsvMax, LabelColumn, Schema};
+use super::schema::{CsvMax, Missing, Schema, Target};
 use crate::shape::Shape;
 use crate::text::grouped;
-
-/// Bytes of a row at most: two million pixels, and what a row of empty fields may cost.
-const MOST_ROW: usize = 8 << 20;
 
 /// Maximum values that are detected when they are the largest: bits, scikit-learn's digits, bytes.
 const USUAL_MAX: [u8; 3] = [1, 16, 255];
 
-/// The images of a CSV file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Table {
-    /// The pixels, `[rows][shape.rows][shape.cols]`.
-    pub images: Vec<u8>,
-    /// A label each, if the file has them.
-    pub labels: Option<Vec<u8>>,
-    /// The names of the classes; empty if they are numbers.
-    pub names: Vec<String>,
-    /// The shape of each image.
-    pub shape: Shape,
-    /// The value of the maximum value; no pixel is above it.
-    pub max: u8,
-    /// First or last, if that was found by comparing the two; a file like this one will have them there.
-    pub label_end: Option<LabelColumn>,
-    /// What was found, in a sentence that names the file.
-    pub note: String,
-}
-
-impl Table {
-    /// Returns the table as training data: its classes are those up to the largest label.
-    ///
-    /// # Errors
-    ///
-    /// If there are no labels, or only one class.
-    pub fn into_training(self, path: &Path) -> Result<Dataset> {
-        let labels = self.labels.as_deref().with_context(|| unlabeled(path))?;
-        let classes = count_classes(labels).with_context(|| path.display().to_string())?;
-        let class_names = self.names.clone();
-        Ok(Dataset { classes, class_names, ..self.into_dataset(path)? })
-    }
-
-    /// Returns the table as test data, with the classes of `expected`.
-    ///
-    /// # Errors
-    ///
-    /// If there are no labels.
-    pub fn into_test(self, path: &Path, expected: &Expected<'_>) -> Result<Dataset> {
-        let (classes, class_names) = (expected.classes, expected.names.to_vec());
-        Ok(Dataset { classes, class_names, ..self.into_dataset(path)? })
-    }
-
-    fn into_dataset(self, path: &Path) -> Result<Dataset> {
-        let Self { images, labels, shape: Shape { rows, cols }, max, label_end, note, .. } = self;
-        let labels = labels.with_context(|| unlabeled(path))?;
-        let notes = vec![note];
-        Ok(Dataset { images, labels, rows, cols, max, label_end, notes, ..Dataset::default() })
-    }
-}
-
-fn unlabeled(path: &Path) -> String {
-    format!(
-        "{}: the file has no labels (if it has: --label first, last or a column's name)",
-        path.display()
-    )
-}
-
-/// Whether labels are of use.
+/// Whether targets are of use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Labels {
     /// They are read and checked.
@@ -111,111 +52,400 @@ pub enum Labels {
     Ignore,
 }
 
-/// Reads the file at `path`, plain or compressed with gzip. With `expected`, images and labels must fit it.
+/// Reads the file at `path`, plain or compressed with gzip. With `expected`, inputs and targets must fit it. Without targets, or
+/// if they are ignored, the set has none.
 ///
 /// # Errors
 ///
 /// Each names the file and, where there is one, line and column, what was expected and what came: it cannot be read; it
-/// is no text or has no rows; a row is longer or shorter than the first; a field is no whole number from 0 to the value
-/// of the maximum value; a label is none of the classes; what is not said by `schema` cannot be told from the file.
+/// is no text or has no rows; a row is longer or shorter than the first; a field is no number, or no whole number from 0 to the
+/// maximum value of a pixel; a label is none of the classes; what is not said by `schema` cannot be told from the file.
 pub fn read(
     path: &Path,
     schema: &Schema,
     expected: Option<&Expected<'_>>,
     wanted: Labels,
-) -> Result<Table> {
+) -> Result<Dataset> {
     let name = path.display();
     let input = Input::open(path)?;
     check_start(&input, path)?;
-    let mut file = File::new(path, input);
-    let mut record = ByteRecord::new();
-    ensure!(file.next(&mut record)?, "{name}: the file has no row, expected numbers with commas");
-    let columns = Columns::new(path, &record, schema, expected)?;
-    if columns.has_header() {
-        ensure!(file.next(&mut record)?, "{name}: the file has a header, but no row after it");
+    let mut rows = Rows::new(path, input, schema.csv_delimiter)?;
+    // Header, units and a sample.
+    let (mut first, mut record) = (Vec::new(), ByteRecord::new());
+    while first.len() < 3 && rows.next(&mut record)? {
+        first.push(record.clone());
+    }
+    ensure!(!first.is_empty(), "{name}: the file has no row, expected numbers with commas");
+    let mut columns = Columns::new(path, &first, rows.delimiter, schema, expected)?;
+    let skipped = usize::from(columns.has_header) + usize::from(columns.has_units);
+    let mut first = first.into_iter().skip(skipped);
+    if wanted == Labels::Ignore && !columns.is_an_end {
+        columns.targets.clear();
     }
 
     let limit = limit(path, schema.csv_max, expected)?;
-    let is_one_hot = columns.has(|role| matches!(role, Role::Hot(_)));
-    let (mut images, mut ends, mut labels) = (Vec::new(), Vec::new(), LabelReader::new(expected));
+    // What is predicted must be as many rows as the file has.
+    let missing = match schema.missing {
+        Missing::Drop if wanted == Labels::Ignore => Missing::Refuse,
+        missing => missing,
+    };
+    let width = columns.features.len();
+    let mut samples = Samples {
+        values: if columns.kind == Kind::Floats {
+            Vec::<f32>::new().into()
+        } else {
+            Vec::<u8>::new().into()
+        },
+        kind: columns.kind,
+        limit,
+        delimiter: rows.delimiter,
+        missing: 0,
+    };
+    let mut targets = TargetReader::new(expected, rows.delimiter);
+    let are_values = columns.targets.len() > 1 && !columns.is_one_hot;
+    let (mut count, mut dropped) = (0, 0);
     loop {
-        file.check_len(&record, &columns)?;
-        let room = images.try_reserve(columns.shape.pixels() + 1);
-        room.with_context(|| format!("{name}: no memory beside {} bytes of pixels", images.len()))?;
-        file.reader.get_ref().input.check_growth(images.len())?;
-        let mut hot = None;
-        for ((column, field), &role) in record.iter().enumerate().zip(&columns.roles) {
-            let wrong = |expected: &str| file.wrong(&record, &columns, column, expected, field);
-            let number = |limit: u8| {
-                whole(field, limit).ok_or_else(|| {
-                    wrong(&format!("a whole number from 0 to {limit}{}", cell::advice(field)))
-                })
-            };
-            match role {
-                Role::Pixel => images.push(number(limit)?),
-                Role::LeftOut => {}
-                Role::Label | Role::Hot(_) if wanted == Labels::Ignore => {}
-                Role::Label => labels.read(field).map_err(|expected| wrong(&expected))?,
-                Role::Hot(class) => match whole(field, 1) {
+        record = match first.next() {
+            Some(record) => record,
+            None if rows.next(&mut record)? => record,
+            None => break,
+        };
+        samples.reserve(width, path)?;
+        rows.check_growth(samples.values.len())?;
+        let wrong = |column: usize, expected: &str| {
+            rows.wrong(&record, &columns.title(column), expected, &record[column])
+        };
+        let is_gap = |column: &usize| is_missing(&record[*column]);
+        if missing == Missing::Drop
+            && (columns.features.iter().any(is_gap) || columns.targets.iter().any(is_gap))
+        {
+            dropped += 1;
+            continue;
+        }
+        for &column in &columns.features {
+            // Either end may turn out to be the label: then its limit is another.
+            let is_end = columns.is_an_end && Some(&column) == columns.features.last();
+            samples.limit = if is_end { u8::MAX } else { limit };
+            samples.push(&record[column], missing).map_err(|what| wrong(column, &what))?;
+        }
+        if columns.is_one_hot && !columns.targets.is_empty() {
+            let mut hot = None;
+            for (class, &column) in columns.targets.iter().enumerate() {
+                match whole(&record[column], 1) {
                     Some(0) => {}
                     Some(1) if hot.is_none() => hot = Some(class),
-                    _ => return Err(wrong("0, or 1 once in the columns of one-hot labels")),
-                },
-                // Either end may turn out to be the label: then its limit is another.
-                Role::First => ends.push(number(u8::MAX)?),
-                Role::Last => images.push(number(u8::MAX)?),
+                    _ => {
+                        return Err(wrong(column, "0, or 1 once in the columns of one-hot labels"));
+                    }
+                }
+            }
+            let class = hot.with_context(|| {
+                let line = line(&record);
+                format!("{name}, line {line}: expected a 1 in the columns of one-hot labels")
+            })?;
+            targets.push(class).with_context(|| format!("{name}, line {}", line(&record)))?;
+        } else if schema.target != Target::Inputs {
+            for &column in &columns.targets {
+                let read = if are_values {
+                    targets.value(&record[column])
+                } else if columns.is_an_end {
+                    samples.check_end(&record[column]).and_then(|()| targets.value(&record[column]))
+                } else {
+                    targets.read(&record[column])
+                };
+                read.map_err(|what| wrong(column, &what))?;
             }
         }
-        if is_one_hot && wanted == Labels::Read {
-            let class = hot.with_context(|| {
-                format!(
-                    "{name}, line {}: expected a 1 in the columns of one-hot labels",
-                    line(&record)
-                )
-            })?;
-            labels.push(class).with_context(|| format!("{name}, line {}", line(&record)))?;
-        }
-        if !file.next(&mut record)? {
-            break;
-        }
+        count += 1;
     }
-    images.shrink_to_fit();
-
-    let pixels = columns.shape.pixels();
-    let rows = images.len() / pixels;
-    let (mut labels, names) = labels.finish();
+    ensure!(count > 0 || dropped == 0, "{name}: a value is missing in each of {dropped} rows");
+    ensure!(count > 0, "{name}: the file has a header, but no row after it");
     let mut label_end = None;
-    if columns.has(|role| role == Role::First) {
-        label_end = Some(settle_end(path, &mut images, &mut ends, pixels, expected)?);
-        labels = ends;
-        let expected = expected.filter(|_| wanted == Labels::Read);
-        check_settled(path, &images, pixels, &mut labels, limit, expected)?;
-    }
-    let largest = images.iter().copied().max().unwrap_or(0);
-    let max = match (expected, schema.csv_max.0) {
-        (Some(expected), _) => expected.max,
-        (None, Some(max)) => max,
-        (None, None) => {
-            ensure!(
-                USUAL_MAX.contains(&largest),
-                "{name}: the largest pixel is {largest}, expected 1, 16 or 255: give the maximum value by --csv-max"
-            );
-            largest
+    if columns.is_an_end {
+        label_end = Some(settle_end(path, &mut samples.values, targets.ends(), width, expected)?);
+        if label_end == Some(Target::Last) {
+            // The first column is a feature, and the last one is none.
+            columns.features.rotate_right(1);
+            core::mem::swap(&mut columns.features[0], &mut columns.targets[0]);
         }
+        targets.settle(wanted).with_context(|| name.to_string())?;
+        if let Values::Bytes(pixels) = &samples.values
+            && let Some(at) = pixels.iter().position(|pixel| *pixel > limit)
+        {
+            let (row, pixel) = (at / width + 1, pixels[at]);
+            bail!("{name}: a pixel of row {row} is {pixel}, expected at most {limit}");
+        }
+        if wanted == Labels::Ignore {
+            columns.targets.clear();
+        }
+    }
+    let Samples { values, missing: filled, .. } = samples;
+    let (mut inputs, shape, max, what) = finish(path, &columns, values, schema, expected)?;
+    if missing == Missing::Mean
+        && let Values::Floats(values) = &mut inputs
+    {
+        fill_means(values, width);
+    }
+    let is_image = matches!(inputs, Values::Bytes(_));
+    let mut data = Dataset {
+        inputs,
+        rows: shape.rows,
+        cols: shape.cols,
+        max,
+        label_end,
+        ..Dataset::default()
     };
+    if !is_image {
+        data.features = expected.map_or_else(|| columns.described(), |e| e.features.to_vec());
+    }
+    let mut kind = "labels".to_owned();
+    if schema.target == Target::Inputs && wanted == Labels::Read {
+        let Values::Floats(values) = &data.inputs else {
+            bail!("{name}: --target inputs takes features, and these are images");
+        };
+        data.targets = Targets::Values(values.clone());
+        data.target_names = columns.target_names();
+        "targets".clone_into(&mut kind);
+    } else if !targets.is_empty() {
+        let found = targets.finish(count, columns.targets.len(), schema.target_type, is_image);
+        let found = found.with_context(|| name.to_string())?;
+        if matches!(found.targets, Targets::Values(_)) {
+            kind = format!("values to predict{}", found.note);
+        } else if columns.is_one_hot {
+            "one-hot labels".clone_into(&mut kind);
+        }
+        (data.targets, data.class_names) = (found.targets, found.names);
+        data.target_names = columns.target_names();
+        match expected {
+            Some(expected) => data.classes = expected.classes,
+            None => check_training(path, &mut data)?,
+        }
+    }
     let note = format!(
-        "{name}: {} rows {} header{}, {}, images of {}×{}, pixels from 0 to {max} (largest: {largest})",
-        grouped(rows),
-        if columns.has_header() { "after a" } else { "without" },
-        file.how_delimited(),
-        columns.describe(label_end.as_ref()),
-        columns.shape.rows,
-        columns.shape.cols,
+        "{name}: {} rows {} header{}, {}, {what}",
+        grouped(count),
+        if columns.has_header { "after a" } else { "without" },
+        rows.how_delimited(),
+        columns.describe(&kind),
     );
-    let is_labeled =
-        columns.has(|role| !matches!(role, Role::Pixel | Role::LeftOut)) && wanted == Labels::Read;
-    let labels = is_labeled.then_some(labels);
-    Ok(Table { images, labels, names, shape: columns.shape, max, label_end, note })
+    data.notes.push(note);
+    if dropped > 0 {
+        data.notes.push(format!(
+            "{} rows with a missing value left out (--missing drop)",
+            grouped(dropped)
+        ));
+    }
+    if filled > 0 {
+        data.notes.push(format!("{} missing values filled (--missing {missing})", grouped(filled)));
+    }
+    if expected.is_none() {
+        data.notes.extend(constant_features(&data));
+    }
+    Ok(data)
+}
+
+/// The inputs that were read so far.
+struct Samples {
+    values: Values,
+    kind: Kind,
+    /// The largest value that a pixel may have.
+    limit: u8,
+    delimiter: u8,
+    /// Missing values that were filled.
+    missing: usize,
+}
+
+impl Samples {
+    fn reserve(&mut self, width: usize, path: &Path) -> Result<()> {
+        let room = match &mut self.values {
+            Values::Bytes(values) => values.try_reserve(width),
+            Values::Floats(values) => values.try_reserve(width),
+        };
+        room.with_context(|| {
+            format!("{}: no memory beside {} values", path.display(), self.values.len())
+        })
+    }
+
+    /// Reads a feature; an error says what was expected. The first that is no pixel makes features of all pixels before.
+    #[inline]
+    fn push(&mut self, field: &[u8], missing: Missing) -> Result<(), String> {
+        match &mut self.values {
+            Values::Floats(values) => match number(field, self.delimiter) {
+                Some(value) => {
+                    values.push(value);
+                    Ok(())
+                }
+                None => self.push_gap(field, missing),
+            },
+            Values::Bytes(values) => match whole(field, self.limit) {
+                Some(value) => {
+                    values.push(value);
+                    Ok(())
+                }
+                None if self.kind == Kind::Bytes => Err(format!(
+                    "a whole number from 0 to {}{}",
+                    self.limit,
+                    if number(field, self.delimiter).is_some() {
+                        " (a pixel; for features leave out --image-shape and --csv-max)"
+                    } else {
+                        ""
+                    }
+                )),
+                None => {
+                    self.make_floats();
+                    self.push(field, missing)
+                }
+            },
+        }
+    }
+
+    /// Checks a field that is a pixel or the label.
+    fn check_end(&mut self, field: &[u8]) -> Result<(), String> {
+        match (&self.values, self.kind) {
+            (Values::Floats(_), _) => {}
+            _ if whole(field, u8::MAX).is_some() => {}
+            (_, Kind::Bytes) => return Err("a whole number from 0 to 255".to_owned()),
+            _ => self.make_floats(),
+        }
+        Ok(())
+    }
+
+    /// Takes the pixels for features.
+    #[cold]
+    fn make_floats(&mut self) {
+        if let Values::Bytes(pixels) = &self.values {
+            self.values = Values::Floats(pixels.iter().map(|&pixel| f32::from(pixel)).collect());
+        }
+    }
+
+    #[cold]
+    fn push_gap(&mut self, field: &[u8], missing: Missing) -> Result<(), String> {
+        if !is_missing(field) {
+            let is_infinite = str::from_utf8(field).is_ok_and(|f| f.trim().parse::<f32>().is_ok());
+            let what = if is_infinite { "a finite number" } else { "a number" };
+            let hint = if is_infinite { "" } else { " (leave a column of words out by --drop)" };
+            return Err(format!("{what}{hint}"));
+        }
+        let Values::Floats(values) = &mut self.values else { return Ok(()) };
+        match missing {
+            Missing::Mean => values.push(f32::NAN),
+            Missing::Zero => values.push(0.0),
+            Missing::Refuse | Missing::Drop => {
+                return Err("a number (a missing value: --missing drop leaves the row out, mean or zero fill it)"
+                    .to_owned());
+            }
+        }
+        self.missing += 1;
+        Ok(())
+    }
+}
+
+/// Puts the mean of a column's other values in place of NaN.
+fn fill_means(values: &mut [f32], width: usize) {
+    let mut sums = vec![(0.0, 0u32); width];
+    for row in values.chunks_exact(width) {
+        for ((sum, count), value) in sums.iter_mut().zip(row).filter(|(_, value)| !value.is_nan()) {
+            *sum += f64::from(*value);
+            *count += 1;
+        }
+    }
+    for row in values.chunks_exact_mut(width) {
+        for ((sum, count), value) in sums.iter().zip(row).filter(|(_, value)| value.is_nan()) {
+            *value = (sum / f64::from((*count).max(1))) as f32;
+        }
+    }
+}
+
+/// The inputs as they are kept, their shape, the maximum value of a pixel, and all of that in words.
+fn finish(
+    path: &Path,
+    columns: &Columns,
+    mut values: Values,
+    schema: &Schema,
+    expected: Option<&Expected<'_>>,
+) -> Result<(Values, Shape, u8, String)> {
+    let name = path.display();
+    let shape = columns.shape;
+    let mut why = String::new();
+    if let Values::Bytes(pixels) = &mut values {
+        let largest = pixels.iter().copied().max().unwrap_or(0);
+        let max = expected.map(|expected| expected.max).or(schema.csv_max.0);
+        let max = max.or(USUAL_MAX.contains(&largest).then_some(largest));
+        if let Some(max) = max {
+            pixels.shrink_to_fit();
+            let what = format!(
+                "images of {}×{}, pixels from 0 to {max} (largest: {largest})",
+                shape.rows, shape.cols
+            );
+            return Ok((values, shape, max, what));
+        }
+        ensure!(
+            columns.kind == Kind::Either,
+            "{name}: the largest pixel is {largest}, expected 1, 16 or 255: give the maximum value by --csv-max"
+        );
+        why = format!(" (for images of {}×{}: --csv-max {largest})", shape.rows, shape.cols);
+        values = Values::Floats(pixels.iter().map(|&pixel| f32::from(pixel)).collect());
+    }
+    if let Values::Floats(values) = &mut values {
+        values.shrink_to_fit();
+    }
+    let count = columns.features.len();
+    let (first, last) = (columns.features[0] + 1, columns.features[count - 1] + 1);
+    let what = match count {
+        1 => format!("1 feature in column {first}"),
+        _ => format!("{count} features in columns {first} to {last}{why}"),
+    };
+    Ok((values, Shape { rows: 1, cols: count }, 0, what))
+}
+
+/// Counts the classes, and refuses targets that there is nothing to learn from.
+fn check_training(path: &Path, data: &mut Dataset) -> Result<()> {
+    let name = path.display().to_string();
+    if let Targets::Values(values) = &data.targets {
+        let width = data.target_names.len();
+        for (target, title) in data.target_names.iter().enumerate() {
+            let varies = values[target..].iter().step_by(width).any(|v| *v != values[target]);
+            ensure!(varies, "{name}: the target `{title}` is {} in every row", values[target]);
+        }
+        return Ok(());
+    }
+    let labels = data.labels();
+    let classes = match data.class_names.len() {
+        0 => count_classes(labels).context(name.clone())?,
+        1 => bail!(
+            "{name}: all {} labels are `{}`, expected at least two classes",
+            labels.len(),
+            data.class_names[0]
+        ),
+        classes => classes,
+    };
+    ensure!(
+        data.max > 0 || classes <= labels.len(),
+        "{name}: {classes} classes in {} rows, expected at least a row for each: is the target the right column? (--target)",
+        labels.len()
+    );
+    data.classes = classes;
+    Ok(())
+}
+
+/// Names the features that are the same in every row.
+fn constant_features(data: &Dataset) -> Option<String> {
+    let Values::Floats(values) = &data.inputs else { return None };
+    let width = data.pixels();
+    let mut varies = vec![false; width];
+    for row in values.chunks_exact(width) {
+        for ((varies, value), first) in varies.iter_mut().zip(row).zip(values) {
+            *varies |= value != first;
+        }
+    }
+    let mut constant = (0..width).filter(|&feature| !varies[feature]);
+    let first = &data.features[constant.next()?];
+    Some(match constant.count() {
+        0 => format!("the feature `{first}` is the same in every row: it tells nothing"),
+        more => format!(
+            "the feature `{first}` and {more} more are the same in every row: they tell nothing"
+        ),
+    })
 }
 
 /// The largest value that a pixel may have.
@@ -247,181 +477,48 @@ fn check_start(input: &Input, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Finds out which end holds the labels. Before, `labels` holds the first column; afterwards, the labels.
+/// Finds out which end holds the labels. Before, `first` holds the first column; afterwards, the labels.
 fn settle_end(
     path: &Path,
-    images: &mut [u8],
-    labels: &mut [u8],
-    pixels: usize,
+    values: &mut Values,
+    first: &mut [f32],
+    width: usize,
     expected: Option<&Expected<'_>>,
-) -> Result<LabelColumn> {
-    let last = || images.iter().copied().skip(pixels - 1).step_by(pixels);
+) -> Result<Target> {
+    let last = || (0..first.len()).map(|row| values.get((row + 1) * width - 1));
     // Labels of two classes vary. A test set may have one class only, so there the pixel must be background.
-    let is_pixel = |first: u8, all_alike: bool| all_alike && (expected.is_none() || first == 0);
-    let first_is_pixel = is_pixel(labels[0], labels.iter().all(|&value| value == labels[0]));
-    let last_is_pixel =
-        is_pixel(images[pixels - 1], last().all(|value| value == images[pixels - 1]));
+    let is_pixel = |first: f32, all_alike: bool| all_alike && (expected.is_none() || first == 0.0);
+    let first_is_pixel = is_pixel(first[0], first.iter().all(|&value| value == first[0]));
+    let last_is_pixel = is_pixel(values.get(width - 1), last().all(|v| v == values.get(width - 1)));
     match (first_is_pixel, last_is_pixel) {
-        (false, true) => Ok(LabelColumn::First),
+        (false, true) => Ok(Target::First),
         (true, false) => {
-            for (image, label) in images.chunks_exact_mut(pixels).zip(labels) {
-                image.rotate_right(1);
-                core::mem::swap(&mut image[0], label);
+            match values {
+                Values::Bytes(values) => swap_ends(values, first, width, |v| v as u8, f32::from),
+                Values::Floats(values) => swap_ends(values, first, width, |v| v, |v| v),
             }
-            Ok(LabelColumn::Last)
+            Ok(Target::Last)
         }
         _ => bail!(
-            "{}: the labels may be in the first or in the last of the {} columns: say --label first or --label last",
+            "{}: the labels may be in the first or in the last of the {} columns: say --target first or --target last",
             path.display(),
-            pixels + 1
+            width + 1
         ),
     }
 }
 
-/// Checks what could not be checked before it was expected which end holds the labels.
-fn check_settled(
-    path: &Path,
-    images: &[u8],
-    pixels: usize,
-    labels: &mut [u8],
-    limit: u8,
-    expected: Option<&Expected<'_>>,
-) -> Result<()> {
-    let name = path.display();
-    if let Some(at) = images.iter().position(|&value| value > limit) {
-        let (row, value) = (at / pixels + 1, images[at]);
-        bail!("{name}: a pixel of row {row} is {value}, expected at most {limit}");
+/// Moves the column in `first` in front of the others, and the last column into `first`.
+fn swap_ends<T: Copy>(
+    values: &mut [T],
+    first: &mut [f32],
+    width: usize,
+    narrow: impl Fn(f32) -> T,
+    widen: impl Fn(T) -> f32,
+) {
+    for (row, first) in values.chunks_exact_mut(width).zip(first) {
+        row.rotate_right(1);
+        let label = widen(row[0]);
+        row[0] = narrow(*first);
+        *first = label;
     }
-    let Some(expected) = expected else { return Ok(()) };
-    for (row, label) in (1..).zip(labels) {
-        let class = expected.class_named(&label.to_string());
-        *label = class.with_context(|| {
-            format!("{name}: the label of row {row} is {label}, expected {}", expected.list())
-        })?;
-    }
-    Ok(())
-}
-
-/// The file's rows, and sentences about them.
-struct File<'a> {
-    path: &'a Path,
-    reader: Reader<Capped>,
-    delimiter: u8,
-    /// Whether an empty last field was dropped.
-    drops_last: bool,
-    /// The fields of the first row.
-    count: Option<usize>,
-}
-
-/// Reads on, up to a number of bytes that is set anew for each row, so that a field without an end does not fill the memory.
-struct Capped {
-    input: Input,
-    left: usize,
-}
-
-impl Read for Capped {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.left == 0 {
-            let what =
-                format!("a row has more than {} MiB: no end of it was found", MOST_ROW >> 20);
-            return Err(io::Error::new(ErrorKind::FileTooLarge, what));
-        }
-        let most = buffer.len().min(self.left);
-        let read = self.input.read(&mut buffer[..most])?;
-        self.left -= read;
-        Ok(read)
-    }
-}
-
-impl<'a> File<'a> {
-    fn new(path: &'a Path, input: Input) -> Self {
-        let line =
-            input.start().split(|byte| *byte == b'\n').find(|line| !line.trim_ascii().is_empty());
-        let line = line.unwrap_or_default().trim_ascii();
-        // A semicolon first: beside it, commas may be decimal points.
-        let delimiter = *b";,\t ".iter().find(|byte| line.contains(byte)).unwrap_or(&b',');
-        let reader = ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .delimiter(delimiter)
-            .from_reader(Capped { input, left: 0 });
-        Self { path, reader, delimiter, drops_last: false, count: None }
-    }
-
-    /// Reads the next row; returns false at the end. Skips empty lines, and an empty field after the last column.
-    fn next(&mut self, record: &mut ByteRecord) -> Result<bool> {
-        loop {
-            self.reader.get_mut().left = MOST_ROW;
-            let is_row = self.reader.read_byte_record(record);
-            let is_row = is_row.map_err(|error| match error.into_kind() {
-                ::csv::ErrorKind::Io(error) => self.reader.get_ref().input.explain(error),
-                other => anyhow!("{}: {other:?}", self.path.display()),
-            })?;
-            if !is_row {
-                return Ok(false);
-            }
-            if self.delimiter == b' ' {
-                // Columns may be aligned by several spaces; a line of spaces alone is empty.
-                let position = record.position().cloned();
-                *record = record.iter().filter(|field| !field.is_empty()).collect();
-                record.set_position(position);
-            }
-            if !record.is_empty() {
-                break;
-            }
-        }
-        let is_last_empty = record.len() > 1 && record[record.len() - 1].is_empty();
-        if is_last_empty && self.count.is_none_or(|count| record.len() == count + 1) {
-            record.truncate(record.len() - 1);
-            self.drops_last = true;
-        }
-        self.count.get_or_insert(record.len());
-        Ok(true)
-    }
-
-    /// How fields are separated, in words, if not by commas.
-    fn how_delimited(&self) -> String {
-        let delimiter = match self.delimiter {
-            b';' => ", fields separated by semicolons",
-            b'\t' => ", fields separated by tabs",
-            b' ' => ", fields separated by spaces",
-            _ => "",
-        };
-        let last = if self.drops_last { ", an empty last column dropped" } else { "" };
-        format!("{delimiter}{last}")
-    }
-
-    fn check_len(&self, record: &ByteRecord, columns: &Columns) -> Result<()> {
-        ensure!(
-            record.len() == columns.roles.len(),
-            "{}, line {}: expected {} columns as in the first line, got {}",
-            self.path.display(),
-            line(record),
-            columns.roles.len(),
-            record.len()
-        );
-        Ok(())
-    }
-
-    fn wrong(
-        &self,
-        record: &ByteRecord,
-        columns: &Columns,
-        column: usize,
-        expected: &str,
-        got: &[u8],
-    ) -> anyhow::Error {
-        anyhow!(
-            "{}, line {}, {}: expected {expected}, got {}",
-            self.path.display(),
-            line(record),
-            columns.title(column),
-            shown(got)
-        )
-    }
-}
-
-/// The line on which a row begins, from 1.
-fn line(record: &ByteRecord) -> u64 {
-    record.position().map_or(0, ::csv::Position::line)
 }

@@ -1,32 +1,65 @@
 //! A labeled data set in memory.
 
-use anyhow::{Context, Result};
+use core::fmt;
+
+use anyhow::{Context, Result, bail, ensure};
 use picomlp::Threads;
 use picomlp::fingerprint::{FNV_OFFSET, fnv1a};
 
-use super::schema::{LabelColumn, Schema};
+use super::schema::{Schema, Target};
 use super::source::Source;
 use crate::shape::Shape;
+
+/// The inputs of all samples, `[len][rows][cols]`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Values {
+    /// Pixels from 0 to [`max`](Dataset::max).
+    Bytes(Vec<u8>),
+    /// Features in their own units.
+    Floats(Vec<f32>),
+}
+
+/// What the network is to answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Targets {
+    /// A class each, below [`classes`](Dataset::classes): `[len]`.
+    Classes(Vec<u16>),
+    /// Numbers, one for each of [`target_names`](Dataset::target_names): `[len][targets]`.
+    Values(Vec<f32>),
+}
+
+/// A column of features.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Feature {
+    /// From the header; a number counted from 1 where there is none.
+    pub name: String,
+    /// From a row of units below the header, or empty.
+    pub unit: String,
+}
 
 /// Labeled samples of one shape: first those to train on, then those that the source sets aside for validation, then those
 /// that it sets aside for testing.
 ///
 /// The set is never copied apart: a [`Split`](super::Split) holds indices into it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Dataset {
-    /// Inputs, `[len][rows][cols]`, row-major, from 0 to `max`.
-    pub images: Vec<u8>,
-    /// Labels, `[len]`, each below `classes`.
-    pub labels: Vec<u8>,
-    /// Rows of a sample.
+    /// Inputs, row-major.
+    pub inputs: Values,
+    /// Targets, as many as there are samples.
+    pub targets: Targets,
+    /// Rows of a sample; 1 for features.
     pub rows: usize,
     /// Columns of a sample.
     pub cols: usize,
-    /// Number of classes; labels run from 0 to `classes - 1`.
+    /// The features, `[cols]`; empty for images.
+    pub features: Vec<Feature>,
+    /// Number of classes; labels run from 0 to `classes - 1`. 0 where the targets are no classes.
     pub classes: usize,
     /// Names of the classes, `[classes]`; empty if they are called 0, 1, 2 and so on.
     pub class_names: Vec<String>,
-    /// Maximum value of an input.
+    /// Names of the columns of the targets, one for each value to predict; empty if they have none.
+    pub target_names: Vec<String>,
+    /// Maximum value of a pixel; 0 for features.
     pub max: u8,
     /// Samples in front of the test samples that the source sets aside for validation.
     pub own_validation: usize,
@@ -43,11 +76,11 @@ pub struct Dataset {
     /// What was found in the source, one sentence each.
     pub notes: Vec<String>,
     /// The column of the labels where it was found by comparing the ends of the rows.
-    pub label_end: Option<LabelColumn>,
+    pub label_end: Option<Target>,
 }
 
 /// Training and test samples of a source that has both, of one shape and with the same classes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TrainTest {
     /// The training set.
     pub train: Dataset,
@@ -55,17 +88,147 @@ pub struct TrainTest {
     pub test: Dataset,
 }
 
+impl Default for Values {
+    fn default() -> Self {
+        Self::Bytes(Vec::new())
+    }
+}
+
+impl Default for Targets {
+    fn default() -> Self {
+        Self::Classes(Vec::new())
+    }
+}
+
+impl Values {
+    /// Returns the number of values.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Bytes(values) => values.len(),
+            Self::Floats(values) => values.len(),
+        }
+    }
+
+    /// Returns `true` if there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Drops all but the first `len` values.
+    pub(super) fn truncate(&mut self, len: usize) {
+        match self {
+            Self::Bytes(values) => values.truncate(len),
+            Self::Floats(values) => values.truncate(len),
+        }
+    }
+
+    /// Returns a value as a number.
+    ///
+    /// # Panics
+    ///
+    /// If `index` is not below [`len`](Self::len).
+    #[must_use]
+    pub fn get(&self, index: usize) -> f32 {
+        match self {
+            Self::Bytes(values) => f32::from(values[index]),
+            Self::Floats(values) => values[index],
+        }
+    }
+}
+
+impl From<Vec<u8>> for Values {
+    fn from(pixels: Vec<u8>) -> Self {
+        Self::Bytes(pixels)
+    }
+}
+
+impl From<Vec<f32>> for Values {
+    fn from(features: Vec<f32>) -> Self {
+        Self::Floats(features)
+    }
+}
+
+impl From<Vec<u8>> for Targets {
+    fn from(labels: Vec<u8>) -> Self {
+        Self::Classes(labels.into_iter().map(u16::from).collect())
+    }
+}
+
+impl fmt::Display for Feature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        if self.unit.is_empty() { Ok(()) } else { write!(f, " [{}]", self.unit) }
+    }
+}
+
+/// Copies rows of `width` values, those of `samples`, next to each other into `place`, on all threads.
+///
+/// Shuffled samples lie all over the memory. Copied together, their cache misses overlap; left where they are, each would
+/// stop the kernels.
+///
+/// # Panics
+///
+/// If a sample is none of the rows.
+pub fn gather<T: Copy + Send + Sync>(
+    values: &[T],
+    width: usize,
+    threads: &dyn Threads,
+    samples: &[u32],
+    place: &mut [T],
+) {
+    gather_in(threads.count(), values, width, threads, samples, place);
+}
+
+fn gather_in<T: Copy + Send + Sync>(
+    parts: usize,
+    values: &[T],
+    width: usize,
+    threads: &dyn Threads,
+    samples: &[u32],
+    place: &mut [T],
+) {
+    if parts < 2 || samples.len() < 2 {
+        for (place, &sample) in place.chunks_exact_mut(width).zip(samples) {
+            place.copy_from_slice(&values[sample as usize * width..][..width]);
+        }
+        return;
+    }
+    let (samples_a, samples_b) = samples.split_at(samples.len() * (parts / 2) / parts);
+    let (place_a, place_b) = place.split_at_mut(samples_a.len() * width);
+    threads.join(
+        &mut || gather_in(parts / 2, values, width, threads, samples_a, place_a),
+        &mut || gather_in(parts - parts / 2, values, width, threads, samples_b, place_b),
+    );
+}
+
+/// Copies the rows of `width` values that `samples` name.
+fn picked<T: Copy>(values: &[T], width: usize, samples: &[u32]) -> Vec<T> {
+    let row = |&sample: &u32| &values[sample as usize * width..][..width];
+    samples.iter().flat_map(row).copied().collect()
+}
+
+/// Appends `more` to `values`.
+fn append<T>(values: &mut Vec<T>, more: Vec<T>, what: &str) -> Result<()> {
+    values
+        .try_reserve_exact(more.len())
+        .with_context(|| format!("no memory for {} {what} beside {}", more.len(), values.len()))?;
+    values.extend(more);
+    Ok(())
+}
+
 impl Dataset {
     /// Returns the number of samples.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.labels.len()
+        self.inputs.len().checked_div(self.pixels()).unwrap_or(0)
     }
 
     /// Returns `true` if the set has no samples.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
+        self.len() == 0
     }
 
     /// Returns the shape of a sample.
@@ -80,15 +243,58 @@ impl Dataset {
         self.rows * self.cols
     }
 
-    /// Returns the inputs of a sample, `[rows][cols]`.
+    /// Returns the number of outputs that answer the targets: a logit for each class, or the values.
+    #[must_use]
+    pub fn outputs(&self) -> usize {
+        match self.targets {
+            Targets::Classes(_) => self.classes,
+            Targets::Values(_) => self.target_names.len(),
+        }
+    }
+
+    /// Returns the pixels of all samples, `[len][rows][cols]`; none if the inputs are no bytes.
+    #[must_use]
+    pub fn images(&self) -> &[u8] {
+        match &self.inputs {
+            Values::Bytes(pixels) => pixels,
+            Values::Floats(_) => &[],
+        }
+    }
+
+    /// Returns the pixels of a sample, `[rows][cols]`.
     ///
     /// # Panics
     ///
-    /// If `index` is not below [`len`](Self::len).
+    /// If `index` is not below [`len`](Self::len), or the inputs are no bytes.
     #[must_use]
     pub fn image(&self, index: usize) -> &[u8] {
         let pixels = self.pixels();
-        &self.images[index * pixels..][..pixels]
+        &self.images()[index * pixels..][..pixels]
+    }
+
+    /// Returns the class of each sample; none if the targets are no classes.
+    #[must_use]
+    pub fn labels(&self) -> &[u16] {
+        match &self.targets {
+            Targets::Classes(labels) => labels,
+            Targets::Values(_) => &[],
+        }
+    }
+
+    /// Returns the class of each sample, for data of at most 256 classes.
+    #[must_use]
+    pub fn byte_labels(&self) -> Vec<u8> {
+        self.labels().iter().map(|&label| label as u8).collect()
+    }
+
+    /// Returns the class of a sample.
+    ///
+    /// # Panics
+    ///
+    /// If `index` is not below [`len`](Self::len), or the targets are no classes.
+    #[must_use]
+    pub fn label(&self, index: usize) -> usize {
+        usize::from(self.labels()[index])
     }
 
     /// Returns the indices of all samples.
@@ -104,11 +310,18 @@ impl Dataset {
     /// If a sample is not below [`len`](Self::len).
     #[must_use]
     pub fn subset(&self, samples: &[u32]) -> Self {
-        let samples = || samples.iter().map(|&sample| sample as usize);
         Self {
-            images: samples().flat_map(|sample| self.image(sample)).copied().collect(),
-            labels: samples().map(|sample| self.labels[sample]).collect(),
+            inputs: match &self.inputs {
+                Values::Bytes(values) => picked(values, self.pixels(), samples).into(),
+                Values::Floats(values) => picked(values, self.pixels(), samples).into(),
+            },
+            targets: match &self.targets {
+                Targets::Classes(labels) => Targets::Classes(picked(labels, 1, samples)),
+                Targets::Values(values) => Targets::Values(picked(values, self.outputs(), samples)),
+            },
+            features: self.features.clone(),
             class_names: self.class_names.clone(),
+            target_names: self.target_names.clone(),
             rows: self.rows,
             cols: self.cols,
             classes: self.classes,
@@ -117,31 +330,14 @@ impl Dataset {
         }
     }
 
-    /// Copies the inputs of `samples` next to each other into `pixels`, on all threads.
-    ///
-    /// Shuffled samples lie all over the memory. Copied together, their cache misses overlap; left where they are, each would
-    /// stop the kernels.
-    ///
-    /// # Panics
-    ///
-    /// If a sample is not below [`len`](Self::len).
-    pub fn gather(&self, threads: &dyn Threads, samples: &[u32], pixels: &mut [u8]) {
-        self.gather_in(threads.count(), threads, samples, pixels);
-    }
-
-    fn gather_in(&self, parts: usize, threads: &dyn Threads, samples: &[u32], pixels: &mut [u8]) {
-        if parts < 2 || samples.len() < 2 {
-            let places = pixels.chunks_exact_mut(self.pixels());
-            for (place, &sample) in places.zip(samples) {
-                place.copy_from_slice(self.image(sample as usize));
-            }
-            return;
+    /// Drops all but the first `len` samples.
+    pub(super) fn truncate(&mut self, len: usize) {
+        self.inputs.truncate(len * self.pixels());
+        let outputs = self.outputs();
+        match &mut self.targets {
+            Targets::Classes(labels) => labels.truncate(len),
+            Targets::Values(values) => values.truncate(len * outputs),
         }
-        let (samples_a, samples_b) = samples.split_at(samples.len() * (parts / 2) / parts);
-        let (pixels_a, pixels_b) = pixels.split_at_mut(samples_a.len() * self.pixels());
-        threads.join(&mut || self.gather_in(parts / 2, threads, samples_a, pixels_a), &mut || {
-            self.gather_in(parts - parts / 2, threads, samples_b, pixels_b)
-        });
     }
 
     /// Returns the name of a class: its number, if it has no other.
@@ -150,28 +346,33 @@ impl Dataset {
         self.class_names.get(class).cloned().unwrap_or_else(|| class.to_string())
     }
 
-    /// Adds the samples of another set of the same shape and classes.
+    /// Adds the samples of another set of the same shape and targets.
     ///
     /// # Errors
     ///
-    /// If there is no memory for both.
+    /// If there is no memory for both, or they are of another kind.
     pub(super) fn append(&mut self, other: Self) -> Result<()> {
         debug_assert!((self.rows, self.cols, self.max) == (other.rows, other.cols, other.max));
-        let more = other.images.len();
-        self.images.try_reserve_exact(more).with_context(|| {
-            format!("no memory for {more} bytes of inputs beside {}", self.images.len())
-        })?;
-        self.images.extend(other.images);
-        self.labels.extend(other.labels);
+        match (&mut self.inputs, other.inputs) {
+            (Values::Bytes(values), Values::Bytes(more)) => append(values, more, "pixels")?,
+            (Values::Floats(values), Values::Floats(more)) => append(values, more, "features")?,
+            _ => bail!("images and features do not go together"),
+        }
+        match (&mut self.targets, other.targets) {
+            (Targets::Classes(labels), Targets::Classes(more)) => append(labels, more, "labels")?,
+            (Targets::Values(values), Targets::Values(more)) => append(values, more, "targets")?,
+            _ => bail!("classes and values to predict do not go together"),
+        }
         self.classes = self.classes.max(other.classes);
         Ok(())
     }
 
     /// Describes the classes that have no sample, if some have none.
     pub(super) fn unseen_classes(&self) -> Option<String> {
-        let trained = self.len() - self.own_validation - self.own_test;
-        let mut is_seen = [false; 256];
-        self.labels[..trained].iter().for_each(|&label| is_seen[usize::from(label)] = true);
+        let labels = self.labels();
+        let trained = labels.len().saturating_sub(self.own_validation + self.own_test);
+        let mut is_seen = vec![false; self.classes];
+        labels[..trained].iter().for_each(|&label| is_seen[usize::from(label)] = true);
         let unseen = (0..self.classes).filter(|&class| !is_seen[class]);
         let unseen: Vec<String> = unseen.map(|class| self.class_name(class)).collect();
         let range = match &unseen[..] {
@@ -185,24 +386,37 @@ impl Dataset {
         ))
     }
 
-    /// Returns a number that tells these samples from any others: the same inputs and labels, in the same order and shape.
+    /// Returns a number that tells these samples from any others: the same inputs and targets, in the same order and shape.
     ///
     /// It is the 64-bit FNV-1a hash of `rows`, `cols` and the number of samples as little-endian `u32`, then the inputs, then
-    /// the labels.
+    /// the targets: bytes as they are (labels too, where there are at most 256 classes), others in little-endian order.
     ///
     /// # Panics
     ///
     /// If a sample is not below [`len`](Self::len).
     #[must_use]
     pub fn fingerprint(&self, samples: &[u32]) -> u64 {
+        fn floats(state: u64, values: &[f32]) -> u64 {
+            values.iter().fold(state, |state, value| fnv1a(state, &value.to_le_bytes()))
+        }
         // No IDX header can say more than `u32::MAX`; past it the number would only be a weaker one.
         let sizes = [self.rows, self.cols, samples.len()];
         let state = sizes
             .iter()
             .fold(FNV_OFFSET, |state, size| fnv1a(state, &(*size as u32).to_le_bytes()));
         let samples = || samples.iter().map(|&sample| sample as usize);
-        let state = samples().fold(state, |state, sample| fnv1a(state, self.image(sample)));
-        samples().fold(state, |state, sample| fnv1a(state, &[self.labels[sample]]))
+        let (inputs, outputs) = (self.pixels(), self.outputs());
+        let state = samples().fold(state, |state, sample| match &self.inputs {
+            Values::Bytes(_) => fnv1a(state, self.image(sample)),
+            Values::Floats(values) => floats(state, &values[sample * inputs..][..inputs]),
+        });
+        samples().fold(state, |state, sample| match &self.targets {
+            Targets::Classes(labels) if self.classes <= 256 => {
+                fnv1a(state, &[labels[sample] as u8])
+            }
+            Targets::Classes(labels) => fnv1a(state, &labels[sample].to_le_bytes()),
+            Targets::Values(values) => floats(state, &values[sample * outputs..][..outputs]),
+        })
     }
 }
 
@@ -211,10 +425,10 @@ impl Dataset {
 /// # Errors
 ///
 /// If the labels name fewer than two classes.
-pub(super) fn count_classes(labels: &[u8]) -> Result<usize> {
+pub(super) fn count_classes(labels: &[u16]) -> Result<usize> {
     let smallest = labels.iter().min().copied().unwrap_or(0);
     let largest = labels.iter().max().copied().unwrap_or(0);
-    anyhow::ensure!(
+    ensure!(
         smallest < largest,
         "all {} training labels are {largest}, expected at least two classes",
         labels.len()
@@ -227,9 +441,8 @@ mod tests {
     use super::*;
 
     fn two_samples() -> Dataset {
-        let images = (1..=12).collect();
-        let labels = vec![0, 2];
-        Dataset { images, labels, rows: 2, cols: 3, classes: 3, max: 255, ..Dataset::default() }
+        let (inputs, targets) = (Values::Bytes((1..=12).collect()), vec![0u8, 2].into());
+        Dataset { inputs, targets, rows: 2, cols: 3, classes: 3, max: 255, ..Dataset::default() }
     }
 
     #[test]
@@ -250,18 +463,15 @@ mod tests {
     fn append_puts_samples_behind_those_that_are_there() {
         let images: Vec<u8> = (0..30).collect();
         let part = |from: usize, to: usize| Dataset {
-            images: images[6 * from..6 * to].to_vec(),
-            labels: (from as u8..to as u8).collect(),
+            inputs: images[6 * from..6 * to].to_vec().into(),
+            targets: Targets::Classes((from as u16..to as u16).collect()),
             classes: 5,
             max: 29,
             ..two_samples()
         };
         let mut whole = part(0, 3);
         whole.append(part(3, 5)).unwrap();
-        assert_eq!(
-            (whole.images.clone(), whole.labels.clone()),
-            (images.clone(), vec![0, 1, 2, 3, 4])
-        );
+        assert_eq!((whole.images(), whole.labels()), (&images[..], &[0, 1, 2, 3, 4][..]));
         assert_eq!((whole.classes, whole.max, whole.image(4)), (5, 29, &images[24..]));
         assert_eq!(whole.fingerprint(&[3, 4]), part(3, 5).fingerprint(&[0, 1]));
     }
@@ -283,9 +493,9 @@ mod tests {
         let data = two_samples();
         let turned = Dataset { rows: 3, cols: 2, ..data.clone() };
         let mut other_pixel = data.clone();
-        other_pixel.images[11] = 0;
+        other_pixel.inputs = Values::Bytes((1..=11).chain([0]).collect());
         let mut other_label = data.clone();
-        other_label.labels[0] = 1;
+        other_label.targets = vec![1u8, 2].into();
         for other in [turned, other_pixel, other_label] {
             assert_ne!(other.fingerprint(&[0, 1]), data.fingerprint(&[0, 1]), "{other:?}");
         }

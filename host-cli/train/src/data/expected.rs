@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 
-use super::dataset::Dataset;
+use super::dataset::{Dataset, Feature, Targets};
 use super::source::Source;
 use crate::shape::Shape;
 use crate::text::one_line;
@@ -14,9 +14,13 @@ pub struct Expected<'a> {
     pub of: &'a str,
     /// The shape of a sample.
     pub shape: Shape,
-    /// The maximum value of an input.
+    /// The maximum value of a pixel; 0 for features.
     pub max: u8,
-    /// The number of classes.
+    /// The features, in the order in which they are read; empty if they have no names.
+    pub features: &'a [Feature],
+    /// The names of the columns of the targets; empty if they have none.
+    pub target_names: &'a [String],
+    /// The number of classes; 0 for values to predict.
     pub classes: usize,
     /// Their names, `[classes]`; empty if they are called 0, 1, 2 and so on.
     pub names: &'a [String],
@@ -30,6 +34,8 @@ impl<'a> Expected<'a> {
             of: "the training data",
             shape: data.shape(),
             max: data.max,
+            features: &data.features,
+            target_names: &data.target_names,
             classes: data.classes,
             names: &data.class_names,
         }
@@ -37,13 +43,13 @@ impl<'a> Expected<'a> {
 
     /// Returns the label of a class by its name.
     #[must_use]
-    pub fn class_named(&self, word: &str) -> Option<u8> {
+    pub fn class_named(&self, word: &str) -> Option<u16> {
         let class = if self.names.is_empty() {
             word.parse().ok().filter(|&class| class < self.classes)
         } else {
             self.names.iter().position(|name| name == word)
         };
-        class.and_then(|class| u8::try_from(class).ok())
+        class.and_then(|class| u16::try_from(class).ok())
     }
 
     /// Lists the classes, for messages.
@@ -65,7 +71,8 @@ impl<'a> Expected<'a> {
         if self.names.is_empty() {
             return Ok(data);
         }
-        for label in &mut data.labels {
+        let Targets::Classes(labels) = &mut data.targets else { return Ok(data) };
+        for label in labels {
             *label = self.class_named(&label.to_string()).with_context(|| {
                 format!("{source}: {} has no class `{label}`, expected {}", self.of, self.list())
             })?;
@@ -79,6 +86,7 @@ impl<'a> Expected<'a> {
     ///
     /// If it has not, naming `source`.
     pub fn check(&self, data: &Dataset, source: &Source) -> Result<()> {
+        self.check_range(data, source)?;
         ensure!(
             data.shape() == self.shape,
             "{source}: its images are {}, those of {} are {}",
@@ -86,15 +94,23 @@ impl<'a> Expected<'a> {
             self.of,
             self.shape
         );
-        self.check_range(data, source)
+        Ok(())
     }
 
-    /// Checks the maximum value of data.
+    /// Checks that data are images or features, and the maximum value of a pixel.
     ///
     /// # Errors
     ///
     /// If it has not, naming `source`.
     pub fn check_range(&self, data: &Dataset, source: &Source) -> Result<()> {
+        let what = |max: u8| if max == 0 { "features" } else { "images" };
+        ensure!(
+            (data.max == 0) == (self.max == 0),
+            "{source} holds {}, but {} has {}",
+            what(data.max),
+            self.of,
+            what(self.max)
+        );
         ensure!(
             data.max == self.max,
             "{source}: its pixels go to {}, those of {} to {}",

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
-use super::dataset::Dataset;
+use super::dataset::{Dataset, Targets};
 use super::expected::Expected;
 use super::schema::Schema;
 use super::source::FORMS;
@@ -112,7 +112,7 @@ pub fn load(dir: &Path, schema: &Schema) -> Result<(Dataset, Option<Dataset>, Op
     if names.iter().enumerate().all(|(i, name)| *name == i.to_string()) {
         names.clear();
     }
-    let train = read_classes(&train_dir, (0..=u8::MAX).zip(&classes), schema.image_shape, schema)?;
+    let train = read_classes(&train_dir, (0..).zip(&classes), schema.image_shape, schema)?;
     let train = Dataset { classes: count, class_names: names, ..train };
     let part = |dir: Option<PathBuf>| {
         dir.map(|dir| load_part(&dir, schema, &Expected::training(&train))).transpose()
@@ -160,7 +160,7 @@ fn load_part(dir: &Path, schema: &Schema, expected: &Expected<'_>) -> Result<Dat
 /// Reads the classes' folders, each with its label.
 fn read_classes<'a>(
     dir: &Path,
-    classes: impl Iterator<Item = (u8, &'a (String, PathBuf))>,
+    classes: impl Iterator<Item = (u16, &'a (String, PathBuf))>,
     shape: Option<Shape>,
     schema: &Schema,
 ) -> Result<Dataset> {
@@ -204,8 +204,8 @@ fn read_classes<'a>(
         if schema.normalize { ", brought into MNIST's form" } else { "" },
     );
     Ok(Dataset {
-        images,
-        labels,
+        inputs: images.into(),
+        targets: Targets::Classes(labels),
         rows,
         cols,
         max: u8::MAX,

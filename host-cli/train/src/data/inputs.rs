@@ -26,9 +26,17 @@ impl Inputs {
     ///
     /// # Errors
     ///
-    /// If the samples' pixels are all alike, so that their standard deviation is 0.
+    /// If the samples' pixels are all alike, so that their standard deviation is 0, or a range is set for features.
     pub fn map(self, data: &Dataset, samples: &[u32]) -> Result<InputMap> {
         let max = f32::from(data.max);
+        if data.max == 0 {
+            ensure!(
+                self == Self::default(),
+                "--inputs {self} is for pixels, and {} holds features",
+                data.source
+            );
+            return Ok(InputMap { scale: 1.0, shift: 0.0 });
+        }
         Ok(match self {
             // Not 1 / max: the constant says what the kernels have a name for.
             Self::Unit if data.max == u8::MAX => InputMap::PIXELS,
@@ -79,8 +87,8 @@ mod tests {
 
     fn data(pixels: &[u8], max: u8) -> Dataset {
         Dataset {
-            images: pixels.to_vec(),
-            labels: vec![0; pixels.len()],
+            inputs: pixels.to_vec().into(),
+            targets: vec![0u8; pixels.len()].into(),
             rows: 1,
             cols: 1,
             max,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 
 use super::csv::{self, Labels};
-use super::dataset::{Dataset, TrainTest};
+use super::dataset::{Dataset, Targets, TrainTest, Values};
 use super::expected::Expected;
 use super::folder;
 use super::mnist;
@@ -66,15 +66,13 @@ impl Dataset {
                         data.set_aside(validation, test)?;
                         data
                     }
-                    Kind::Csv => {
-                        csv::read(path, schema, None, Labels::Read)?.into_training(path)?
-                    }
+                    Kind::Csv => csv::read(path, schema, None, Labels::Read)?.labeled(path)?,
                 }
             }
         };
         data.source = source.clone();
         data.schema = schema.clone();
-        if data.max != u8::MAX {
+        if (1..u8::MAX).contains(&data.max) {
             // Also for `predict`, which brings images to the model's range by it.
             data.schema.csv_max = CsvMax(Some(data.max));
         }
@@ -110,9 +108,7 @@ impl Dataset {
                 Ok(data)
             }
             Kind::Images => folder::load_test(path, schema, expected),
-            Kind::Csv => {
-                csv::read(path, schema, Some(expected), Labels::Read)?.into_test(path, expected)
-            }
+            Kind::Csv => csv::read(path, schema, Some(expected), Labels::Read)?.labeled(path),
         }
     }
 
@@ -125,15 +121,15 @@ impl Dataset {
         source: &Source,
         schema: &Schema,
         expected: &Expected<'_>,
-    ) -> Result<Vec<u8>> {
+    ) -> Result<Values> {
         if let Source::Path(path) = source
             && let (Kind::Csv, path) = &find(path)?
         {
-            return Ok(csv::read(path, schema, Some(expected), Labels::Ignore)?.images);
+            return Ok(csv::read(path, schema, Some(expected), Labels::Ignore)?.inputs);
         }
         let data = Self::load_test(source, schema, expected)?;
         expected.check(&data, source)?;
-        Ok(data.images)
+        Ok(data.inputs)
     }
 
     /// Replaces the test samples by those of another source, read as this set was.
@@ -144,7 +140,7 @@ impl Dataset {
     pub fn set_test(&mut self, source: &Source) -> Result<()> {
         let mut schema = self.schema.clone();
         if let Some(end) = &self.label_end {
-            schema.label = end.clone();
+            schema.target = end.clone();
         }
         let expected = Expected::training(self);
         let test = Self::load_test(source, &schema, &expected)?;
@@ -158,11 +154,23 @@ impl Dataset {
         self.append(test)
     }
 
+    /// Refuses a file without targets.
+    fn labeled(self, path: &Path) -> Result<Self> {
+        let is_labeled = match &self.targets {
+            Targets::Classes(labels) => !labels.is_empty(),
+            Targets::Values(_) => true,
+        };
+        ensure!(
+            is_labeled,
+            "{}: the file has no labels (if it has: --target first, last or a column's name)",
+            path.display()
+        );
+        Ok(self)
+    }
+
     /// Drops the test samples that the source sets aside.
     pub(crate) fn drop_test(&mut self) {
-        let len = self.len() - self.own_test;
-        self.images.truncate(len * self.pixels());
-        self.labels.truncate(len);
+        self.truncate(self.len() - self.own_test);
         self.own_test = 0;
     }
 
@@ -230,8 +238,8 @@ mod tests {
         let expected = Expected::training(&data);
         let alone = Dataset::load_test(&Source::Synthetic, &Schema::detect(), &expected).unwrap();
         let test = synthetic::TRAIN * data.pixels();
-        assert!(alone.images == data.images[test..] && alone.notes.is_empty());
-        assert_eq!(alone.labels, data.labels[synthetic::TRAIN..]);
+        assert!(alone.images() == &data.images()[test..] && alone.notes.is_empty());
+        assert_eq!(alone.labels(), &data.labels()[synthetic::TRAIN..]);
         let few = Expected { classes: 4, of: "the model", ..expected };
         let error = Dataset::load_test(&Source::Synthetic, &Schema::detect(), &few).unwrap_err();
         assert_eq!(error.to_string(), "synthetic data has 10 classes, but the model tells 4 apart");

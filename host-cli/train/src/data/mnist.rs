@@ -35,7 +35,7 @@ pub fn load_dir(dir: &Path) -> Result<TrainTest> {
 
     let mut train = load_pair(&train_images, &train_labels)?;
     train.classes =
-        count_classes(&train.labels).with_context(|| format!("{}", train_labels.display()))?;
+        count_classes(train.labels()).with_context(|| format!("{}", train_labels.display()))?;
 
     let mut test = load_pair(&test_images, &test_labels)?;
     ensure!(
@@ -49,7 +49,7 @@ pub fn load_dir(dir: &Path) -> Result<TrainTest> {
         test.cols
     );
     test.classes = train.classes;
-    check_labels(&test.labels, test.classes, &test_labels)?;
+    check_labels(test.labels(), test.classes, &test_labels)?;
     Ok(TrainTest { train, test })
 }
 
@@ -63,7 +63,7 @@ pub fn load_dir(dir: &Path) -> Result<TrainTest> {
 pub fn load_test(dir: &Path, classes: usize) -> Result<Dataset> {
     let [images, labels] = find(dir, [TEST_IMAGES, TEST_LABELS])?;
     let data = Dataset { classes, ..load_pair(&images, &labels)? };
-    check_labels(&data.labels, classes, &labels)?;
+    check_labels(data.labels(), classes, &labels)?;
     Ok(data)
 }
 
@@ -183,12 +183,12 @@ fn load_pair(images_path: &Path, labels_path: &Path) -> Result<Dataset> {
         labels_path.display(),
         labels.data.len()
     );
-    let (images, labels) = (data, labels.data);
-    Ok(Dataset { images, labels, rows, cols, max: u8::MAX, ..Dataset::default() })
+    let (inputs, targets) = (data.into(), labels.data.into());
+    Ok(Dataset { inputs, targets, rows, cols, max: u8::MAX, ..Dataset::default() })
 }
 
 /// Checks that every label is below `classes`.
-fn check_labels(labels: &[u8], classes: usize, path: &Path) -> Result<()> {
+fn check_labels(labels: &[u16], classes: usize, path: &Path) -> Result<()> {
     match labels.iter().position(|label| usize::from(*label) >= classes) {
         None => Ok(()),
         Some(index) => bail!(
@@ -256,10 +256,7 @@ mod tests {
         let TrainTest { train, test } = load_dir(folder().path()).unwrap();
         assert_eq!((train.len(), train.rows, train.cols, train.classes), (3, 8, 8, 5));
         assert_eq!((test.len(), test.rows, test.cols, test.classes), (2, 8, 8, 5));
-        assert_eq!(
-            (train.labels.as_slice(), test.labels.as_slice()),
-            (&[0, 4, 2][..], &[1, 4][..])
-        );
+        assert_eq!((train.labels(), test.labels()), (&[0, 4, 2][..], &[1, 4][..]));
         assert_eq!(train.image(2)[..3], [2, 3, 4]);
         assert_eq!(test.image(1)[63], 164);
     }
@@ -315,7 +312,7 @@ mod tests {
         let path = folder.path().join(TEST_LABELS);
         fs::rename(&path, folder.path().join("t10k-labels.idx1-ubyte")).unwrap();
         fs::create_dir(&path).unwrap();
-        assert_eq!(load_dir(folder.path()).unwrap().test.labels, [1, 4]);
+        assert_eq!(load_dir(folder.path()).unwrap().test.labels(), [1, 4]);
     }
 
     #[test]

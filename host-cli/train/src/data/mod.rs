@@ -18,9 +18,9 @@ mod split;
 pub use folder::entries;
 pub(crate) use inputs::stats;
 
-pub use dataset::{Dataset, TrainTest};
+pub use dataset::{Dataset, Feature, Targets, TrainTest, Values, gather};
 pub use expected::Expected;
 pub use inputs::Inputs;
-pub use schema::{CsvHeader, CsvMax, LabelColumn, Schema};
+pub use schema::{CsvDelimiter, CsvHeader, CsvMax, Missing, Schema, Selection, Target, TargetType};
 pub use source::Source;
 pub use split::{Amount, HeldOut, Part, Split, SplitSpec};

@@ -11,11 +11,21 @@ use crate::shape::Shape;
 pub struct Schema {
     /// Whether a CSV file's first line names its columns.
     pub csv_header: CsvHeader,
-    /// The CSV column with the labels.
-    pub label: LabelColumn,
-    /// The maximum value of an input in a CSV file, read as 1.
+    /// What separates the fields of a CSV file.
+    pub csv_delimiter: CsvDelimiter,
+    /// The CSV columns with what the network is to answer.
+    pub target: Target,
+    /// Whether numbers in the target column are classes.
+    pub target_type: TargetType,
+    /// The CSV columns with the features; all others if it is empty.
+    pub features: Selection,
+    /// CSV columns to leave out.
+    pub drop: Selection,
+    /// What becomes of missing features.
+    pub missing: Missing,
+    /// The maximum value of a pixel in a CSV file, read as 1.
     pub csv_max: CsvMax,
-    /// Rows and columns of a sample. Without it, those of a CSV file are square, and images have the size of the first one.
+    /// Rows and columns of an image. Without it, those of a CSV file are square, and images have the size of the first one.
     pub image_shape: Option<Shape>,
     /// Whether images of any size are brought into MNIST's form.
     pub normalize: bool,
@@ -37,7 +47,14 @@ impl Schema {
             settings.extend(differs.then_some((flag, Some(value))));
         };
         add("csv-header", self.csv_header != default.csv_header, self.csv_header.to_string());
-        add("label", self.label != default.label, self.label.to_string());
+        let delimiter = self.csv_delimiter;
+        add("csv-delimiter", delimiter != default.csv_delimiter, delimiter.to_string());
+        add("target", self.target != default.target, self.target.to_string());
+        let target_type = self.target_type;
+        add("target-type", target_type != default.target_type, target_type.to_string());
+        add("features", self.features != default.features, self.features.to_string());
+        add("drop", self.drop != default.drop, self.drop.to_string());
+        add("missing", self.missing != default.missing, self.missing.to_string());
         add("csv-max", self.csv_max != default.csv_max, self.csv_max.to_string());
         let shape = self.image_shape.map(|shape| shape.to_string());
         add("image-shape", shape.is_some(), shape.unwrap_or_default());
@@ -58,58 +75,188 @@ named! {
     }
 }
 
-/// Where the labels are.
+named! {
+    /// What separates fields.
+    pub enum CsvDelimiter {
+        /// Detects it: the first of semicolon, tab, comma and space that the first line has.
+        Auto = "auto",
+        /// `,`
+        Comma = "comma",
+        /// `;`
+        Semicolon = "semicolon",
+        /// A tab.
+        Tab = "tab",
+        /// One space or several.
+        Space = "space",
+    }
+}
+
+named! {
+    /// Whether numbers in the target column are classes.
+    pub enum TargetType {
+        /// Detects it: words and few different whole numbers are classes.
+        Auto = "auto",
+        /// They are.
+        Class = "class",
+        /// They are values to predict.
+        Value = "value",
+    }
+}
+
+named! {
+    /// What becomes of missing features.
+    pub enum Missing {
+        /// The file is refused.
+        Refuse = "refuse",
+        /// The row is left out.
+        Drop = "drop",
+        /// The mean of the column's other values takes their place.
+        Mean = "mean",
+        /// Zero takes their place.
+        Zero = "zero",
+    }
+}
+
+/// Columns by name, pattern (`acc_*`), number counted from 1 (`3`) or range of numbers (`3-8`), separated by commas.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum LabelColumn {
+pub struct Selection(pub Vec<String>);
+
+impl Selection {
+    /// Returns the columns, `names` being those of the header, or a number for each.
+    ///
+    /// # Errors
+    ///
+    /// The word that selects nothing.
+    pub(super) fn columns(&self, names: &[String]) -> Result<Vec<usize>, String> {
+        let mut columns = Vec::new();
+        for word in &self.0 {
+            let found = matching(word, names);
+            if found.is_empty() {
+                let few: Vec<_> = names.iter().take(5).map(String::as_str).collect();
+                let dots = if names.len() > few.len() { ", …" } else { "" };
+                return Err(format!(
+                    "expected a column named `{word}`, got {}{dots}",
+                    few.join(", ")
+                ));
+            }
+            columns.extend(found);
+        }
+        Ok(columns)
+    }
+}
+
+/// The columns that a word selects: by name, else by pattern, else by number.
+fn matching(word: &str, names: &[String]) -> Vec<usize> {
+    let of = |is_it: &dyn Fn(&str) -> bool| -> Vec<usize> {
+        (0..names.len()).filter(|&column| is_it(&names[column])).collect()
+    };
+    let is_pattern = word.contains(['*', '?']);
+    let tests: [&dyn Fn(&str) -> bool; 3] =
+        [&|name| name == word, &|name| name.eq_ignore_ascii_case(word), &|name| {
+            is_pattern && fits(word.as_bytes(), name.as_bytes())
+        }];
+    let named = tests.iter().map(|test| of(test)).find(|found| !found.is_empty());
+    named.unwrap_or_else(|| {
+        let (from, to) = word.split_once('-').unwrap_or((word, word));
+        match (from.trim().parse::<usize>(), to.trim().parse::<usize>()) {
+            (Ok(from), Ok(to)) if from > 0 && to <= names.len() => (from - 1..to).collect(),
+            _ => Vec::new(),
+        }
+    })
+}
+
+/// Whether a name fits a pattern: `*` is any text, `?` any byte.
+fn fits(pattern: &[u8], name: &[u8]) -> bool {
+    match (pattern, name) {
+        ([], []) => true,
+        ([b'*', rest @ ..], _) => (0..=name.len()).any(|skip| fits(rest, &name[skip..])),
+        ([first, rest @ ..], [byte, after @ ..]) => {
+            (*first == b'?' || first.eq_ignore_ascii_case(byte)) && fits(rest, after)
+        }
+        _ => false,
+    }
+}
+
+impl FromStr for Selection {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let words: Vec<String> = text.split(',').map(|word| word.trim().to_owned()).collect();
+        if words.iter().any(String::is_empty) {
+            return Err("expected columns separated by commas: names, acc_*, 3 or 3-8".to_owned());
+        }
+        // Each star doubles the work of a pattern, at worst.
+        if words.iter().any(|word| word.matches('*').count() > 4) {
+            return Err("expected at most 4 stars in a pattern".to_owned());
+        }
+        Ok(Self(words))
+    }
+}
+
+impl fmt::Display for Selection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(","))
+    }
+}
+
+/// Which columns hold what the network is to answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Target {
     /// Detected: see [`super::csv`].
     #[default]
     Auto,
-    /// In the first column.
+    /// The first column.
     First,
-    /// In the last column.
+    /// The last column.
     Last,
-    /// One-hot in the first N columns.
+    /// One-hot classes in the first N columns.
     FirstOf(u16),
-    /// One-hot in the last N columns.
+    /// One-hot classes in the last N columns.
     LastOf(u16),
     /// There are none.
     None,
-    /// In the column of this name.
-    Named(String),
+    /// The features themselves: an autoencoder.
+    Inputs,
+    /// These columns.
+    Columns(Selection),
 }
 
-impl FromStr for LabelColumn {
+impl FromStr for Target {
     type Err = String;
 
     fn from_str(word: &str) -> Result<Self, String> {
         Ok(match word.trim() {
-            "" => return Err("expected first, last, none, auto, or a column's name".to_owned()),
+            "" => {
+                return Err("expected first, last, none, auto, inputs, or columns".to_owned());
+            }
             "auto" => Self::Auto,
             "first" => Self::First,
             "last" => Self::Last,
             "none" => Self::None,
-            name => match name.split_once(':') {
+            "inputs" => Self::Inputs,
+            names => match names.split_once(':') {
                 Some((end @ ("first" | "last"), count)) => {
                     let count = count.parse().ok().filter(|count| (2..=256).contains(count));
                     let count = count.ok_or("expected 2 to 256 columns, as in last:10")?;
                     if end == "first" { Self::FirstOf(count) } else { Self::LastOf(count) }
                 }
-                _ => Self::Named(name.to_owned()),
+                _ => Self::Columns(names.parse()?),
             },
         })
     }
 }
 
-impl fmt::Display for LabelColumn {
+impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::FirstOf(count) => return write!(f, "first:{count}"),
             Self::LastOf(count) => return write!(f, "last:{count}"),
+            Self::Columns(columns) => return columns.fmt(f),
             Self::Auto => "auto",
             Self::First => "first",
             Self::Last => "last",
             Self::None => "none",
-            Self::Named(name) => name,
+            Self::Inputs => "inputs",
         })
     }
 }
@@ -146,13 +293,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_are_written_as_they_are_read() {
-        for word in ["auto", "first", "last", "none", "first:2", "last:256", "digit", "a:b"] {
-            assert_eq!(word.parse::<LabelColumn>().unwrap().to_string(), word);
+    fn targets_are_written_as_they_are_read() {
+        for word in
+            ["auto", "first", "last:256", "none", "first:2", "digit", "a:b", "inputs", "a,b"]
+        {
+            assert_eq!(word.parse::<Target>().unwrap().to_string(), word);
         }
-        for word in ["", "last:1", "last:257", "first:x"] {
-            assert!(word.parse::<LabelColumn>().is_err(), "{word}");
+        for word in ["", "last:1", "last:257", "first:x", "a,,b"] {
+            assert!(word.parse::<Target>().is_err(), "{word}");
         }
+    }
+
+    #[test]
+    fn columns_are_selected_by_name_pattern_number_and_range() {
+        let names = ["id", "acc_x", "acc_y", "gyro", "7", "ID"].map(str::to_owned);
+        let columns = |words: &str| words.parse::<Selection>().unwrap().columns(&names);
+        assert_eq!(columns("id"), Ok(vec![0]));
+        assert_eq!(columns("Acc_X,gyro"), Ok(vec![1, 3]));
+        assert_eq!(columns("acc_*"), Ok(vec![1, 2]));
+        assert_eq!(columns("?yr*"), Ok(vec![3]));
+        assert_eq!(columns("2-4"), Ok(vec![1, 2, 3]));
+        assert_eq!(columns("3"), Ok(vec![2]));
+        assert_eq!(columns("7"), Ok(vec![4]));
+        for word in ["0", "8", "4-9", "x*"] {
+            assert!(columns(word).unwrap_err().contains(&format!("`{word}`, got id, acc_x")));
+        }
+        assert!("*****".parse::<Selection>().is_err());
     }
 
     #[test]
@@ -160,7 +326,12 @@ mod tests {
         assert_eq!(Schema::detect().settings(), []);
         let schema = Schema {
             csv_header: CsvHeader::No,
-            label: LabelColumn::Named("my label".into()),
+            csv_delimiter: CsvDelimiter::Tab,
+            target: "my label".parse().unwrap(),
+            target_type: TargetType::Value,
+            features: "a*,3-4".parse().unwrap(),
+            drop: "id".parse().unwrap(),
+            missing: Missing::Mean,
             csv_max: CsvMax(Some(16)),
             image_shape: "8x8".parse().ok(),
             normalize: true,
@@ -168,7 +339,12 @@ mod tests {
         let value = |text: &str| Some(text.to_owned());
         let expected = [
             ("csv-header", value("no")),
-            ("label", value("my label")),
+            ("csv-delimiter", value("tab")),
+            ("target", value("my label")),
+            ("target-type", value("value")),
+            ("features", value("a*,3-4")),
+            ("drop", value("id")),
+            ("missing", value("mean")),
             ("csv-max", value("16")),
             ("image-shape", value("8x8")),
             ("normalize", None),

@@ -173,7 +173,7 @@ impl Split {
         let whole = Self::without_test(data, spec, seed, true)?;
         let samples = whole.train.len();
         ensure!(count <= samples, "--folds {count} of {samples} samples leaves a fold empty");
-        let folds = spec.fold_samples(seed, &whole.train, &data.labels, count);
+        let folds = spec.fold_samples(seed, &whole.train, data.labels(), count);
         let split = |(number, fold): (usize, &Vec<u32>)| {
             let others = folds.iter().enumerate().filter(|(other, _)| *other != number);
             let mut train: Vec<u32> = others.flat_map(|(_, other)| other).copied().collect();
@@ -219,7 +219,7 @@ impl Split {
                 split.test_amount = Some(amount);
                 let count = check_amount("--test-split", amount, split.train.len())?;
                 (split.train, split.test) =
-                    spec.hold_out(Part::Test, seed, &split.train, &data.labels, count);
+                    spec.hold_out(Part::Test, seed, &split.train, data.labels(), count);
                 if count > 0 {
                     split.notes.push(format!(
                         "{} samples held out for testing: --test-split {amount}, {}",
@@ -240,7 +240,7 @@ impl Split {
 
     fn hold_out_validation(&mut self, data: &Dataset, spec: &SplitSpec, seed: u64) -> Result<()> {
         let count = check_amount("--val-split", spec.validation, self.train.len())?;
-        let labels = &data.labels;
+        let labels = data.labels();
         (self.train, self.validation) =
             spec.hold_out(Part::Validation, seed, &self.train, labels, count);
         Ok(())
@@ -307,7 +307,7 @@ impl SplitSpec {
         part: Part,
         seed: u64,
         samples: &[u32],
-        labels: &[u8],
+        labels: &[u16],
         count: usize,
     ) -> (Vec<u32>, Vec<u32>) {
         assert!(count <= samples.len(), "hold_out: {count} of {} samples", samples.len());
@@ -315,7 +315,8 @@ impl SplitSpec {
         let mut is_held_out = vec![false; samples.len()];
         let order = self.order(part, seed, samples.len());
         if self.stratified {
-            let mut sizes = [0; 256];
+            let classes = order.iter().map(|&place| label(place) + 1).max().unwrap_or(0);
+            let mut sizes = vec![0; classes];
             order.iter().for_each(|&place| sizes[label(place)] += 1);
             let mut left = quotas(&sizes, count);
             for place in order {
@@ -346,7 +347,7 @@ impl SplitSpec {
         &self,
         seed: u64,
         samples: &[u32],
-        labels: &[u8],
+        labels: &[u16],
         count: usize,
     ) -> Vec<Vec<u32>> {
         let mut order = self.order(Part::Folds, seed, samples.len());
@@ -379,10 +380,11 @@ impl SplitSpec {
 }
 
 /// Distributes `count` among classes in the proportion of their `sizes`, by the largest remainder.
-fn quotas(sizes: &[usize; 256], count: usize) -> [usize; 256] {
+fn quotas(sizes: &[usize], count: usize) -> Vec<usize> {
     let all = sizes.iter().sum::<usize>().max(1) as u128;
     let share = |class: usize| sizes[class] as u128 * count as u128;
-    let mut quotas = core::array::from_fn(|class| (share(class) / all) as usize);
+    let mut quotas: Vec<usize> =
+        (0..sizes.len()).map(|class| (share(class) / all) as usize).collect();
     let mut by_remainder: Vec<usize> = (0..sizes.len()).collect();
     by_remainder.sort_by_key(|&class| core::cmp::Reverse(share(class) % all));
     let missing = count - quotas.iter().sum::<usize>();
@@ -399,8 +401,8 @@ mod tests {
     }
 
     /// Labels of 0, 0, 0, 1, 0, 0, 0, 1, …
-    fn labels(count: usize) -> Vec<u8> {
-        (0..count).map(|i| u8::from(i % 4 == 3)).collect()
+    fn labels(count: usize) -> Vec<u16> {
+        (0..count).map(|i| u16::from(i % 4 == 3)).collect()
     }
 
     #[test]
@@ -475,10 +477,8 @@ mod tests {
 
     #[test]
     fn quotas_give_equal_fractions_to_the_lower_class_first() {
-        let mut sizes = [0; 256];
-        sizes[..4].fill(10);
-        assert_eq!(quotas(&sizes, 6)[..5], [2, 2, 1, 1, 0]);
-        assert_eq!(quotas(&[0; 256], 0), [0; 256]);
+        assert_eq!(quotas(&[10, 10, 10, 10, 0], 6), [2, 2, 1, 1, 0]);
+        assert_eq!(quotas(&[0; 3], 0), [0; 3]);
     }
 
     #[test]

@@ -41,10 +41,11 @@ pub fn split(train: usize, test: usize, seed: u64) -> TrainTest {
 fn draw(count: usize, seed: u64) -> Dataset {
     let mut images = vec![0; count * PIXELS];
     let (places, _) = images.as_chunks_mut::<PIXELS>();
-    let labels =
+    let labels: Vec<u8> =
         places.iter_mut().zip(0..).map(|(image, index)| sample(index, seed, image)).collect();
+    let (inputs, targets) = (images.into(), labels.into());
     let (rows, cols) = (SIDE, SIDE);
-    Dataset { images, labels, rows, cols, classes: CLASSES, max: u8::MAX, ..Dataset::default() }
+    Dataset { inputs, targets, rows, cols, classes: CLASSES, max: u8::MAX, ..Dataset::default() }
 }
 
 #[cfg(test)]
@@ -55,15 +56,15 @@ mod tests {
     fn split_gives_the_same_images_for_the_same_seed_only() {
         assert_eq!(split(30, 10, 7), split(30, 10, 7));
         let (a, b) = (split(30, 10, 7), split(30, 10, 8));
-        assert_ne!(a.train.images, b.train.images);
-        assert_ne!(a.test.images, b.test.images);
+        assert_ne!(a.train.inputs, b.train.inputs);
+        assert_ne!(a.test.inputs, b.test.inputs);
     }
 
     #[test]
     fn split_does_not_change_the_first_images_when_more_are_drawn() {
         let (few, many) = (split(10, 5, 3), split(40, 20, 3));
-        assert_eq!(few.train.images, many.train.images[..10 * PIXELS]);
-        assert_eq!(few.test.labels, many.test.labels[..5]);
+        assert_eq!(few.train.images(), &many.train.images()[..10 * PIXELS]);
+        assert_eq!(few.test.labels(), &many.test.labels()[..5]);
     }
 
     #[test]
@@ -81,9 +82,9 @@ mod tests {
     #[test]
     fn split_labels_every_image_below_the_class_count() {
         let split = split(500, 100, 5);
-        assert!(split.train.labels.iter().all(|label| usize::from(*label) < split.train.classes));
-        assert_eq!(split.train.images.len(), 500 * split.train.pixels());
-        let seen = (0..10).filter(|class| split.train.labels.contains(class)).count();
+        assert!(split.train.labels().iter().all(|label| usize::from(*label) < split.train.classes));
+        assert_eq!(split.train.images().len(), 500 * split.train.pixels());
+        let seen = (0..10).filter(|class| split.train.labels().contains(class)).count();
         assert_eq!(seen, 10, "some class was never drawn in 500 images");
     }
 }

@@ -1,5 +1,8 @@
 //! One field of a CSV file.
 
+/// What stands in place of a missing value, in capitals or not: pandas, R, SQL, spreadsheets and Weka.
+const MISSING: [&str; 8] = ["na", "n/a", "nan", "null", "none", "?", "-", "#n/a"];
+
 /// Reads a whole number from 0 to `max`, also where it is written as `7.0` or `7.000e+00`.
 pub(super) fn whole(field: &[u8], max: u8) -> Option<u8> {
     let value = match field {
@@ -8,7 +11,7 @@ pub(super) fn whole(field: &[u8], max: u8) -> Option<u8> {
             field.iter().fold(0, |value, digit| 10 * value + u16::from(digit - b'0'))
         }
         _ => {
-            let value = number(field)?;
+            let value: f64 = str::from_utf8(field).ok()?.trim().parse().ok()?;
             if value.fract() != 0.0 || !(0.0..=255.0).contains(&value) {
                 return None;
             }
@@ -18,27 +21,32 @@ pub(super) fn whole(field: &[u8], max: u8) -> Option<u8> {
     u8::try_from(value).ok().filter(|&value| value <= max)
 }
 
-/// Reads any number.
-pub(super) fn number(field: &[u8]) -> Option<f64> {
-    str::from_utf8(field).ok()?.trim().parse().ok()
+/// Reads a finite number; with a comma for the point, too, unless commas separate fields.
+pub(super) fn number(field: &[u8], delimiter: u8) -> Option<f32> {
+    let text = str::from_utf8(field).ok()?;
+    let value = text.parse().ok().or_else(|| slow_number(text, delimiter))?;
+    f32::is_finite(value).then_some(value)
 }
 
-/// A field without blanks and single quotes around it, which Weka and OpenML write. (The reader has taken away double ones.)
+#[cold]
+fn slow_number(text: &str, delimiter: u8) -> Option<f32> {
+    let text = str::from_utf8(unquoted(text.as_bytes())).ok()?;
+    let is_comma = delimiter != b',' && text.matches(',').count() == 1 && !text.contains('.');
+    if is_comma { text.replace(',', ".").parse() } else { text.parse() }.ok()
+}
+
+/// Whether a field says that a value is missing.
+pub(super) fn is_missing(field: &[u8]) -> bool {
+    let field = unquoted(field);
+    field.is_empty() || MISSING.iter().any(|word| field.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+/// A field without blanks and quotes around it: single ones, which Weka and OpenML write, and double ones after a blank, which
+/// the reader does not take away.
 pub(super) fn unquoted(field: &[u8]) -> &[u8] {
     let field = field.trim_ascii();
-    let inside = field.strip_prefix(b"'").and_then(|field| field.strip_suffix(b"'"));
-    inside.unwrap_or(field)
-}
-
-/// What to say beside "expected a whole number" of this field.
-pub(super) fn advice(field: &[u8]) -> &'static str {
-    match number(field) {
-        Some(value) if value < 0.0 || (value.fract() != 0.0 && value.is_finite()) => {
-            " (pixels are kept as bytes: scale and round before, as in `(255 * pixels).round()` for pixels from 0 to 1)"
-        }
-        None if field.contains(&b',') => " (write decimals with a point)",
-        _ => "",
-    }
+    let inside = |quote| field.strip_prefix(quote).and_then(|field| field.strip_suffix(quote));
+    inside(b"'").or_else(|| inside(b"\"")).unwrap_or(field)
 }
 
 /// A field as a message shows it.

@@ -1,14 +1,15 @@
-//! What the columns of a CSV file are: header, label, pixels.
+//! What the columns of a CSV file are: header, units, targets, features.
 
 use std::collections::HashSet;
 use std::path::Path;
 
 use ::csv::ByteRecord;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 
-use super::cell::{number, unquoted};
+use super::cell::{is_missing, number, unquoted};
+use crate::data::dataset::Feature;
 use crate::data::expected::Expected;
-use crate::data::schema::{CsvHeader, LabelColumn, Schema};
+use crate::data::schema::{CsvHeader, Schema, Selection, Target};
 use crate::shape::Shape;
 
 /// Names that say that a column holds the labels, in capitals or not.
@@ -17,163 +18,260 @@ const LABEL_NAMES: [&str; 3] = ["label", "class", "target"];
 /// Names of columns that count rows, in capitals or not: what pandas and SQL write beside the data.
 const INDEX_NAMES: [&str; 3] = ["id", "index", "Unnamed: 0"];
 
-/// Where the labels are among the columns that are read, as far as the first line tells.
+/// What the features may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    None,
-    At(usize),
-    /// In the first or the last column.
-    AnEnd,
-    /// One-hot: N columns, from this one.
-    Hot(usize, usize),
-}
-
-/// What a column holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
-    Pixel,
-    Label,
-    /// 1 where the label is this class.
-    Hot(u8),
-    /// A pixel, or the label.
-    First,
-    /// A pixel, or the label.
-    Last,
-    LeftOut,
+pub(super) enum Kind {
+    /// Pixels: whole numbers from 0 to 255.
+    Bytes,
+    /// Pixels, unless a value is no whole number from 0 to 255.
+    Either,
+    /// Numbers.
+    Floats,
 }
 
 /// The columns of a file.
 #[derive(Clone, Debug)]
 pub(super) struct Columns {
-    /// What each holds.
-    pub(super) roles: Vec<Role>,
-    /// The shape of the pixels, as many as there are other columns.
+    /// Those of the features, in the order in which the network reads them.
+    pub(super) features: Vec<usize>,
+    /// Those of the targets.
+    pub(super) targets: Vec<usize>,
+    /// Whether the targets are one-hot.
+    pub(super) is_one_hot: bool,
+    /// Whether the target may be the last feature instead.
+    pub(super) is_an_end: bool,
+    pub(super) kind: Kind,
+    /// The shape of the features.
     pub(super) shape: Shape,
-    /// From the header; empty if there is none.
+    pub(super) has_header: bool,
+    /// Whether the second row holds units.
+    pub(super) has_units: bool,
+    /// From the header; numbers if there is none.
     names: Vec<String>,
+    units: Vec<String>,
+    /// Dropped by their names.
+    dropped: Vec<usize>,
 }
 
 impl Columns {
-    /// Finds out from the first row what can be expected.
+    /// Finds out from the first rows what can be expected.
     pub(super) fn new(
         path: &Path,
-        first: &ByteRecord,
+        first: &[ByteRecord],
+        delimiter: u8,
         schema: &Schema,
         expected: Option<&Expected<'_>>,
     ) -> Result<Self> {
         let name = path.display();
-        let has_header = has_header(path, first, schema.csv_header)?;
-        let name_of = |field: &[u8]| String::from_utf8_lossy(unquoted(field)).into_owned();
-        let names: Vec<String> =
-            if has_header { first.iter().map(name_of).collect() } else { Vec::new() };
-        let pixels = match (expected, schema.image_shape) {
-            (Some(expected), Some(shape)) if expected.shape != shape => bail!(
-                "{name}: --image-shape {shape} was given, but the images of {} are {}",
-                expected.of,
-                expected.shape
-            ),
-            (Some(expected), _) => Some(expected.shape),
-            (None, shape) => shape,
+        let is_number = |field: &[u8]| number(field, delimiter).is_some();
+        let has_header = has_header(path, first, delimiter, schema.csv_header)?;
+        let text = |field: &[u8]| String::from_utf8_lossy(unquoted(field)).into_owned();
+        let count = first[0].len();
+        let mut names: Vec<String> = (1..=count).map(|number| number.to_string()).collect();
+        if has_header {
+            names = first[0].iter().map(text).collect();
+        }
+        // Below a header, a row without a number before one with numbers.
+        let has_units = has_header
+            && first.len() > 2
+            && !first[1].iter().any(is_number)
+            && first[2].iter().any(is_number);
+        let units = if has_units {
+            first[1].iter().map(text).collect()
+        } else {
+            vec![String::new(); count]
         };
-        let mut roles = vec![Role::Pixel; first.len()];
-        for (role, name) in roles.iter_mut().zip(&names) {
-            let is_label = matches!(&schema.label, LabelColumn::Named(label) if label.eq_ignore_ascii_case(name));
-            if !is_label && is_index_name(name) {
-                *role = Role::LeftOut;
+        let sample = first.get(usize::from(has_header) + usize::from(has_units));
+
+        let select = |selection: &Selection, flag: &str| {
+            let columns = selection.columns(&names);
+            columns.map_err(|why| {
+                let hint = if has_header { "" } else { " (the file has no header)" };
+                anyhow!("{name}, line 1: {flag}: {why}{hint}")
+            })
+        };
+        let mut targets = match &schema.target {
+            Target::Columns(columns) => select(columns, "--target")?,
+            _ => Vec::new(),
+        };
+        let mut features = select(&schema.features, "--features")?;
+        let drop = select(&schema.drop, "--drop")?;
+        let is_index = |column: &usize| has_header && is_index_name(&names[*column]);
+        let dropped: Vec<usize> = (0..count)
+            .filter(is_index)
+            .filter(|column| !targets.contains(column) && !features.contains(column))
+            .collect();
+        let is_read = |column: &usize| !drop.contains(column) && !dropped.contains(column);
+        if features.is_empty() {
+            features = (0..count).filter(is_read).collect();
+        } else {
+            features.retain(is_read);
+        }
+        let read = features.clone();
+
+        // A model knows its features by their names.
+        let known = expected.map_or(&[][..], |expected| expected.features);
+        let are_named = has_header && known.iter().any(|feature| names.contains(&feature.name));
+        let (mut is_one_hot, mut is_an_end) = (false, false);
+        match schema.target {
+            Target::Columns(_) | Target::None | Target::Inputs => {}
+            Target::First => targets.extend(read.first()),
+            Target::Last => targets.extend(read.last()),
+            Target::FirstOf(len) | Target::LastOf(len) => {
+                let (len, columns) = (usize::from(len), read.len());
+                ensure!(
+                    columns > len,
+                    "{name}, line 1: expected {len} columns of one-hot labels and features, got {columns} columns"
+                );
+                is_one_hot = true;
+                let is_first = matches!(schema.target, Target::FirstOf(_));
+                let from = if is_first { 0 } else { columns - len };
+                targets.extend(&read[from..from + len]);
+            }
+            Target::Auto => {
+                let wanted = expected.map_or(&[][..], |expected| expected.target_names);
+                let place = |wanted: &String| names.iter().position(|name| name == wanted);
+                targets.extend(wanted.iter().filter_map(place).filter(|_| has_header));
+                if targets.is_empty() {
+                    let is_label = |column: &usize| is_label_name(names[*column].as_bytes());
+                    targets = read.iter().copied().filter(is_label).collect();
+                    if let [one, other, ..] = targets[..] {
+                        bail!(
+                            "{name}, line 1: columns {} (`{}`) and {} (`{}`) may both be the target: say --target first, \
+                             last, or a column's name",
+                            one + 1,
+                            names[one],
+                            other + 1,
+                            names[other]
+                        );
+                    }
+                }
+                let is_word = |column: &usize| {
+                    let field = sample.map_or(&b"0"[..], |sample| &sample[*column]);
+                    !is_number(field) && !is_missing(field)
+                };
+                let is_feature = |column: &usize| {
+                    are_named && known.iter().any(|feature| feature.name == names[*column])
+                };
+                let others = read.iter().copied().filter(|column| !is_feature(column));
+                if targets.is_empty() {
+                    targets = others.clone().filter(is_word).collect();
+                    if let [one, other, ..] = targets[..] {
+                        bail!(
+                            "{name}: {} and {} hold words: say which is the target by --target, and leave \
+                             others out by --drop",
+                            title(&names, has_header, one),
+                            title(&names, has_header, other)
+                        );
+                    }
+                }
+                if targets.is_empty() && are_named {
+                    targets.extend(others.clone().next().filter(|_| others.count() == 1));
+                } else if targets.is_empty() {
+                    is_an_end = may_have_target(path, read.len(), schema, expected)?;
+                    targets.extend(read.first().filter(|_| is_an_end));
+                }
             }
         }
-        let read: Vec<usize> = (0..first.len()).filter(|&i| roles[i] == Role::Pixel).collect();
-        let count = read.len();
-        let label = place(path, &read, &names, first, &schema.label, pixels)?;
-        let labels = match label {
-            Place::None => 0,
-            Place::At(column) => {
-                roles[read[column]] = Role::Label;
-                1
-            }
-            Place::AnEnd => {
-                roles[read[0]] = Role::First;
-                roles[read[count - 1]] = Role::Last;
-                1
-            }
-            Place::Hot(from, len) => {
-                let columns = (0..=u8::MAX).zip(&read[from..from + len]);
-                columns.for_each(|(class, &column)| roles[column] = Role::Hot(class));
-                len
-            }
-        };
-        let rest = count - labels;
-        let shape = match pixels {
-            Some(shape) if shape.pixels() == rest => shape,
-            Some(shape) => bail!(
-                "{name}, line 1: expected {} columns for images of {shape}{}{}, got {count}",
-                shape.pixels() + labels,
-                expected.map_or_else(String::new, |expected| format!(" (those of {})", expected.of)),
-                if labels == 0 { "" } else { " and their labels" },
-            ),
-            None => Shape::square(rest).with_context(|| {
-                format!(
-                    "{name}: {rest} feature columns are no square: for other samples give --image-shape ROWSxCOLS, as in 1x{rest}"
-                )
-            })?,
-        };
-        Ok(Self { roles, shape, names })
-    }
-
-    pub(super) fn has_header(&self) -> bool {
-        !self.names.is_empty()
-    }
-
-    pub(super) fn has(&self, what: impl Fn(Role) -> bool) -> bool {
-        self.roles.iter().any(|&role| what(role))
+        if are_named {
+            let column = |feature: &Feature| {
+                let found = names.iter().position(|name| *name == feature.name);
+                found.with_context(|| {
+                    format!(
+                        "{name}, line 1: expected a column named `{}`, which {} reads",
+                        feature.name,
+                        expected.map_or("", |expected| expected.of)
+                    )
+                })
+            };
+            features = known.iter().map(column).collect::<Result<_>>()?;
+        } else {
+            features.retain(|column| !targets.contains(column));
+        }
+        let mut seen = HashSet::new();
+        for &column in targets.iter().chain(&features) {
+            ensure!(
+                !has_header || schema.target == Target::Inputs || seen.insert(&names[column]),
+                "{name}, line 1: the header has the name `{}` more than once: rename one column, or choose columns by number",
+                names[column]
+            );
+        }
+        ensure!(
+            !features.is_empty(),
+            "{name}, line 1: expected features beside the target, got {count} columns"
+        );
+        let (kind, shape) = shape_of(path, features.len(), targets.len(), schema, expected)?;
+        if schema.target == Target::Inputs {
+            targets = features.clone();
+        }
+        Ok(Self {
+            features,
+            targets,
+            is_one_hot,
+            is_an_end,
+            kind,
+            shape,
+            has_header,
+            has_units,
+            names,
+            units,
+            dropped,
+        })
     }
 
     /// A column as a message names it, counted from 1.
     pub(super) fn title(&self, column: usize) -> String {
-        match self.names.get(column) {
-            Some(name) if name.is_empty() => format!("column {} (unnamed)", column + 1),
-            Some(name) => format!("column {} (`{name}`)", column + 1),
-            None => format!("column {}", column + 1),
-        }
+        title(&self.names, self.has_header, column)
     }
 
-    /// Where the labels were found, and what is left out, in words.
-    pub(super) fn describe(&self, end: Option<&LabelColumn>) -> String {
-        let label = match end {
-            Some(LabelColumn::Last) => Role::Last,
-            Some(_) => Role::First,
-            None => Role::Label,
+    /// The names of the targets.
+    pub(super) fn target_names(&self) -> Vec<String> {
+        self.targets.iter().map(|&column| self.feature(column).name).collect()
+    }
+
+    /// The features by name and unit.
+    pub(super) fn described(&self) -> Vec<Feature> {
+        self.features.iter().map(|&column| self.feature(column)).collect()
+    }
+
+    fn feature(&self, column: usize) -> Feature {
+        Feature { name: self.names[column].clone(), unit: self.units[column].clone() }
+    }
+
+    /// Where the targets were found, and what is left out, in words.
+    pub(super) fn describe(&self, what: &str) -> String {
+        let mut text = match self.targets[..] {
+            _ if self.targets == self.features => format!("{what}: the features"),
+            [] => "no labels".to_owned(),
+            [column] => format!("{what} in {}", self.title(column)),
+            [from, .., to] => format!("{what} in columns {} to {}", from + 1, to + 1),
         };
-        let hot: Vec<usize> = self.columns(|role| matches!(role, Role::Hot(_))).collect();
-        let mut text = match (self.columns(|role| role == label).next(), &hot[..]) {
-            (Some(column), _) => format!("labels in {}", self.title(column)),
-            (None, [from, .., to]) => {
-                format!("one-hot labels in columns {} to {}", from + 1, to + 1)
-            }
-            _ => "no labels".to_owned(),
-        };
-        for column in self.columns(|role| role == Role::LeftOut) {
+        for &column in &self.dropped {
             text += &format!(", {} dropped (an index, by its name)", self.title(column));
+        }
+        if self.has_units {
+            text += ", units in line 2";
         }
         text
     }
+}
 
-    fn columns(&self, what: impl Fn(Role) -> bool) -> impl Iterator<Item = usize> {
-        self.roles
-            .iter()
-            .enumerate()
-            .filter(move |(_, role)| what(**role))
-            .map(|(column, _)| column)
+fn title(names: &[String], has_header: bool, column: usize) -> String {
+    match &names[column] {
+        _ if !has_header => format!("column {}", column + 1),
+        name if name.is_empty() => format!("column {} (unnamed)", column + 1),
+        name => format!("column {} (`{name}`)", column + 1),
     }
 }
 
 /// Whether the first row is a header.
-fn has_header(path: &Path, first: &ByteRecord, choice: CsvHeader) -> Result<bool> {
+fn has_header(path: &Path, rows: &[ByteRecord], delimiter: u8, choice: CsvHeader) -> Result<bool> {
     match choice {
         CsvHeader::Yes => return Ok(true),
         CsvHeader::No => return Ok(false),
         CsvHeader::Auto => {}
     }
+    let (first, number) = (&rows[0], |field: &[u8]| number(field, delimiter));
     if first.iter().any(is_label_name) {
         return Ok(true);
     }
@@ -184,9 +282,9 @@ fn has_header(path: &Path, first: &ByteRecord, choice: CsvHeader) -> Result<bool
     // Whether the fields from `skip` on count, all `len` of them.
     let counts_up = |skip: usize, len: usize| {
         let mut fields =
-            first.iter().skip(skip).take(len).map(|field| number(field).unwrap_or(f64::NAN));
-        let start = fields.next().unwrap_or(f64::NAN);
-        fields.zip(1u32..).all(|(value, i)| value == start + f64::from(i)).then_some(start)
+            first.iter().skip(skip).take(len).map(|field| number(field).unwrap_or(f32::NAN));
+        let start = fields.next().unwrap_or(f32::NAN);
+        fields.zip(1u16..).all(|(value, i)| value == start + f32::from(i)).then_some(start)
     };
     // pandas' row numbers have no name, where its columns may have numbers for names.
     if first.len() > 2 && first[0].is_empty() && counts_up(1, numbers) == Some(0.0) {
@@ -200,10 +298,19 @@ fn has_header(path: &Path, first: &ByteRecord, choice: CsvHeader) -> Result<bool
             path.display()
         );
     }
-    // A word at one end beside numbers that do not count is the label of a row.
-    if let Some(end) = word_at_an_end(first)
-        && counts_up(usize::from(end == 0), numbers).is_none()
-    {
+    // Words where the next row has words are data. So is one at one end beside numbers that do not count.
+    let is_word = |field: &[u8]| number(field).is_none() && !is_missing(field);
+    let is_alike = |second: &ByteRecord| {
+        first
+            .iter()
+            .zip(second)
+            .all(|(a, b)| is_word(a) == is_word(b) || is_missing(a) || is_missing(b))
+    };
+    let word = first.iter().position(is_word);
+    let is_at_an_end = word.is_some_and(|word| word == 0 || word + 1 == first.len());
+    let word_counts = is_at_an_end && counts_up(usize::from(word == Some(0)), numbers).is_some();
+    let is_data = word.is_some() || !first[0].is_empty();
+    if numbers < first.len() && is_data && !word_counts && rows.get(1).is_none_or(is_alike) {
         return Ok(false);
     }
     let why = if numbers < first.len() {
@@ -243,13 +350,6 @@ fn repeats_are_numbered(first: &ByteRecord) -> bool {
     repeats > 2
 }
 
-/// The first or the last column, if nothing but numbers is in the others, and a word in it.
-fn word_at_an_end(first: &ByteRecord) -> Option<usize> {
-    let mut words = (0..first.len()).filter(|&column| number(&first[column]).is_none());
-    let column = words.next().filter(|&column| first.len() > 2 && !first[column].is_empty())?;
-    (words.next().is_none() && (column == 0 || column + 1 == first.len())).then_some(column)
-}
-
 fn is_index_name(name: &str) -> bool {
     name.is_empty() || INDEX_NAMES.iter().any(|index| name.eq_ignore_ascii_case(index))
 }
@@ -259,98 +359,93 @@ fn is_label_name(field: &[u8]) -> bool {
     LABEL_NAMES.iter().any(|name| field.eq_ignore_ascii_case(name.as_bytes()))
 }
 
-/// Where the labels are among the columns of `read`.
-fn place(
+/// A square that an image may have.
+fn image(count: usize) -> Option<Shape> {
+    Shape::square(count).filter(Shape::holds_an_image)
+}
+
+/// Whether one of the ends of `count` columns of numbers is the target: there is one column more than features.
+fn may_have_target(
     path: &Path,
-    read: &[usize],
-    names: &[String],
-    first: &ByteRecord,
-    choice: &LabelColumn,
-    shape: Option<Shape>,
-) -> Result<Place> {
-    let (name, count) = (path.display(), read.len());
-    let at = |column: usize| read.iter().position(|&read| read == column).map(Place::At);
-    match *choice {
-        LabelColumn::None => return Ok(Place::None),
-        LabelColumn::First | LabelColumn::Last => {
-            ensure!(
-                count > 1,
-                "{name}, line 1: expected a label and pixels with commas, got {count} column"
-            );
-            return Ok(Place::At(if *choice == LabelColumn::First { 0 } else { count - 1 }));
-        }
-        LabelColumn::FirstOf(len) | LabelColumn::LastOf(len) => {
-            let len = usize::from(len);
-            ensure!(
-                count > len,
-                "{name}, line 1: expected {len} columns of one-hot labels and pixels, got {count} columns"
-            );
-            let is_first = matches!(choice, LabelColumn::FirstOf(_));
-            return Ok(Place::Hot(if is_first { 0 } else { count - len }, len));
-        }
-        LabelColumn::Named(ref wanted) => {
-            ensure!(
-                !names.is_empty(),
-                "{name}: --label {wanted} names a column, but the file has no header"
-            );
-            let is_it = |found: &&str| found.eq_ignore_ascii_case(wanted);
-            return only(path, names, is_it)?.and_then(at).with_context(|| {
-                let few: Vec<_> = names.iter().take(5).map(String::as_str).collect();
-                let dots = if names.len() > few.len() { ", …" } else { "" };
-                format!(
-                    "{name}, line 1: expected a column named `{wanted}`, got {}{dots}",
-                    few.join(", ")
-                )
-            });
-        }
-        LabelColumn::Auto => {}
-    }
-    let named = only(path, names, |found| is_label_name(found.as_bytes()))?;
-    if let Some(place) = named.and_then(at) {
-        return Ok(place);
-    }
-    if let (true, Some(column)) = (names.is_empty(), word_at_an_end(first)) {
-        return Ok(Place::At(column));
-    }
-    let (all, without_one) = match shape {
+    count: usize,
+    schema: &Schema,
+    expected: Option<&Expected<'_>>,
+) -> Result<bool> {
+    let name = path.display();
+    let known = expected.map(|expected| expected.shape).or(schema.image_shape);
+    let (all, without_one) = match known {
         Some(shape) => (shape.pixels() == count, shape.pixels() + 1 == count),
-        None => (Shape::square(count).is_some(), count > 0 && Shape::square(count - 1).is_some()),
+        None => (image(count).is_some(), count > 0 && image(count - 1).is_some()),
     };
     if all || without_one {
-        return Ok(if all { Place::None } else { Place::AnEnd });
+        return Ok(!all);
     }
-    let pixels = shape.map_or_else(|| count.isqrt().pow(2), |shape| shape.pixels());
+    let pixels = known.map_or_else(|| count.isqrt().pow(2), |shape| shape.pixels());
     let hint = match count.checked_sub(pixels) {
         Some(labels @ 2..=256) => {
             format!(
-                " (if the labels are one-hot in the last {labels} columns: --label last:{labels})"
+                " (if the labels are one-hot in the last {labels} columns: --target last:{labels})"
             )
         }
         _ => String::new(),
     };
-    match shape {
+    match known {
+        Some(shape) if shape.rows == 1 => bail!(
+            "{name}, line 1: expected {} columns of features, or one more with the target, got {count}{hint}",
+            shape.pixels()
+        ),
         Some(shape) => bail!(
             "{name}, line 1: expected {} columns for images of {shape}, or one more with labels, got {count}{hint}",
             shape.pixels()
         ),
         None => bail!(
-            "{name}, line 1: {count} columns are neither a square image nor one with a label: \
-             say --label and --image-shape{hint}"
+            "{name}, line 1: {count} columns of numbers, and none is named label, class or target: say which is the target by \
+             --target (a name, a number, first, last, none, or inputs){hint}"
         ),
     }
 }
 
-/// The one column whose name `is_it`; an error if there are several.
-fn only(path: &Path, names: &[String], is_it: impl Fn(&&str) -> bool) -> Result<Option<usize>> {
-    let mut found = names.iter().enumerate().filter(|(_, name)| is_it(&name.as_str()));
-    let Some((column, name)) = found.next() else { return Ok(None) };
-    if let Some((other, second)) = found.next() {
-        bail!(
-            "{}, line 1: columns {} (`{name}`) and {} (`{second}`) may both be the labels: say --label first or last",
-            path.display(),
-            column + 1,
-            other + 1
+/// What `count` features are, beside the columns of `targets`.
+fn shape_of(
+    path: &Path,
+    count: usize,
+    targets: usize,
+    schema: &Schema,
+    expected: Option<&Expected<'_>>,
+) -> Result<(Kind, Shape)> {
+    let name = path.display();
+    let row = Shape { rows: 1, cols: count };
+    let (known, of) = match (expected, schema.image_shape) {
+        (Some(expected), Some(shape)) if expected.shape != shape => bail!(
+            "{name}: --image-shape {shape} was given, but the images of {} are {}",
+            expected.of,
+            expected.shape
+        ),
+        (Some(expected), _) => (Some(expected.shape), format!(" (those of {})", expected.of)),
+        (None, shape) => (shape, String::new()),
+    };
+    if let Some(shape) = known {
+        let is_features = expected.is_some_and(|expected| expected.max == 0);
+        ensure!(
+            shape.pixels() == count,
+            "{name}, line 1: expected {} columns for {}{of}{}, got {}",
+            shape.pixels() + targets,
+            if is_features { "features".to_owned() } else { format!("images of {shape}") },
+            if targets == 0 { "" } else { " and their labels" },
+            count + targets
         );
+        return Ok((if is_features { Kind::Floats } else { Kind::Bytes }, shape));
     }
-    Ok(Some(column))
+    match (schema.csv_max.0, image(count)) {
+        (Some(_), _) => {
+            let shape = Shape::square(count).with_context(|| {
+                format!(
+                    "{name}: {count} columns of pixels are no square: for other images give --image-shape ROWSxCOLS"
+                )
+            })?;
+            Ok((Kind::Bytes, shape))
+        }
+        (None, Some(shape)) => Ok((Kind::Either, shape)),
+        (None, None) => Ok((Kind::Floats, row)),
+    }
 }
