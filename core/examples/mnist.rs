@@ -66,7 +66,7 @@ fn main() -> Result<(), Box<dyn core::error::Error>> {
             let labels: Vec<u8> = rows.iter().map(|&row| train.labels[row as usize]).collect();
             // The images are read where they lie, in the order of `rows`.
             let batch = Batch::gather(&train.images, 784, rows)?;
-            loss += trainer.step(batch, &labels)? * rows.len() as f32;
+            loss += trainer.step(batch, &labels[..])? * rows.len() as f32;
         }
         println!("epoch {}: loss {:.4}", epoch + 1, loss / order.len() as f32);
     }

@@ -47,6 +47,20 @@ pub enum Error {
         /// The number of classes; labels run from 0 to `classes - 1`.
         classes: usize,
     },
+    /// The loss does not take targets of this kind.
+    TargetKind {
+        /// What it takes.
+        expected: &'static str,
+    },
+    /// A target is NaN, infinite, or not among the values that the loss takes.
+    TargetOutOfRange {
+        /// The sample, its place in the batch.
+        sample: usize,
+        /// The output that it is the target of.
+        output: usize,
+        /// What it must be.
+        expected: &'static str,
+    },
     /// A batch without samples.
     EmptyBatch,
     /// A batch of too few samples to be trained on: batch normalisation needs two.
@@ -144,6 +158,10 @@ impl fmt::Display for Error {
             }
             Self::LabelOutOfRange { index, label, classes } => {
                 write!(f, "label {label} (number {index}) is not below the {classes} classes")
+            }
+            Self::TargetKind { expected } => write!(f, "the targets must be {expected}"),
+            Self::TargetOutOfRange { sample, output, expected } => {
+                write!(f, "target {output} of sample {sample} must be {expected}")
             }
             Self::EmptyBatch => write!(f, "the batch has no sample"),
             Self::BatchTooSmall { needed, got } => {

@@ -63,12 +63,12 @@ pub use blob::{Model, QuantizedModel};
 pub use buffers::{Buffers, GradientBuffer};
 pub use error::Error;
 pub use init::Init;
-pub use kernels::{Batch, Element, InputMap, IntoBatch, Serial, Threads};
+pub use kernels::{Batch, Element, InputMap, IntoBatch, Serial, Targets, Terms, Threads};
 pub use layers::{
     AnyLayer, BatchNorm, Chain, Dense, DenseNoBias, Dropout, FixedLayer, Layer, LayerNorm,
     LeakyRelu, Mlp, Relu, Sequential, Sigmoid, Tanh,
 };
-pub use loss::{Loss, LossKind, Objective};
+pub use loss::{Criterion, Loss, LossKind, Objective};
 pub use network::{Network, argmax};
 pub use optim::{Adam, AdamW, Momentum, Optimizer, RmsProp, Sgd, WeightDecay};
 pub use samples::{Sample, Samples, StoredSamples};

@@ -1,10 +1,60 @@
 //! What training makes small.
 
-use crate::Error;
-use crate::kernels::softmax::cross_entropy;
-use crate::kernels::{softmax, squared_error};
+use core::fmt;
 
-/// A loss: of which kind, averaged or summed over the batch, against one-hot targets or smoothed ones.
+use crate::kernels::{
+    Targets, Terms, absolute_error, binary_cross_entropy, cross_entropy, huber, softmax,
+    squared_error,
+};
+use crate::{Error, math};
+
+/// A function of outputs and targets to minimize. [`LossKind`] names those that come with the crate; [`Loss::custom`] takes
+/// one of your own.
+///
+/// ```
+/// use picomlp::{Criterion, Error, Loss, LossKind, Targets, Terms};
+///
+/// /// The loss of quantile regression: an output that is too low costs 0.9 a unit, one that is too high 0.1.
+/// #[derive(Debug)]
+/// struct Quantile;
+///
+/// impl Criterion for Quantile {
+///     fn kind(&self) -> LossKind {
+///         LossKind::MeanAbsoluteError // outputs are values
+///     }
+///
+///     fn gradient(&self, outputs: &mut [f32], targets: Targets<'_>, terms: &Terms<'_>) -> f32 {
+///         let mut total = terms.loss_before;
+///         for (sample, outputs) in outputs.chunks_exact_mut(terms.outputs).enumerate() {
+///             for (a, t) in outputs.iter_mut().zip(targets.values(sample, terms.outputs)) {
+///                 let slope = if *a < *t { -0.9 } else { 0.1 };
+///                 total += (*a - *t) * slope;
+///                 *a = slope * terms.scale;
+///             }
+///         }
+///         total
+///     }
+/// }
+///
+/// let loss = Loss::custom(&Quantile).sum(&mut [2.0, 1.0], &[1.0, 2.0], 1)?;
+/// assert_eq!(loss, 0.1 + 0.9);
+/// # Ok::<(), Error>(())
+/// ```
+pub trait Criterion: fmt::Debug + Sync {
+    /// The loss of the crate's own that is most like it: its outputs are read alike, its targets are checked alike, and
+    /// both are or are not means over the outputs.
+    fn kind(&self) -> LossKind;
+
+    /// Replaces outputs by `terms.scale` times the gradient of each sample's loss, a sum over its outputs. Returns the sum of
+    /// the losses, starting from `terms.loss_before`.
+    ///
+    /// # Shapes
+    ///
+    /// `outputs: [batch][terms.outputs]`; `targets` are as many, and have been checked.
+    fn gradient(&self, outputs: &mut [f32], targets: Targets<'_>, terms: &Terms<'_>) -> f32;
+}
+
+/// A loss: of which kind, averaged or summed over the batch, against classes (smoothed or weighted) or values.
 ///
 /// ```
 /// use picomlp::Loss;
@@ -12,35 +62,51 @@ use crate::kernels::{softmax, squared_error};
 /// let loss = Loss::CROSS_ENTROPY; // the default, the mean over the batch
 /// let summed = Loss::CROSS_ENTROPY.summed();
 /// let smoothed = Loss::SQUARED_ERROR.with_smoothing(0.1);
+/// let balanced = Loss::CROSS_ENTROPY.with_class_weights(&[0.6, 3.0]);
+/// let robust = Loss::HUBER.with_delta(0.5);
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Loss {
-    kind: LossKind,
+#[derive(Clone, Copy, Debug)]
+pub struct Loss<'a> {
+    /// By pointer, so that a program carries only the losses that it names.
+    criterion: &'a dyn Criterion,
     summed: bool,
     smoothing: f32,
+    delta: f32,
+    class_weights: &'a [f32],
 }
 
-/// Which function of outputs and label a loss is.
+/// Which function of outputs and targets a loss is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LossKind {
-    /// `-Σⱼ tⱼ·ln softmax(z)ⱼ` in nats, the outputs being logits.
+    /// `-Σⱼ tⱼ·ln softmax(z)ⱼ` in nats, the outputs being logits. PyTorch's `CrossEntropyLoss`.
     #[default]
     CrossEntropy,
-    /// `Σⱼ (aⱼ - tⱼ)²`, a sum over the classes and not their mean; the outputs are held against the targets as they are.
+    /// `Σⱼ (aⱼ - tⱼ)²`, a sum over the outputs and not their mean; the outputs are held against the targets as they are.
     SquaredError,
+    /// The mean over the outputs of `(aⱼ - tⱼ)²`. PyTorch's `MSELoss`.
+    MeanSquaredError,
+    /// The mean over the outputs of `|aⱼ - tⱼ|`. PyTorch's `L1Loss`.
+    MeanAbsoluteError,
+    /// The mean over the outputs of half the square up to δ, and of a line of slope δ beyond. PyTorch's `HuberLoss`.
+    Huber,
+    /// The mean over the outputs of `-t·ln σ(z) - (1 - t)·ln(1 - σ(z))`: each output is the logit of a yes or no of its own.
+    /// PyTorch's `BCEWithLogitsLoss`.
+    BinaryCrossEntropy,
 }
 
 impl LossKind {
-    /// Replaces the outputs of one sample by the probabilities of its classes, which add up to 1.
+    /// Replaces the outputs of one sample by the probabilities of its classes.
     ///
-    /// After training with cross-entropy, that is their softmax. With squared error, the output of a class is itself
-    /// the estimate of its probability (the mean of a 0-or-1 target); those below 0 count as 0, and each is divided by
-    /// their sum. If none is above 0, all classes are equally probable.
+    /// After training with cross-entropy, that is their softmax; with binary cross-entropy, each is a probability of its own.
+    /// With the other losses, the output of a class is itself the estimate of its probability (the mean of a 0-or-1
+    /// target); those below 0 count as 0, and each is divided by their sum. If none is above 0, all classes are equally
+    /// probable.
     pub fn probabilities(self, outputs: &mut [f32]) {
         match self {
             Self::CrossEntropy => softmax(outputs),
-            Self::SquaredError => {
+            Self::BinaryCrossEntropy => outputs.iter_mut().for_each(|z| *z = math::sigmoid(*z)),
+            _ => {
                 let sum = outputs.iter().fold(0.0, |sum: f32, a| sum + a.max(0.0));
                 let equal = 1.0 / outputs.len() as f32;
                 for a in outputs {
@@ -49,39 +115,152 @@ impl LossKind {
             }
         }
     }
+
+    /// Whether the loss of a sample is the mean over its outputs.
+    #[must_use]
+    pub const fn averages_outputs(self) -> bool {
+        !matches!(self, Self::CrossEntropy | Self::SquaredError)
+    }
+
+    const fn criterion(self) -> &'static dyn Criterion {
+        match self {
+            Self::CrossEntropy => &BuiltIn(Self::CrossEntropy, cross_entropy),
+            Self::SquaredError => &BuiltIn(Self::SquaredError, squared_error),
+            Self::MeanSquaredError => &BuiltIn(Self::MeanSquaredError, squared_error),
+            Self::MeanAbsoluteError => &BuiltIn(Self::MeanAbsoluteError, absolute_error),
+            Self::Huber => &BuiltIn(Self::Huber, huber),
+            Self::BinaryCrossEntropy => &BuiltIn(Self::BinaryCrossEntropy, binary_cross_entropy),
+        }
+    }
+
+    /// Whether these are targets for such a loss, on `batch` samples of `outputs` outputs.
+    fn check(self, targets: Targets<'_>, batch: usize, outputs: usize) -> Result<(), Error> {
+        let (what, expected, got) = match targets {
+            Targets::Classes(labels) => ("labels", batch, labels.len()),
+            Targets::WideClasses(labels) => ("labels", batch, labels.len()),
+            Targets::Values(values) => ("targets", batch.saturating_mul(outputs), values.len()),
+        };
+        if expected != got {
+            return Err(Error::BufferLength { what, expected, got });
+        }
+        let Targets::Values(values) = targets else {
+            let is_single = outputs == 1 && self != Self::CrossEntropy;
+            return check_classes(targets, batch, if is_single { 2 } else { outputs });
+        };
+        let (most, expected) = match self {
+            Self::CrossEntropy => return Err(Error::TargetKind { expected: "classes" }),
+            Self::BinaryCrossEntropy => (1.0, "from 0 to 1"),
+            _ => (f32::MAX, "a finite number"),
+        };
+        let least = if most > 1.0 { -most } else { 0.0 };
+        match values.iter().position(|value| !(least..=most).contains(value)) {
+            None => Ok(()),
+            Some(at) => {
+                let (sample, output) = (at / outputs.max(1), at % outputs.max(1));
+                Err(Error::TargetOutOfRange { sample, output, expected })
+            }
+        }
+    }
 }
 
-impl Loss {
+/// A loss that comes with the crate, and its kernel.
+struct BuiltIn(LossKind, fn(&mut [f32], Targets<'_>, &Terms<'_>) -> f32);
+
+impl fmt::Debug for BuiltIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Criterion for BuiltIn {
+    fn kind(&self) -> LossKind {
+        self.0
+    }
+
+    fn gradient(&self, outputs: &mut [f32], targets: Targets<'_>, terms: &Terms<'_>) -> f32 {
+        (self.1)(outputs, targets, terms)
+    }
+}
+
+impl Default for Loss<'_> {
+    fn default() -> Self {
+        Self::CROSS_ENTROPY
+    }
+}
+
+/// By kind and settings: two losses of your own that name the same kind are equal.
+impl PartialEq for Loss<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        let settings = |loss: &Self| (loss.kind(), loss.summed, loss.smoothing, loss.delta);
+        settings(self) == settings(other) && self.class_weights == other.class_weights
+    }
+}
+
+impl<'a> Loss<'a> {
     /// Softmax cross-entropy, the mean over the batch.
     pub const CROSS_ENTROPY: Self = Self::new(LossKind::CrossEntropy);
 
-    /// Squared error summed over the classes, the mean over the batch: the gradient at output `a` is
-    /// `2·(a - t)/batch`. (PyTorch's `mse_loss` also divides by the number of classes.)
+    /// Squared error summed over the outputs, the mean over the batch: the gradient at output `a` is
+    /// `2·(a - t)/batch`.
     pub const SQUARED_ERROR: Self = Self::new(LossKind::SquaredError);
 
-    /// The mean over the batch, no smoothing.
+    /// Squared error, the mean over outputs and batch.
+    pub const MEAN_SQUARED_ERROR: Self = Self::new(LossKind::MeanSquaredError);
+
+    /// Absolute error, the mean over outputs and batch.
+    pub const MEAN_ABSOLUTE_ERROR: Self = Self::new(LossKind::MeanAbsoluteError);
+
+    /// Huber's loss, the mean over outputs and batch: squares up to a difference of 1, or of [δ](Self::with_delta).
+    pub const HUBER: Self = Self::new(LossKind::Huber);
+
+    /// Binary cross-entropy of logits, the mean over outputs and batch.
+    pub const BINARY_CROSS_ENTROPY: Self = Self::new(LossKind::BinaryCrossEntropy);
+
+    /// The mean over the batch, no smoothing, no weights.
     #[must_use]
     pub const fn new(kind: LossKind) -> Self {
-        Self { kind, summed: false, smoothing: 0.0 }
+        Self::custom(kind.criterion())
     }
 
-    /// The same, summed over the batch instead of averaged.
+    /// A loss of your own.
+    #[must_use]
+    pub const fn custom(criterion: &'a dyn Criterion) -> Self {
+        Self { criterion, summed: false, smoothing: 0.0, delta: 1.0, class_weights: &[] }
+    }
+
+    /// The same, summed over the batch (and the outputs) instead of averaged.
     #[must_use]
     pub const fn summed(self) -> Self {
         Self { summed: true, ..self }
     }
 
-    /// The same with label smoothing: of the target's 1, the share `smoothing` is spread over all classes alike, the
-    /// label among them. At least 0 and below 1.
+    /// The same with label smoothing: of the 1 of a class, the fraction `smoothing` is spread over all classes alike, its own
+    /// among them. At least 0 and below 1. Values as targets are taken as they are.
     #[must_use]
     pub const fn with_smoothing(self, smoothing: f32) -> Self {
         Self { smoothing, ..self }
     }
 
+    /// Where [`LossKind::Huber`] turns into a line. Above 0.
+    #[must_use]
+    pub const fn with_delta(self, delta: f32) -> Self {
+        Self { delta, ..self }
+    }
+
+    /// Multiplies the loss of a sample by the weight of its class, `[classes]`.
+    ///
+    /// The mean is still over the samples, as in Keras. PyTorch divides by the sum of the batch's weights instead, so that at
+    /// a batch of one sample they have no effect. Weights whose mean over the training samples is 1 (`balanced` in
+    /// scikit-learn) leave the size of a step as it is.
+    #[must_use]
+    pub const fn with_class_weights(self, class_weights: &'a [f32]) -> Self {
+        Self { class_weights, ..self }
+    }
+
     /// Which function it is.
     #[must_use]
-    pub const fn kind(&self) -> LossKind {
-        self.kind
+    pub fn kind(&self) -> LossKind {
+        self.criterion.kind()
     }
 
     /// Whether it is summed over the batch.
@@ -90,10 +269,22 @@ impl Loss {
         self.summed
     }
 
-    /// The share of the target that is spread over all classes.
+    /// The fraction of the target that is spread over all classes.
     #[must_use]
     pub const fn smoothing(&self) -> f32 {
         self.smoothing
+    }
+
+    /// Where Huber's loss turns into a line.
+    #[must_use]
+    pub const fn delta(&self) -> f32 {
+        self.delta
+    }
+
+    /// The weights of the classes; empty if each is 1.
+    #[must_use]
+    pub const fn class_weights(&self) -> &'a [f32] {
+        self.class_weights
     }
 
     /// Whether the settings make sense.
@@ -102,79 +293,108 @@ impl Loss {
     ///
     /// [`Error::Setting`] naming the one that does not.
     pub fn check(&self) -> Result<(), Error> {
-        if (0.0..1.0).contains(&self.smoothing) {
-            Ok(())
+        let is_weight = |weight: &f32| (0.0..f32::INFINITY).contains(weight);
+        let (what, expected) = if !(0.0..1.0).contains(&self.smoothing) {
+            ("smoothing", "at least 0 and below 1")
+        } else if !(f32::MIN_POSITIVE..f32::INFINITY).contains(&self.delta) {
+            ("delta", "a finite number above 0")
+        } else if !self.class_weights.iter().all(is_weight) {
+            ("class weights", "finite numbers, 0 or more")
         } else {
-            Err(Error::Setting { what: "smoothing", expected: "at least 0 and below 1" })
-        }
+            return Ok(());
+        };
+        Err(Error::Setting { what, expected })
     }
 
-    /// Replaces the outputs `[part][classes]` of a part of a batch of `of` samples by the gradient there. Returns the sum
-    /// of the samples' losses, which goes on from that of the parts before, and what makes it the loss of the batch.
+    /// Whether these are the targets of `batch` samples with `outputs` outputs each.
+    pub(crate) fn check_targets(
+        &self,
+        targets: Targets<'_>,
+        batch: usize,
+        outputs: usize,
+    ) -> Result<(), Error> {
+        let classes = if outputs == 1 { 2 } else { outputs };
+        let (expected, got) = (classes, self.class_weights.len());
+        if got > 0 && got != expected {
+            return Err(Error::BufferLength { what: "class weights", expected, got });
+        }
+        if got > 0 && matches!(targets, Targets::Values(_)) {
+            return Err(Error::TargetKind { expected: "classes, since they have weights" });
+        }
+        self.kind().check(targets, batch, outputs)
+    }
+
+    /// Replaces the outputs `[part][outputs]` of a part of a batch of `batch` samples by the gradient there. Returns the sum
+    /// of the samples' losses, which continues that of the parts before, and what makes it the loss of the batch.
     pub(crate) fn gradient_of_part(
         &self,
-        outputs: &mut [f32],
-        labels: &[u8],
-        of: usize,
-        before: f32,
+        gradient: &mut [f32],
+        targets: Targets<'_>,
+        outputs: usize,
+        batch: usize,
+        loss_before: f32,
     ) -> (f32, f32) {
-        let share = if self.summed { 1.0 } else { 1.0 / of as f32 };
-        if labels.len() == of {
-            return (self.total(outputs, labels, share), share);
-        }
-        let classes = outputs.len().checked_div(labels.len()).unwrap_or(0).max(1);
-        let mut sum = before;
-        for (outputs, label) in outputs.chunks_exact_mut(classes).zip(labels.chunks(1)) {
-            sum += self.total(outputs, label, share);
-        }
-        (sum, share)
+        let averaged = if self.kind().averages_outputs() { batch * outputs } else { batch };
+        let scale = if self.summed { 1.0 } else { 1.0 / averaged as f32 };
+        let terms = Terms { loss_before, ..self.terms(outputs).scaled(scale) };
+        (self.criterion.gradient(gradient, targets, &terms), scale)
+    }
+
+    fn terms(&self, outputs: usize) -> Terms<'a> {
+        let Self { smoothing, delta, class_weights, .. } = *self;
+        Terms { smoothing, delta, class_weights, ..Terms::new(outputs) }
     }
 
     /// The sum of the samples' losses; the outputs are overwritten.
     ///
     /// # Shapes
     ///
-    /// `outputs: [batch][classes]` with `batch = labels.len()`.
+    /// `values: [batch][outputs]`, `targets` for the same samples.
     ///
     /// # Errors
     ///
-    /// [`Error::EmptyBatch`], [`Error::BufferLength`] naming `outputs`, [`Error::LabelOutOfRange`], and
-    /// [`Error::Setting`] for a loss that makes no sense. `outputs` is then unchanged.
-    pub fn sum(&self, outputs: &mut [f32], labels: &[u8]) -> Result<f32, Error> {
+    /// [`Error::EmptyBatch`], [`Error::BufferLength`] naming `values` or the targets, [`Error::LabelOutOfRange`],
+    /// [`Error::TargetKind`], [`Error::TargetOutOfRange`], and [`Error::Setting`] for a loss that makes no sense. `values` is
+    /// then unchanged.
+    pub fn sum<'t>(
+        &self,
+        values: &mut [f32],
+        targets: impl Into<Targets<'t>>,
+        outputs: usize,
+    ) -> Result<f32, Error> {
         self.check()?;
-        let classes = outputs.len().checked_div(labels.len()).ok_or(Error::EmptyBatch)?;
-        let (expected, got) = (labels.len() * classes.max(1), outputs.len());
+        let targets = targets.into();
+        let batch = targets.samples(outputs);
+        if batch == 0 {
+            return Err(Error::EmptyBatch);
+        }
+        let (expected, got) = (batch.saturating_mul(outputs), values.len());
         if expected != got {
-            return Err(Error::BufferLength { what: "outputs", expected, got });
+            return Err(Error::BufferLength { what: "values", expected, got });
         }
-        check_labels(labels, classes)?;
-        Ok(self.total(outputs, labels, 1.0))
-    }
-
-    fn total(&self, outputs: &mut [f32], labels: &[u8], scale: f32) -> f32 {
-        match self.kind {
-            LossKind::CrossEntropy => cross_entropy(outputs, labels, scale, self.smoothing),
-            LossKind::SquaredError => squared_error(outputs, labels, scale, self.smoothing),
-        }
+        self.check_targets(targets, batch, outputs)?;
+        let sum = self.criterion.gradient(values, targets, &self.terms(outputs));
+        Ok(if self.kind().averages_outputs() { sum / outputs as f32 } else { sum })
     }
 }
 
-/// Whether every label names a class.
-pub(crate) fn check_labels(labels: &[u8], classes: usize) -> Result<(), Error> {
-    match labels.iter().position(|&label| usize::from(label) >= classes) {
-        Some(index) => {
-            let label = labels.get(index).map_or(0, |&label| usize::from(label));
-            Err(Error::LabelOutOfRange { index, label, classes })
+/// Whether every class is below `classes`.
+fn check_classes(targets: Targets<'_>, batch: usize, classes: usize) -> Result<(), Error> {
+    for index in 0..batch {
+        if let Some(label) = targets.class(index)
+            && label >= classes
+        {
+            return Err(Error::LabelOutOfRange { index, label, classes });
         }
-        None => Ok(()),
     }
+    Ok(())
 }
 
 /// What the gradient of one training step is of: the loss, and the draws of dropout.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Objective {
+pub struct Objective<'a> {
     /// The loss.
-    pub loss: Loss,
+    pub loss: Loss<'a>,
     /// The seed of dropout's draws.
     pub seed: u64,
     /// Steps before this one: each step draws others.
@@ -190,10 +410,11 @@ mod tests {
         for loss in [Loss::CROSS_ENTROPY, Loss::SQUARED_ERROR] {
             let (mut mean, mut sum) = ([1.0, 2.0, 4.0, 0.5], [1.0, 2.0, 4.0, 0.5]);
             let labels = [1, 0];
-            let (total, share) = loss.gradient_of_part(&mut mean, &labels, 2, 0.0);
+            let labels = Targets::Classes(&labels);
+            let (total, share) = loss.gradient_of_part(&mut mean, labels, 2, 2, 0.0);
             assert_eq!(
                 (total, share),
-                (loss.summed().gradient_of_part(&mut sum, &labels, 2, 0.0).0, 0.5)
+                (loss.summed().gradient_of_part(&mut sum, labels, 2, 2, 0.0).0, 0.5)
             );
             assert_eq!(mean, sum.map(|g| g * 0.5));
         }

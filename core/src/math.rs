@@ -111,6 +111,13 @@ pub fn ln(x: f32) -> f32 {
     libm::logf(x)
 }
 
+/// `ln(1 + x)` (`libm::log1pf`), accurate for small `x` too.
+#[inline]
+#[must_use]
+pub fn ln_1p(x: f32) -> f32 {
+    libm::log1pf(x)
+}
+
 /// Square root, correctly rounded as IEEE 754 asks.
 #[inline]
 #[must_use]

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::init::Init;
-use crate::kernels::{IntoBatch, Serial, Sink};
+use crate::kernels::{IntoBatch, Serial, Sink, Targets};
 use crate::layers::{Layer, Pass, Sequential, fold, is_finite};
 use crate::loss::Objective;
 use crate::math;
@@ -78,15 +78,15 @@ pub trait Network: Layer {
     /// # Errors
     ///
     /// Those of [`gradient_of`](Self::gradient_of).
-    fn gradient<'x>(
+    fn gradient<'x, 't>(
         &self,
         params: &[f32],
         x: impl IntoBatch<'x>,
-        labels: &[u8],
+        targets: impl Into<Targets<'t>>,
         gradient: &mut [f32],
         scratch: &mut [f32],
     ) -> Result<f32, Error> {
-        self.gradient_of(&Objective::default(), params, x, labels, gradient, scratch)
+        self.gradient_of(&Objective::default(), params, x, targets, gradient, scratch)
     }
 
     /// The loss of a batch in a training step, and its gradient in `gradient`.
@@ -102,14 +102,14 @@ pub trait Network: Layer {
     /// # Errors
     ///
     /// Those of [`forward`](Self::forward), [`Error::EmptyBatch`], [`Error::BatchTooSmall`],
-    /// [`Error::LabelOutOfRange`], [`Error::LossNotFinite`], and [`Error::Setting`] for a loss that makes no sense;
-    /// `gradient` is then unchanged.
-    fn gradient_of<'x>(
+    /// [`Error::LabelOutOfRange`], [`Error::TargetKind`], [`Error::TargetOutOfRange`], [`Error::LossNotFinite`], and
+    /// [`Error::Setting`] for a loss that makes no sense; `gradient` is then unchanged.
+    fn gradient_of<'x, 't>(
         &self,
-        objective: &Objective,
+        objective: &Objective<'_>,
         params: &[f32],
         x: impl IntoBatch<'x>,
-        labels: &[u8],
+        targets: impl Into<Targets<'t>>,
         gradient: &mut [f32],
         scratch: &mut [f32],
     ) -> Result<f32, Error> {
@@ -119,7 +119,7 @@ pub trait Network: Layer {
         let x = x.into_batch(self.inputs())?;
         objective.loss.check()?;
         let part = Part::whole(&Serial, objective, x.len());
-        let mut forward = part.forward_and_loss(self, params, x, labels, scratch)?;
+        let mut forward = part.forward_and_loss(self, params, x, targets.into(), scratch)?;
         gradient.fill(0.0);
         let (pass, io) = forward.backward(x);
         self.backward_pass(pass, &mut Sink::keep(params, gradient, false), io)?;

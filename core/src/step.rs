@@ -1,10 +1,9 @@
 //! Forward pass, loss and backward pass of a training step, through a batch or a part of one.
 
 use crate::Error;
-use crate::kernels::{Batch, Element, Threads, copy};
+use crate::kernels::{Batch, Element, Targets, Threads, copy};
 use crate::layers::{Io, Layer, Mode, Pass, Shape};
-use crate::loss::{Objective, check_labels};
-use crate::network::check_len;
+use crate::loss::Objective;
 
 /// The workspace of a training step, cut up.
 pub(crate) struct Slices<'a> {
@@ -34,7 +33,7 @@ impl<'a> Slices<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct Part<'a> {
     pub(crate) threads: &'a dyn Threads,
-    pub(crate) objective: &'a Objective,
+    pub(crate) objective: &'a Objective<'a>,
     /// Samples in the whole batch.
     pub(crate) batch: usize,
     /// Samples in the parts before.
@@ -45,7 +44,11 @@ pub(crate) struct Part<'a> {
 
 impl<'a> Part<'a> {
     /// All of a batch.
-    pub(crate) fn whole(threads: &'a dyn Threads, objective: &'a Objective, batch: usize) -> Self {
+    pub(crate) fn whole(
+        threads: &'a dyn Threads,
+        objective: &'a Objective<'a>,
+        batch: usize,
+    ) -> Self {
         Self { threads, objective, batch, first: 0, loss_before: 0.0 }
     }
 
@@ -55,7 +58,7 @@ impl<'a> Part<'a> {
         net: &N,
         params: &[f32],
         x: Batch<'_, T>,
-        labels: &[u8],
+        targets: Targets<'_>,
         workspace: &'w mut [f32],
     ) -> Result<Forward<'w>, Error>
     where
@@ -69,8 +72,7 @@ impl<'a> Part<'a> {
         if batch < shape.min_batch {
             return Err(Error::BatchTooSmall { needed: shape.min_batch, got: x.len() });
         }
-        check_len("labels", labels, x.len())?;
-        check_labels(labels, shape.outputs)?;
+        objective.loss.check_targets(targets, x.len(), shape.outputs)?;
         let (needed, got) = (shape.train_scratch(threads.count(), x.len()), workspace.len());
         let too_short = Error::BufferTooShort { what: "scratch", needed, got };
         if got < needed {
@@ -95,8 +97,9 @@ impl<'a> Part<'a> {
             error => error,
         })?;
         copy(slices.outputs, slices.d_outputs);
+        let d_outputs = &mut *slices.d_outputs;
         let (loss_sum, scale) =
-            objective.loss.gradient_of_part(slices.d_outputs, labels, batch, loss_before);
+            objective.loss.gradient_of_part(d_outputs, targets, shape.outputs, batch, loss_before);
         let loss = loss_sum * scale;
         if loss.is_finite() {
             Ok(Forward { loss, loss_sum, threads, mode, slices })

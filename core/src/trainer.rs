@@ -4,10 +4,10 @@ use core::fmt;
 
 use crate::buffers::{Buffers, GradientBuffer};
 use crate::kernels::{
-    Batch, Element, InputMap, IntoBatch, Serial, Sink, Threads, scale, sum_of_squares,
+    Batch, Element, InputMap, IntoBatch, Serial, Sink, Targets, Threads, scale, sum_of_squares,
 };
 use crate::layers::{AnyLayer, Layer, Single, for_each_group};
-use crate::loss::{Loss, Objective, check_labels};
+use crate::loss::{Loss, Objective};
 use crate::network::{check_float_mode, check_len, check_room};
 use crate::optim::{Optimizer, apply_whole};
 use crate::samples::{Sample, Samples};
@@ -83,7 +83,7 @@ pub struct Trainer<'a, N, O, P = &'a mut [f32], S = &'a mut [f32], W = &'a mut [
     gradient: G,
     clip_norm: Option<f32>,
     threads: &'a dyn Threads,
-    objective: Objective,
+    objective: Objective<'a>,
     accumulated: Accumulated,
 }
 
@@ -202,7 +202,7 @@ where
     /// # Errors
     ///
     /// [`Error::Setting`] for a setting of the loss that makes no sense.
-    pub fn with_loss(mut self, loss: Loss) -> Result<Self, Error> {
+    pub fn with_loss(mut self, loss: Loss<'a>) -> Result<Self, Error> {
         loss.check()?;
         self.objective.loss = loss;
         Ok(self)
@@ -230,22 +230,26 @@ where
     ///
     /// # Errors
     ///
-    /// [`Error::EmptyBatch`], [`Error::BatchTooSmall`], [`Error::InputWidth`], [`Error::BufferLength`] naming `labels`, or
-    /// `gradient` where one is needed and missing, [`Error::LabelOutOfRange`], [`Error::BufferTooShort`] if the workspace
-    /// is too short, [`Error::InputNotFinite`], [`Error::LossNotFinite`], [`Error::Setting`] for a setting of the optimizer
+    /// [`Error::EmptyBatch`], [`Error::BatchTooSmall`], [`Error::InputWidth`], [`Error::BufferLength`] naming `labels`,
+    /// `targets` or `class weights`, or `gradient` where one is needed and missing, [`Error::LabelOutOfRange`],
+    /// [`Error::TargetKind`], [`Error::TargetOutOfRange`], [`Error::BufferTooShort`] if the workspace is too short, [`Error::InputNotFinite`], [`Error::LossNotFinite`], [`Error::Setting`] for a setting of the optimizer
     /// that has been changed to nonsense, [`Error::GradientNotFinite`] where there is a gradient buffer. Parameters,
     /// state and optimizer are then as they were.
-    pub fn step<'x>(&mut self, x: impl IntoBatch<'x>, labels: &[u8]) -> Result<f32, Error> {
-        let x = x.into_batch(self.net.inputs())?;
+    pub fn step<'x, 't>(
+        &mut self,
+        x: impl IntoBatch<'x>,
+        targets: impl Into<Targets<'t>>,
+    ) -> Result<f32, Error> {
+        let (x, targets) = (x.into_batch(self.net.inputs())?, targets.into());
         self.optimizer.check()?;
         if self.gradient.buffer().is_some() || O::NEEDS_GRADIENT {
-            return self.step_in_parts(x, labels);
+            return self.step_in_parts(x, targets);
         }
         let Self { net, optimizer, buffers, threads, objective, .. } = self;
         let (params, state) = (buffers.params.as_mut(), buffers.state.as_mut());
         let part = Part::whole(*threads, objective, x.len());
         let workspace = buffers.workspace.as_mut();
-        let mut forward = part.forward_and_loss(net, params, x, labels, workspace)?;
+        let mut forward = part.forward_and_loss(net, params, x, targets, workspace)?;
         check_len("state", state, optimizer.state_len_of(net))?;
         let update = optimizer.begin();
         let (pass, io) = forward.backward(x);
@@ -257,20 +261,24 @@ where
     }
 
     /// A step with a gradient buffer: parts as large as the workspace allows.
-    fn step_in_parts<T: Element>(&mut self, x: Batch<'_, T>, labels: &[u8]) -> Result<f32, Error> {
-        check_len("labels", labels, x.len())?;
-        check_labels(labels, self.net.outputs())?;
+    fn step_in_parts<T: Element>(
+        &mut self,
+        x: Batch<'_, T>,
+        targets: Targets<'_>,
+    ) -> Result<f32, Error> {
+        let outputs = self.net.outputs();
+        self.objective.loss.check_targets(targets, x.len(), outputs)?;
         let (batch, part) = (x.len(), self.part(x)?);
         self.accumulated = Accumulated::default();
-        let (mut x, mut labels) = (x, labels);
+        let (mut x, mut targets) = (x, targets);
         loop {
             let (here, rest) = x.split_at(part);
-            let (labels_here, labels_rest) = labels.split_at(part.min(labels.len()));
-            self.accumulate(here, labels_here, batch)?;
+            let [targets_here, targets_rest] = targets.split_at(part, outputs);
+            self.accumulate(here, targets_here, batch)?;
             if rest.is_empty() {
                 return self.apply();
             }
-            (x, labels) = (rest, labels_rest);
+            (x, targets) = (rest, targets_rest);
         }
     }
 
@@ -305,10 +313,10 @@ where
     /// Those of [`step`](Self::step); [`Error::BufferLength`] naming `batch` if more samples come than it has, or if it is another
     /// one than that of the samples before; [`Error::MustBeWhole`] for a network that
     /// [does not support micro-batches](supports_micro_batches). The samples accumulated before are then dropped.
-    pub fn accumulate<'x>(
+    pub fn accumulate<'x, 't>(
         &mut self,
         x: impl IntoBatch<'x>,
-        labels: &[u8],
+        targets: impl Into<Targets<'t>>,
         batch: usize,
     ) -> Result<(), Error> {
         let before = core::mem::take(&mut self.accumulated);
@@ -327,7 +335,7 @@ where
             Part { threads: *threads, objective, batch, first, loss_before: before.loss_sum };
         let params = buffers.params.as_ref();
         let workspace = buffers.workspace.as_mut();
-        let mut forward = part.forward_and_loss(net, params, x, labels, workspace)?;
+        let mut forward = part.forward_and_loss(net, params, x, targets.into(), workspace)?;
         if first == 0 {
             gradient.fill(0.0);
         }

@@ -12,6 +12,7 @@ mod layer_gradients;
 mod layer_kinds;
 mod layer_trajectories;
 mod layering;
+mod losses;
 mod no_alloc;
 mod optimizers;
 mod protocol;

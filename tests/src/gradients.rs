@@ -55,7 +55,7 @@ fn check<'x>(case: &Case, input: impl IntoBatch<'x>, x: &[f32]) -> f64 {
     let labels: Vec<u8> = (0..batch).map(|s| (s * 7 % reference.classes()) as u8).collect();
     let mut gradient = vec![f32::NAN; params.len()];
     let mut scratch = vec![f32::NAN; net.train_scratch(batch)];
-    let loss = net.gradient(&params, input, &labels, &mut gradient, &mut scratch).unwrap();
+    let loss = net.gradient(&params, input, &labels[..], &mut gradient, &mut scratch).unwrap();
 
     let exact: Vec<f64> = params.iter().map(|p| f64::from(*p)).collect();
     let x64: Vec<f64> = x.iter().map(|x| f64::from(*x)).collect();

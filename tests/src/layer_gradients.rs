@@ -11,7 +11,7 @@
 //! A parameter whose step changes the sign before a rectifier is passed over, and counted.
 
 use picomlp::layers::{Draws, DropoutLayer, LayerList};
-use picomlp::{AnyLayer, Init, Layer, Loss, LossKind, Network, Objective, Sequential};
+use picomlp::{AnyLayer, Init, Layer, Loss, LossKind, Network, Objective, Sequential, Targets};
 
 use crate::reference::{Near, smoothed_cross_entropy, sum};
 
@@ -32,17 +32,17 @@ fn mask(
     mask
 }
 
-fn draws(objective: &Objective, layer: usize) -> Draws {
+fn draws(objective: &Objective<'_>, layer: usize) -> Draws {
     Draws { seed: objective.seed, step: objective.step, layer: layer as u64, first: 0 }
 }
 
 /// The loss in f64 alone, and the signs before rectifiers.
 fn loss64(
     net: &Sequential,
-    objective: &Objective,
+    objective: &Objective<'_>,
     params: &[f64],
     x: &Rows<f64>,
-    labels: &[u8],
+    targets: Targets<'_>,
 ) -> (f64, Vec<bool>) {
     let (mut rows, mut at, mut pattern) = (x.clone(), 0, vec![]);
     for (index, layer) in net.layers().iter().enumerate() {
@@ -96,23 +96,47 @@ fn loss64(
     }
     let loss = objective.loss;
     let mut total = 0.0;
-    for (row, label) in rows.iter().zip(labels) {
-        let spread = f64::from(loss.smoothing()) / row.len() as f64;
-        let target = |o: usize| {
-            let kept = 1.0 - f64::from(loss.smoothing());
-            if o == usize::from(*label) { kept + spread } else { spread }
-        };
+    for (s, row) in rows.iter().enumerate() {
+        let pairs =
+            row.iter().enumerate().map(|(o, a)| (*a, target(loss, targets, s, o, row.len())));
+        let delta = f64::from(loss.delta());
+        pattern.extend(pairs.clone().map(|(a, t)| match loss.kind() {
+            LossKind::MeanAbsoluteError => a > t,
+            LossKind::Huber => (a - t).abs() > delta,
+            _ => false,
+        }));
         total += match loss.kind() {
-            LossKind::SquaredError => {
-                row.iter().enumerate().map(|(o, a)| (a - target(o)).powi(2)).sum::<f64>()
-            }
-            _ => {
+            LossKind::SquaredError => pairs.map(|(a, t)| (a - t).powi(2)).sum::<f64>(),
+            LossKind::CrossEntropy => {
                 let log_sum = row.iter().map(|z| z.exp()).sum::<f64>().ln();
-                log_sum - row.iter().enumerate().map(|(o, z)| target(o) * z).sum::<f64>()
+                log_sum - pairs.map(|(z, t)| t * z).sum::<f64>()
+            }
+            kind => {
+                let each = |(a, t): (f64, f64)| match kind {
+                    LossKind::MeanSquaredError => (a - t).powi(2),
+                    LossKind::MeanAbsoluteError => (a - t).abs(),
+                    LossKind::Huber if (a - t).abs() <= delta => 0.5 * (a - t).powi(2),
+                    LossKind::Huber => delta * ((a - t).abs() - 0.5 * delta),
+                    _ => {
+                        -t * (1.0 / (1.0 + (-a).exp())).ln()
+                            - (1.0 - t) * (1.0 / (1.0 + a.exp())).ln()
+                    }
+                };
+                pairs.map(each).sum::<f64>() / if loss.is_summed() { 1.0 } else { row.len() as f64 }
             }
         };
     }
-    (if loss.is_summed() { total } else { total / labels.len() as f64 }, pattern)
+    (if loss.is_summed() { total } else { total / rows.len() as f64 }, pattern)
+}
+
+/// What an output is held against: a value, or a smoothed class.
+fn target(loss: Loss<'_>, targets: Targets<'_>, sample: usize, output: usize, n: usize) -> f64 {
+    if let Some(value) = targets.values(sample, n).get(output) {
+        return f64::from(*value);
+    }
+    let smoothing = f64::from(loss.smoothing());
+    let spread = smoothing / n as f64;
+    if targets.class(sample) == Some(output) { 1.0 - smoothing + spread } else { spread }
 }
 
 fn normalise64<'v>(values: impl Iterator<Item = &'v mut f64>, epsilon: f64) {
@@ -150,10 +174,10 @@ fn columns(rows: &Rows<Near>) -> Rows<Near> {
 /// The gradient and its bounds.
 fn bounded(
     net: &Sequential,
-    objective: &Objective,
+    objective: &Objective<'_>,
     params: &[f32],
     x: &Rows<f32>,
-    labels: &[u8],
+    targets: Targets<'_>,
 ) -> Vec<Near> {
     let params: Vec<Near> = params.iter().map(|p| Near::exactly(*p)).collect();
     let one = Near::exactly(1.0);
@@ -212,8 +236,8 @@ fn bounded(
     }
     let mut d_y: Rows<Near> = rows
         .iter()
-        .zip(labels)
-        .map(|(row, l)| d_loss(&objective.loss, row, *l, labels.len()))
+        .enumerate()
+        .map(|(s, row)| d_loss(&objective.loss, row, targets, s, rows.len()))
         .collect();
     let mut gradient = vec![Near::default(); params.len()];
     for (index, (layer, kept)) in net.layers().iter().zip(&kept).enumerate().rev() {
@@ -301,23 +325,44 @@ fn times(row: &[Near], mask: &[f32]) -> Vec<Near> {
     row.iter().zip(mask).map(value).collect()
 }
 
-/// The gradient at the outputs of one sample.
-fn d_loss(loss: &Loss, row: &[Near], label: u8, batch: usize) -> Vec<Near> {
-    let (one, label) = (Near::exactly(1.0), usize::from(label));
-    let share = if loss.is_summed() { one } else { one / Near::exactly(batch as f32) };
+/// The gradient at the outputs of sample `s`.
+fn d_loss(
+    loss: &Loss<'_>,
+    row: &[Near],
+    targets: Targets<'_>,
+    s: usize,
+    batch: usize,
+) -> Vec<Near> {
+    let one = Near::exactly(1.0);
+    let averaged = if loss.kind().averages_outputs() { batch * row.len() } else { batch };
+    let share = if loss.is_summed() { one } else { one / Near::exactly(averaged as f32) };
     if loss.kind() == LossKind::CrossEntropy {
+        let label = targets.class(s).unwrap();
         let (_, gradient) = smoothed_cross_entropy(row, label, f64::from(loss.smoothing()), 1);
         return gradient.into_iter().map(|g| g * share).collect();
     }
     let smoothing = Near::exactly(loss.smoothing());
     let spread = smoothing / Near::exactly(row.len() as f32);
-    let (kept, twice) = (one - smoothing, share + share);
-    let target = |o: usize| if o == label { kept + spread } else { spread };
-    row.iter().enumerate().map(|(o, a)| (*a - target(o)) * twice).collect()
+    let kept = one - smoothing;
+    let target = |o: usize| match targets.values(s, row.len()).get(o) {
+        Some(value) => Near::exactly(*value),
+        None if Some(o) == targets.class(s) => kept + spread,
+        None => spread,
+    };
+    let delta = f64::from(loss.delta());
+    let derivative = |(o, a): (usize, &Near)| match loss.kind() {
+        LossKind::MeanAbsoluteError if (*a - target(o)).is_positive() => one,
+        LossKind::MeanAbsoluteError => Near::exactly(-1.0),
+        LossKind::Huber => (*a - target(o)).map(|d| d.clamp(-delta, delta), 1.0, 0.0),
+        // An exponential (4 roundings), twice in a quotient, a sum and the quotient's own.
+        LossKind::BinaryCrossEntropy => a.map(|z| 1.0 / (1.0 + (-z).exp()), 0.25, 10.0) - target(o),
+        _ => (*a - target(o)) * Near::exactly(2.0),
+    };
+    row.iter().enumerate().map(|at| derivative(at) * share).collect()
 }
 
 /// Compares the gradients of all parameters; every fourth bound or fewer may say nothing.
-fn check(layers: &[AnyLayer], loss: Loss, seed: u64) {
+fn check(layers: &[AnyLayer], loss: Loss<'_>, seed: u64) {
     let mut list = LayerList::new();
     layers.iter().for_each(|layer| layer.describe(&mut list).unwrap());
     let net = Sequential::new(list).unwrap();
@@ -330,27 +375,31 @@ fn check(layers: &[AnyLayer], loss: Loss, seed: u64) {
     params.iter_mut().zip(noise).for_each(|(p, v)| *p += 0.25 * v);
     let x: Vec<f32> = picomlp_fixtures::values(seed + 2).take(batch * net.inputs()).collect();
     let labels: Vec<u8> = (0..batch).map(|s| (s * 7 % net.outputs()) as u8).collect();
+    let values = picomlp_fixtures::values(seed + 3).map(|value| 0.5 + 0.5 * value);
+    let values: Vec<f32> = values.take(batch * net.outputs()).collect();
+    let is_of_values = loss.kind().averages_outputs();
+    let targets = if is_of_values { Targets::Values(&values) } else { Targets::Classes(&labels) };
     let mut gradient = vec![f32::NAN; params.len()];
     let mut scratch = vec![f32::NAN; net.train_scratch(batch)];
     let x_slice = x.as_slice();
     let f32_loss = net
-        .gradient_of(&objective, &params, x_slice, &labels, &mut gradient, &mut scratch)
+        .gradient_of(&objective, &params, x_slice, targets, &mut gradient, &mut scratch)
         .unwrap();
 
     let x: Rows<f32> = x.chunks(net.inputs()).map(<[f32]>::to_vec).collect();
     let x64: Rows<f64> = x.iter().map(|row| row.iter().map(|v| f64::from(*v)).collect()).collect();
     let exact: Vec<f64> = params.iter().map(|p| f64::from(*p)).collect();
-    let (middle, pattern) = loss64(&net, &objective, &exact, &x64, &labels);
+    let (middle, pattern) = loss64(&net, &objective, &exact, &x64, targets);
     // No bound of its own: the gradients, which come from it, have one.
     assert!((f64::from(f32_loss) - middle).abs() <= 1e-5 * middle.max(1.0), "{f32_loss} {middle}");
-    let bounds = bounded(&net, &objective, &params, &x, &labels);
+    let bounds = bounded(&net, &objective, &params, &x, targets);
     let rounding = 1e4 * f64::EPSILON * (middle + 1.0) / H;
     let (mut looked_at, mut passed_over, mut telling, mut worst) = (0, 0, 0, 0.0f64);
     for k in 0..params.len() {
         let shifted = |h: f64| {
             let mut params = exact.clone();
             params[k] += h;
-            loss64(&net, &objective, &params, &x64, &labels)
+            loss64(&net, &objective, &params, &x64, targets)
         };
         let (runs, steps) = ([shifted(H), shifted(-H), shifted(2.0 * H), shifted(-2.0 * H)], H);
         if runs.iter().any(|(_, other)| *other != pattern) {
@@ -380,11 +429,15 @@ fn check(layers: &[AnyLayer], loss: Loss, seed: u64) {
     assert!(telling * 4 >= looked_at * 3, "{telling} of {looked_at} bounds are below 1 %");
 }
 
-const LOSSES: [Loss; 4] = [
+const LOSSES: [Loss<'_>; 8] = [
     Loss::CROSS_ENTROPY,
     Loss::CROSS_ENTROPY.summed().with_smoothing(0.1),
     Loss::SQUARED_ERROR,
     Loss::SQUARED_ERROR.summed().with_smoothing(0.1),
+    Loss::MEAN_SQUARED_ERROR,
+    Loss::MEAN_ABSOLUTE_ERROR,
+    Loss::HUBER.with_delta(0.5),
+    Loss::BINARY_CROSS_ENTROPY,
 ];
 
 fn check_all(layers: &[AnyLayer]) {

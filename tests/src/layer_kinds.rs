@@ -160,7 +160,7 @@ fn dropout_is_the_identity_in_use_and_changes_each_training_step() {
         let (mut gradient, mut scratch) =
             (vec![0.0; params.len()], vec![0.0; net.train_scratch(5)]);
         let y = labels(5, 16);
-        net.gradient_of(&objective, &params, &x[..], &y, &mut gradient, &mut scratch).unwrap()
+        net.gradient_of(&objective, &params, &x[..], &y[..], &mut gradient, &mut scratch).unwrap()
     };
     assert_eq!(loss_at(4).to_bits(), loss_at(4).to_bits());
     assert_ne!(loss_at(4), loss_at(5));
@@ -180,7 +180,7 @@ fn training_goes_on_with_the_draws_of_its_step() {
         );
         let mut trainer = trainer.unwrap().with_seed(4, from);
         for _ in from..to {
-            trainer.step(&x[..], &y).unwrap();
+            trainer.step(&x[..], &y[..]).unwrap();
         }
     };
     let (mut whole, mut parts) = (initial(&Net::default(), 1), initial(&Net::default(), 1));
@@ -200,7 +200,7 @@ fn batch_normalisation_refuses_a_batch_of_one_and_moves_its_statistics_by_no_gra
     let mut gradient = vec![f32::NAN; Net::PARAMS];
     let mut scratch = vec![0.0; Net::train_scratch(8)];
     let net = Net::default();
-    net.gradient(&params, &x[..], &y, &mut gradient, &mut scratch).unwrap();
+    net.gradient(&params, &x[..], &y[..], &mut gradient, &mut scratch).unwrap();
     assert_eq!(gradient[start..], [0.0; 12]);
     let before = params.clone();
     let mut state = vec![0.0; Adam::state_len(Net::PARAMS)];
@@ -213,7 +213,7 @@ fn batch_normalisation_refuses_a_batch_of_one_and_moves_its_statistics_by_no_gra
     let error = trainer.step(&x[..20], &y[..1]).unwrap_err();
     assert_eq!(error, Error::BatchTooSmall { needed: 2, got: 1 });
     assert_eq!(trainer.params(), before);
-    trainer.step(&x[..], &y).unwrap();
+    trainer.step(&x[..], &y[..]).unwrap();
     // momentum 0.1 of the batch's, the variance divided by 7 and not by 8.
     let dense = forward(&Dense::<20, 6>::default(), &before[..126], &x);
     for o in 0..6 {
@@ -244,7 +244,7 @@ fn folded_network_gives_the_outputs_of_the_unfolded_one_within_the_bound() {
     )
     .unwrap();
     for _ in 0..30 {
-        trainer.step(&x[..], &y).unwrap();
+        trainer.step(&x[..], &y[..]).unwrap();
     }
     let unfolded = forward(&Net::default(), &params, &x);
     let mut copy = params.clone();

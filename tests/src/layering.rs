@@ -94,7 +94,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("core/src/kernels/", &["math", "Error", "kernels", "frames"]),
     ("core/src/init.rs", &["math", "rng"]),
     ("core/src/int8/", &["kernels", "layers"]),
-    ("core/src/loss.rs", &["Error", "kernels"]),
+    ("core/src/loss.rs", &["Error", "kernels", "math"]),
     (
         "core/src/layers/",
         // The last two are what `chain!` names.

@@ -75,7 +75,7 @@ fn fused(net: &(impl Layer + Clone), o: impl Optimizer, data: &Data, threads: us
     .unwrap();
     let (x, threads) = (data.batch(net.inputs()), Backwards(threads));
     let mut trainer = trainer.with_threads(&threads);
-    let mut step = || trainer.step(x, &data.labels).unwrap();
+    let mut step = || trainer.step(x, &data.labels[..]).unwrap();
     let losses: [f32; STEPS] = core::array::from_fn(|_| step());
     bits(&losses, &params)
 }
@@ -105,7 +105,7 @@ fn buffered(
     }
     let (x, threads) = (data.batch(net.inputs()), Backwards(threads));
     let mut trainer = trainer.with_threads(&threads);
-    let mut step = || trainer.step(x, &data.labels).unwrap();
+    let mut step = || trainer.step(x, &data.labels[..]).unwrap();
     let losses: [f32; STEPS] = core::array::from_fn(|_| step());
     bits(&losses, &params)
 }
@@ -271,7 +271,7 @@ fn accumulate_and_apply_refuse_what_is_no_batch_and_begin_anew() {
     assert_eq!(short, Err(Error::BufferLength { what: "labels", expected: 40, got: 39 }));
     trainer.accumulate(first, &labels[..30], SAMPLES).unwrap();
     let none = Batch::rows(&[0u8; 0], 131).unwrap();
-    assert_eq!(trainer.accumulate(none, &[], SAMPLES), Err(Error::EmptyBatch));
+    assert_eq!(trainer.accumulate(none, &[0u8; 0], SAMPLES), Err(Error::EmptyBatch));
     assert_eq!(trainer.apply(), Err(Error::EmptyBatch));
     assert_eq!((trainer.params(), trainer.steps()), (&before[..], 0));
     // A batch that is whole after all of this makes the step that it makes alone.
@@ -291,7 +291,7 @@ fn accumulate_and_apply_refuse_what_is_no_batch_and_begin_anew() {
     let mut trainer = trainer.and_then(|trainer| trainer.with_gradient(&mut gradient)).unwrap();
     let part = trainer.accumulate(first, &labels[..30], SAMPLES);
     assert_eq!(part, Err(Error::MustBeWhole));
-    trainer.accumulate(x, labels, SAMPLES).unwrap();
+    trainer.accumulate(x, &labels[..], SAMPLES).unwrap();
     trainer.apply().unwrap();
 }
 
@@ -352,7 +352,7 @@ fn running_statistics_do_not_decay_and_a_batch_that_supports_micro_batches_is_no
     )
     .and_then(|trainer| trainer.with_gradient(&mut gradient))
     .unwrap();
-    let refused = trainer.step(data.batch(131), &data.labels);
+    let refused = trainer.step(data.batch(131), &data.labels[..]);
     assert_eq!(refused.unwrap_err(), expected);
 }
 
@@ -384,7 +384,7 @@ fn group_rms_agrees_with_f64() {
     let mut state = [0.25, 0.0, 4.0, 1.0];
     let mut scratch = vec![0.0; Net::train_scratch(SAMPLES)];
     let x = data.batch(131);
-    net.gradient(&params, x, &data.labels, &mut gradient, &mut scratch).unwrap();
+    net.gradient(&params, x, &data.labels[..], &mut gradient, &mut scratch).unwrap();
     let (before, state_before) = (params.clone(), state);
     let mut group_rms = GroupRms { decay: 1e-2, decay_biases: false, ..GroupRms::new(0.5) };
     let mut scaled = gradient.clone();
@@ -439,7 +439,7 @@ fn clipping_shortens_the_gradient_to_the_norm_and_leaves_shorter_ones_alone() {
     .and_then(|trainer| trainer.with_gradient(&mut gradient))
     .unwrap();
     let mut trainer = trainer.clip_norm(1e-2).unwrap();
-    trainer.step(data.batch(131), &data.labels).unwrap();
+    trainer.step(data.batch(131), &data.labels[..]).unwrap();
     let square: f64 = gradient.iter().map(|g| f64::from(*g).powi(2)).sum();
     // Relative: the norm's own roundings, half of 276 for the root, six more, and 1e-6 beside a norm above 0.01.
     let error = (square.sqrt() / 1e-2 - 1.0).abs();
@@ -475,7 +475,7 @@ fn decay_draws_parameters_of_no_gradient_towards_zero_and_biases_only_if_asked()
             Buffers { params: &mut params, state: &mut [0.0; 0], workspace: &mut scratch },
         )
         .unwrap();
-        trainer.step(data.batch(131), &data.labels).unwrap();
+        trainer.step(data.batch(131), &data.labels[..]).unwrap();
         params[131 * 43..][..43].to_vec()
     };
     let l2 = WeightDecay::l2(sgd, 0.5);
@@ -510,12 +510,12 @@ fn buffered_trainer_refuses_what_does_not_fit_and_changes_nothing() {
     let mut wrong = data.labels.clone();
     wrong[69] = 10;
     let expected = Error::LabelOutOfRange { index: 69, label: 10, classes: 10 };
-    assert_eq!(trainer.step(x, &wrong).unwrap_err(), expected);
+    assert_eq!(trainer.step(x, &wrong[..]).unwrap_err(), expected);
     assert!(matches!(trainer.step(x, &wrong[1..]), Err(Error::BufferLength { .. })));
     let none = Batch::rows(&[0u8; 0], 131).unwrap();
-    assert_eq!(trainer.step(none, &[]).unwrap_err(), Error::EmptyBatch);
+    assert_eq!(trainer.step(none, &[0u8; 0]).unwrap_err(), Error::EmptyBatch);
     let huge = x.with_map(InputMap { scale: 1e37, shift: 0.0 });
-    assert!(matches!(trainer.step(huge, &data.labels), Err(Error::InputNotFinite { .. })));
+    assert!(matches!(trainer.step(huge, &data.labels[..]), Err(Error::InputNotFinite { .. })));
     assert!(trainer.clip_norm(0.0).is_err());
     assert_eq!(params, before);
     assert_eq!(state, [0.5; 4]);

@@ -347,10 +347,10 @@ fn settings_are_checked_at_the_step_after_they_were_changed() {
 fn a_label_out_of_range_is_an_error_of_the_loss_too() {
     let mut outputs = [0.5, 1.0, 2.0, 0.0];
     let error = Error::LabelOutOfRange { index: 1, label: 7, classes: 2 };
-    assert_eq!(Loss::CROSS_ENTROPY.sum(&mut outputs, &[0, 7]), Err(error));
-    assert_eq!(Loss::SQUARED_ERROR.sum(&mut outputs, &[]), Err(Error::EmptyBatch));
-    let length = Error::BufferLength { what: "outputs", expected: 3, got: 4 };
-    assert_eq!(Loss::SQUARED_ERROR.sum(&mut outputs, &[0, 0, 0]), Err(length));
+    assert_eq!(Loss::CROSS_ENTROPY.sum(&mut outputs, &[0, 7], 2), Err(error));
+    assert_eq!(Loss::SQUARED_ERROR.sum(&mut outputs, &[0u8; 0], 2), Err(Error::EmptyBatch));
+    let length = Error::BufferLength { what: "values", expected: 6, got: 4 };
+    assert_eq!(Loss::SQUARED_ERROR.sum(&mut outputs, &[0, 0, 0], 2), Err(length));
     assert_eq!(outputs, [0.5, 1.0, 2.0, 0.0]);
 }
 

@@ -206,7 +206,7 @@ fn training_on_any_number_of_threads_gives_the_same_bits() {
         let threads = Backwards(threads);
         let mut trainer = trainer.with_threads(&threads);
         let x = Batch::rows(&pixels, 300).unwrap().with_map(map);
-        let losses: Vec<f32> = (0..5).map(|_| trainer.step(x, &labels).unwrap()).collect();
+        let losses: Vec<f32> = (0..5).map(|_| trainer.step(x, &labels[..]).unwrap()).collect();
         (bits(&losses), fingerprint(&params))
     };
     for map in [InputMap::PIXELS, map] {

@@ -154,7 +154,7 @@ impl<'a> Step<'a> {
         for batch in self.order.chunks(BATCH).take(3) {
             let labels: Vec<u8> =
                 batch.iter().map(|&s| self.data.label(s as usize) as u8).collect();
-            trainer.step(Batch::gather(self.data.images(), 784, batch)?, &labels)?;
+            trainer.step(Batch::gather(self.data.images(), 784, batch)?, &labels[..])?;
         }
         ensure!(trainer.params() == ours, "the phases end in other parameters than the trainer");
         Ok(())

@@ -66,6 +66,16 @@ const NUMBERS: [(u32, OptimizerKind); 7] = [
     (7, OptimizerKind::AdamW),
 ];
 
+/// The losses in the order of their numbers in the file, from 0.
+const LOSSES: [LossKind; 6] = [
+    LossKind::CrossEntropy,
+    LossKind::SquaredError,
+    LossKind::MeanSquaredError,
+    LossKind::MeanAbsoluteError,
+    LossKind::Huber,
+    LossKind::BinaryCrossEntropy,
+];
+
 /// Bytes before the command.
 pub(super) const FIXED: usize = 56;
 
@@ -83,10 +93,7 @@ impl<'a> Provenance<'a> {
             self.train_samples,
             self.test_samples,
             self.test_accuracy.to_bits(),
-            match self.loss {
-                LossKind::CrossEntropy => 0,
-                LossKind::SquaredError => 1,
-            },
+            LOSSES.iter().position(|kind| *kind == self.loss).unwrap_or(0) as u32,
         ];
         let words = words.into_iter().flat_map(u64::to_le_bytes);
         let halves = halves.into_iter().flat_map(u32::to_le_bytes);
@@ -96,7 +103,7 @@ impl<'a> Provenance<'a> {
         bytes
     }
 
-    /// Nothing if the section is too short or its text is not UTF-8.
+    /// Nothing if the section is too short, its loss is unknown or its text is not UTF-8.
     pub(super) fn from_bytes(bytes: &'a [u8]) -> Option<Self> {
         let (fixed, command) = bytes.split_at_checked(FIXED)?;
         Some(Self {
@@ -113,10 +120,7 @@ impl<'a> Provenance<'a> {
             train_samples: u32_at(fixed, 40),
             test_samples: u32_at(fixed, 44),
             test_accuracy: f32::from_bits(u32_at(fixed, 48)),
-            loss: match u32_at(fixed, 52) {
-                1 => LossKind::SquaredError,
-                _ => LossKind::CrossEntropy,
-            },
+            loss: *LOSSES.get(u32_at(fixed, 52) as usize)?,
             command: core::str::from_utf8(command).ok()?,
         })
     }

@@ -135,7 +135,7 @@ impl<'a> Blob<'a> {
         if let Some(provenance) = self.section(section::PROVENANCE)
             && Provenance::from_bytes(provenance).is_none()
         {
-            return malformed("its provenance cannot be read");
+            return malformed("its provenance cannot be read, or its loss is unknown");
         }
         if let Some(split) = self.section(section::SPLIT)
             && DataSplit::from_bytes(split).is_none()

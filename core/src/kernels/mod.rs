@@ -32,6 +32,7 @@ mod lanes;
 mod matmul;
 pub(crate) mod momentum;
 mod norm;
+mod pointwise;
 pub(crate) mod relu;
 pub(crate) mod rms_prop;
 mod scalar;
@@ -40,7 +41,7 @@ pub(crate) mod sgd;
 mod simd;
 mod sink;
 pub(crate) mod softmax;
-mod squared_error;
+mod targets;
 #[cfg(test)]
 mod testing;
 mod threads;
@@ -74,6 +75,7 @@ pub use norm::{
     normalise_rows_gradient, normalise_rows_gradient_scalar, normalise_rows_scalar, scale_columns,
     scale_columns_scalar, scale_gradient, scale_gradient_scalar,
 };
+pub use pointwise::{absolute_error, binary_cross_entropy, huber, squared_error};
 pub use relu::{relu, relu_gradient, relu_gradient_scalar, relu_scalar};
 pub use rms_prop::{RmsPropCoefficients, rms_prop, rms_prop_scalar};
 pub use scalar::Nonzeros;
@@ -86,10 +88,10 @@ pub use simd::vectors;
 pub(crate) use sink::PIECE;
 pub use sink::{Gradient, Sink, State, Update};
 pub use softmax::{
-    smoothed_cross_entropy, smoothed_cross_entropy_scalar, softmax, softmax_cross_entropy,
-    softmax_cross_entropy_scalar,
+    cross_entropy, smoothed_cross_entropy, smoothed_cross_entropy_scalar, softmax,
+    softmax_cross_entropy, softmax_cross_entropy_scalar,
 };
-pub use squared_error::squared_error;
+pub use targets::{Targets, Terms};
 pub use threads::{Serial, Threads};
 pub(crate) use threads::{Split, fork, parts};
 

@@ -11,6 +11,7 @@
 
 use super::exp::{exp, exp_scalar};
 use super::scalar::SCALAR;
+use super::targets::{Targets, Terms};
 use crate::math;
 
 /// Samples whose exponentials are taken together: whole vectors for every number of classes.
@@ -27,8 +28,7 @@ const GROUP: usize = 16;
 /// If `logits` does not fit `labels`. A label past the last class adds the largest logit's loss.
 #[inline]
 pub fn softmax_cross_entropy(logits: &mut [f32], labels: &[u8], scale: f32) -> f32 {
-    check(logits, labels);
-    cross_entropy(logits, labels, scale, 0.0)
+    smoothed_cross_entropy(logits, labels, scale, 0.0)
 }
 
 /// As [`softmax_cross_entropy`], with the share `smoothing` of each label spread over all classes alike.
@@ -45,23 +45,23 @@ pub fn smoothed_cross_entropy(
     scale: f32,
     smoothing: f32,
 ) -> f32 {
-    check(logits, labels);
-    cross_entropy(logits, labels, scale, smoothing)
+    let terms = terms(logits, labels, scale, smoothing);
+    cross_entropy(logits, Targets::Classes(labels), &terms)
 }
 
-/// [`smoothed_cross_entropy`] of the samples that are there.
+/// [`smoothed_cross_entropy`] of the samples that are there, for classes of either width.
+///
+/// # Shapes
+///
+/// `logits: [batch][terms.outputs]`. Samples without a class are passed over.
 #[inline]
-pub(crate) fn cross_entropy(logits: &mut [f32], labels: &[u8], scale: f32, smoothing: f32) -> f32 {
-    if SCALAR {
-        run_scalar(logits, labels, scale, smoothing)
-    } else {
-        run(logits, labels, scale, smoothing, exp)
-    }
+pub fn cross_entropy(logits: &mut [f32], targets: Targets<'_>, terms: &Terms<'_>) -> f32 {
+    if SCALAR { run_scalar(logits, targets, terms) } else { run(logits, targets, terms, exp) }
 }
 
 #[inline(never)] // one copy, made by the core's own settings
-fn run_scalar(logits: &mut [f32], labels: &[u8], scale: f32, smoothing: f32) -> f32 {
-    run(logits, labels, scale, smoothing, exp_scalar)
+fn run_scalar(logits: &mut [f32], targets: Targets<'_>, terms: &Terms<'_>) -> f32 {
+    run(logits, targets, terms, exp_scalar)
 }
 
 /// Replaces the logits of one sample by the probabilities of its classes.
@@ -78,8 +78,7 @@ pub fn softmax(logits: &mut [f32]) {
 ///
 /// As [`softmax_cross_entropy`].
 pub fn softmax_cross_entropy_scalar(logits: &mut [f32], labels: &[u8], scale: f32) -> f32 {
-    check(logits, labels);
-    run_scalar(logits, labels, scale, 0.0)
+    smoothed_cross_entropy_scalar(logits, labels, scale, 0.0)
 }
 
 /// What [`smoothed_cross_entropy`] must give, one exponential at a time.
@@ -93,55 +92,57 @@ pub fn smoothed_cross_entropy_scalar(
     scale: f32,
     smoothing: f32,
 ) -> f32 {
-    check(logits, labels);
-    run_scalar(logits, labels, scale, smoothing)
+    let terms = terms(logits, labels, scale, smoothing);
+    run_scalar(logits, Targets::Classes(labels), &terms)
 }
 
 #[inline]
-fn check(logits: &[f32], labels: &[u8]) {
+fn terms(logits: &[f32], labels: &[u8], scale: f32, smoothing: f32) -> Terms<'static> {
     let classes = logits.len().checked_div(labels.len()).unwrap_or(1);
     assert!(
         labels.is_empty() || classes > 0 && logits.len() == labels.len() * classes,
         "softmax_cross_entropy: logits are not [batch][classes]"
     );
+    Terms { smoothing, ..Terms::new(classes).scaled(scale) }
 }
 
 #[inline(always)]
 fn run(
     logits: &mut [f32],
-    labels: &[u8],
-    scale: f32,
-    smoothing: f32,
+    targets: Targets<'_>,
+    terms: &Terms<'_>,
     exp: impl Fn(&mut [f32]),
 ) -> f32 {
-    let Some(classes) = logits.len().checked_div(labels.len()) else { return 0.0 };
-    if classes == 0 {
-        return 0.0;
-    }
+    let (classes, smoothing) = (terms.outputs.max(1), terms.smoothing);
     let group = GROUP.saturating_mul(classes);
     let (kept, spread) = (1.0 - smoothing, smoothing / classes as f32);
-    let mut total = 0.0;
-    for (logits, labels) in logits.chunks_mut(group).zip(labels.chunks(GROUP)) {
+    let mut total = terms.loss_before;
+    for (first, logits) in logits.chunks_mut(group).enumerate() {
+        let class = |sample: usize| targets.class(first * GROUP + sample);
         let mut of_target = [0.0; GROUP];
-        for ((z, &label), of_target) in
-            logits.chunks_exact_mut(classes).zip(labels).zip(&mut of_target)
+        for ((sample, z), of_target) in
+            logits.chunks_exact_mut(classes).enumerate().zip(&mut of_target)
         {
+            let Some(class) = class(sample) else { break };
             subtract_max(z);
-            *of_target = z.get(usize::from(label)).copied().unwrap_or_default();
+            *of_target = z.get(class).copied().unwrap_or_default();
             if smoothing > 0.0 {
                 *of_target = *of_target * kept + z.iter().fold(0.0, |sum, z| sum + z) * spread;
             }
         }
         exp(logits);
-        for ((e, &label), of_target) in logits.chunks_exact_mut(classes).zip(labels).zip(of_target)
+        for ((sample, e), of_target) in logits.chunks_exact_mut(classes).enumerate().zip(of_target)
         {
-            total += math::ln(normalise(e)) - of_target;
-            if let Some(e) = e.get_mut(usize::from(label)) {
+            let Some(class) = class(sample) else { break };
+            let weight = terms.weight(Some(class));
+            total += (math::ln(normalise(e)) - of_target) * weight;
+            if let Some(e) = e.get_mut(class) {
                 *e -= kept;
             }
             if smoothing > 0.0 {
                 e.iter_mut().for_each(|e| *e -= spread);
             }
+            let scale = terms.scale * weight;
             for e in e.iter_mut() {
                 *e *= scale;
             }

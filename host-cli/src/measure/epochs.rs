@@ -55,7 +55,7 @@ impl<'a> Epochs<'a> {
                 self.labels.push(self.data.label(sample as usize) as u8);
             }
             let x = Batch::rows(&self.images, self.data.pixels())?;
-            loss += f64::from(trainer.step(x, &self.labels)?) * batch.len() as f64;
+            loss += f64::from(trainer.step(x, &self.labels[..])?) * batch.len() as f64;
         }
         Ok(loss / self.order.len() as f64)
     }

@@ -167,7 +167,7 @@ impl<'a> Classifier<'a> {
             let labels: Vec<u8> =
                 samples.iter().map(|&sample| data.labels()[sample as usize] as u8).collect();
             let predicted: Vec<usize> = logits.chunks_exact(classes).map(argmax).collect();
-            Ok((labels.clone(), predicted, f64::from(loss.sum(logits, &labels)?)))
+            Ok((labels.clone(), predicted, f64::from(loss.sum(logits, &labels[..], classes)?)))
         })?;
         let mut confusion = vec![vec![0; classes]; classes];
         let mut sum = 0.0;
@@ -209,7 +209,7 @@ impl<'a> Classifier<'a> {
 pub(crate) fn guessing(kind: LossKind, classes: usize) -> f64 {
     let mut equal = vec![1.0 / classes as f32; classes];
     // Without classes there is no loss to compare with.
-    Loss::new(kind).sum(&mut equal, &[0]).map_or(f64::INFINITY, f64::from)
+    Loss::new(kind).sum(&mut equal, &[0], classes).map_or(f64::INFINITY, f64::from)
 }
 
 /// Accuracy, loss and confusion matrix of a network on labeled samples.

@@ -32,7 +32,7 @@ pub struct LayerCheck {
 #[derive(Debug)]
 pub struct Gradcheck {
     net: Sequential,
-    objective: Objective,
+    objective: Objective<'static>,
     inputs: Vec<f64>,
     labels: Vec<u8>,
     params: Vec<f64>,
@@ -72,7 +72,8 @@ impl Gradcheck {
         let x = Batch::rows(inputs, data.pixels())?.with_map(map);
         let mut gradient = vec![0.0; net.params()];
         let mut scratch = vec![0.0; net.train_scratch(batch)];
-        let loss = net.gradient_of(&objective, &params, x, &labels, &mut gradient, &mut scratch)?;
+        let loss =
+            net.gradient_of(&objective, &params, x, &labels[..], &mut gradient, &mut scratch)?;
         let (scale, shift) = (f64::from(map.scale), f64::from(map.shift));
         let inputs = inputs.iter().map(|input| f64::from(*input) * scale + shift).collect();
         let params = params.into_iter().map(f64::from).collect();

@@ -29,7 +29,7 @@ pub(crate) struct Setup<'a> {
     pub(crate) split: Split,
     /// How inputs are read.
     pub(crate) map: InputMap,
-    pub(crate) loss: Loss,
+    pub(crate) loss: Loss<'static>,
     /// Samples of a step: all, if there are fewer than the settings ask for.
     pub(crate) batch_size: usize,
 }

@@ -19,6 +19,7 @@ fn hostile_words_under_right_checksums_are_refused_as_malformed() {
     let shape = "its image's shape is not that of its inputs";
     let reserved = "a reserved field of its input is not 0";
     let stats = "the mean or standard deviation of its training data makes no sense";
+    let no_provenance = "its provenance cannot be read, or its loss is unknown";
     let no_split = "its split of the data makes no sense";
     let cases = [
         (layer(0, 0), 0, "it has a layer of an unknown kind"),
@@ -51,7 +52,8 @@ fn hostile_words_under_right_checksums_are_refused_as_malformed() {
         (section(input, 2), 60, shape),
         (section(input, 2), 0, "its inputs are of an unknown kind"),
         (section(classes, 2), 2, "its class names are not as many as its outputs"),
-        (section(provenance, 2), 55, "its provenance cannot be read"),
+        (section(provenance, 2), 55, no_provenance),
+        (start(provenance) + 52, 6, no_provenance),
         (section(test, 2), 0, "its self-test does not fit its layers"),
         (section(test, 2), 17, "its self-test does not fit its layers"),
         (start(input), 0, "its inputs are of an unknown kind"),
@@ -81,7 +83,7 @@ fn hostile_words_under_right_checksums_are_refused_as_malformed() {
         (start(split) + 12, 16, no_split),
         (start(classes), 0, "its class names are not as many as its outputs"),
         (start(classes), MAX, "its class names are not as many as its outputs"),
-        (start(provenance) + 56, MAX, "its provenance cannot be read"),
+        (start(provenance) + 56, MAX, no_provenance),
         (start(test), MAX, "its self-test does not fit its layers"),
         (start(test), 1, "its self-test does not fit its layers"),
         (start(test) + 4, 7, "its self-test does not fit its layers"),

@@ -116,7 +116,7 @@ pub struct LossSpec {
 impl LossSpec {
     /// Returns the core's form of it.
     #[must_use]
-    pub fn build(self) -> Loss {
+    pub fn build(self) -> Loss<'static> {
         let loss = match self.kind {
             LossFunction::CrossEntropy => Loss::CROSS_ENTROPY,
             LossFunction::CrossEntropySum => Loss::CROSS_ENTROPY.summed(),
