@@ -15,8 +15,8 @@ use criterion::{BenchmarkGroup, Criterion, Throughput};
 use picomlp::kernels::{
     Element, Gradient, INT8_BLOCK, INT8_PAIRS, Int8Row, Int8Weights, Sink, State, Update,
     dense_forward, dense_forward_scalar, dense_input_gradient, dense_input_gradient_scalar,
-    dense_update, dense_update_scalar, input_gradient_work, int8_forward, int8_forward_scalar,
-    int8_rows, transpose64, transpose64_scalar, update_work,
+    dense_update, dense_update_scalar, int8_forward, int8_forward_scalar, int8_rows, transpose64,
+    transpose64_scalar, update_work,
 };
 use picomlp::{Adam, Batch, Optimizer, Serial, Sgd};
 use picomlp_benches::{DENSITIES, Density, floats, pixels};
@@ -213,10 +213,9 @@ fn dense_input_gradients(c: &mut Criterion) {
     for shape in [SECOND_LAYER, shape(1, 128, 10), shape(64, 512, 10), shape(64, 512, 128)] {
         let Shape { batch, inputs, outputs } = shape;
         let (d_y, weights) = (random(batch * outputs, 1), random(inputs * outputs, 2));
-        let mut work = vec![0.0; input_gradient_work(outputs, batch, 1)];
         let mut d_x = vec![0.0; batch * inputs];
         let mut expected = d_x.clone();
-        dense_input_gradient(&Serial, batch, &d_y, &weights, &mut d_x, &mut work);
+        dense_input_gradient(&Serial, batch, &d_y, &weights, &mut d_x);
         dense_input_gradient_scalar(batch, &d_y, &weights, &mut expected);
         assert_same_bits(&d_x, &expected, &shape.name());
         group.throughput(shape.flops());
@@ -224,7 +223,7 @@ fn dense_input_gradients(c: &mut Criterion) {
             &mut group,
             &shape.name(),
             &d_x,
-            |d_x| dense_input_gradient(&Serial, batch, &d_y, &weights, d_x, &mut work),
+            |d_x| dense_input_gradient(&Serial, batch, &d_y, &weights, d_x),
             |d_x| dense_input_gradient_scalar(batch, &d_y, &weights, d_x),
         );
     }

@@ -15,8 +15,8 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 use clap::Parser;
 use picomlp::kernels::{
-    Sink, dense_forward, dense_input_gradient, dense_update, input_gradient_work, relu,
-    relu_gradient, softmax_cross_entropy, update_work,
+    Sink, dense_forward, dense_input_gradient, dense_update, relu, relu_gradient,
+    softmax_cross_entropy, update_work,
 };
 use picomlp::rng::shuffle;
 use picomlp::{Batch, Buffers, Init, Layer, Network, Optimizer, Sequential, Sgd, Trainer};
@@ -108,7 +108,7 @@ struct Step<'a> {
 
 impl<'a> Step<'a> {
     fn new(data: &'a Dataset, hidden: usize) -> Result<Self> {
-        let work = update_work(hidden, BATCH, 2).max(input_gradient_work(10, BATCH, 2));
+        let work = update_work(hidden, BATCH, 2);
         let mut step = Self {
             data,
             hidden,
@@ -203,7 +203,7 @@ impl<'a> Step<'a> {
         done(seconds);
         softmax_cross_entropy(z, &self.labels, 1.0 / BATCH as f32);
         done(seconds);
-        dense_input_gradient(pool, BATCH, z, w2, d_h, work);
+        dense_input_gradient(pool, BATCH, z, w2, d_h);
         relu_gradient(h, d_h);
         done(seconds);
         let update = Sgd::new(RATE).begin();

@@ -27,6 +27,7 @@ pub(crate) mod dense;
 mod dropout;
 mod element;
 mod exp;
+mod gemm;
 mod int8;
 mod lanes;
 mod matmul;
@@ -55,9 +56,7 @@ pub use adam::{AdamCoefficients, adam, adam_scalar};
 pub use batch::{Batch, IntoBatch};
 pub use bits::{transpose64, transpose64_scalar};
 pub use dense::forward::{dense_forward, dense_forward_scalar};
-pub use dense::input_gradient::{
-    dense_input_gradient, dense_input_gradient_scalar, input_gradient_work,
-};
+pub use dense::input_gradient::{dense_input_gradient, dense_input_gradient_scalar};
 pub use dense::weight_gradient::{dense_update, dense_update_scalar, update_work};
 pub use dropout::dropout;
 pub use element::{Element, InputMap, PIXEL_SCALE};

@@ -33,7 +33,7 @@ pub(super) struct Case {
 }
 
 /// Every number of outputs and of inputs up to 67, every batch up to 5 and around 64 and 128, batches around the length of a
-/// list of factors, and MNIST's sizes.
+/// list of factors, blocks of dense rows with all kinds of rests, and MNIST's sizes.
 pub(super) fn cases() -> Vec<Case> {
     let outputs = (1..=67).map(|outputs| Case { batch: 1 + outputs % 5, inputs: 9, outputs });
     let inputs = (1..=67).map(|inputs| Case { batch: 1 + inputs % 5, inputs, outputs: 11 });
@@ -42,9 +42,16 @@ pub(super) fn cases() -> Vec<Case> {
     let wide = [100, 127, 128, 129, 200, 257, 300];
     let wide = wide.map(|outputs| Case { batch: 3, inputs: 130, outputs });
     let lists = [129, 256, 257].map(|batch| Case { batch, inputs: 9, outputs: 70 });
+    let blocks = [1, 3, 7, 9, 10, 17, 33].into_iter().flat_map(|outputs| {
+        [4, 8, 15, 33, 65].map(|batch| Case { batch, inputs: 2 * batch - 3, outputs })
+    });
+    let long = [(9, 263, 300), (5, 1027, 17), (300, 21, 33), (263, 17, 270)];
+    let long = long.map(|(batch, inputs, outputs)| Case { batch, inputs, outputs });
+    let blocks = blocks.chain(long);
     let mnist = [(1, 784, 128), (7, 784, 128), (1, 128, 10), (66, 128, 10), (2, 784, 10)];
     let mnist = mnist.map(|(batch, inputs, outputs)| Case { batch, inputs, outputs });
-    let all = outputs.chain(inputs).chain(batches).chain(wide).chain(lists).chain(mnist);
+    let all =
+        outputs.chain(inputs).chain(batches).chain(wide).chain(lists).chain(blocks).chain(mnist);
     // Miri takes a thousand times as long.
     let is_small = |case: &Case| case.batch * case.inputs * case.outputs < 300;
     all.filter(|case| !cfg!(miri) || is_small(case))
@@ -71,6 +78,11 @@ impl Case {
     /// A batch of pixels without any zero.
     pub(super) fn full_pixels(&self) -> Vec<u8> {
         self.pixels().into_iter().map(|pixel| pixel.max(1)).collect()
+    }
+
+    /// A batch of f32 inputs, hardly any of them zero.
+    pub(super) fn full_inputs(&self) -> Vec<f32> {
+        self.values(self.batch * self.inputs, 98)
     }
 
     /// A batch of f32 inputs, half of them zeros of either sign.

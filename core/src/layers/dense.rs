@@ -157,7 +157,7 @@ impl<I: Dim, O: Dim, B: Bias> Layer for DenseLayer<I, O, B> {
         if let Some(d_x) = io.d_x {
             let (weights, _) = split(sink.params(), self.weights())?;
             let sizes = [self.inputs(), self.outputs()];
-            input_gradient(threads, io.x.len(), sizes, io.d_y, weights, d_x, workspace);
+            input_gradient(threads, io.x.len(), sizes, io.d_y, weights, d_x);
         }
         update(threads, io.x, io.d_y, sink, workspace);
         Ok(())

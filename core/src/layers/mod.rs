@@ -49,7 +49,7 @@ pub use trace::trace;
 
 use crate::Error;
 use crate::init::Init;
-use crate::kernels::{Batch, Element, Sink, copy, input_gradient_work, update_work};
+use crate::kernels::{Batch, Element, Sink, copy};
 
 /// The everyday network with one hidden layer: dense, ReLU, dense.
 ///
@@ -267,14 +267,6 @@ fn find_not_finite(
         }
     }
     Ok(())
-}
-
-/// `f32`s of working memory that any layer's backward pass needs; `widths` are [`Shape::max_outputs`] and
-/// [`Shape::inner_gradient_width`].
-const fn work_len(widths: [usize; 2], batch: usize, threads: usize) -> usize {
-    let update = update_work(widths[0], batch, threads);
-    let input_gradient = input_gradient_work(widths[1], batch, threads);
-    if update > input_gradient { update } else { input_gradient }
 }
 
 /// The single layers of the network in use: all but dropout.

@@ -1,7 +1,8 @@
 //! Sizes of a layer or a network, and how those of two layers add up.
 
-use super::{Mode, work_len};
+use super::Mode;
 use crate::Error;
+use crate::kernels::update_work;
 
 /// Sizes of a layer or chain, and what its passes need. One struct for sizes known to the compiler and for those known
 /// only at run time: both are added up by [`then`](Self::then). Sums that overflow saturate.
@@ -31,10 +32,6 @@ pub struct Shape {
     pub keeps_sign: bool,
     /// The most outputs of a dense layer.
     pub max_outputs: usize,
-    /// The most outputs of a dense layer that computes the gradient at its inputs, the first layer included.
-    pub gradient_width: usize,
-    /// As [`gradient_width`](Self::gradient_width), if the gradient at the inputs of the first layer is not wanted.
-    pub inner_gradient_width: usize,
     /// What is wrong with the sizes, which [`check`](Self::check) returns.
     pub fault: Option<Error>,
 }
@@ -56,8 +53,6 @@ impl Shape {
             reads: OutputUse::Nothing,
             keeps_sign: false,
             max_outputs: 0,
-            gradient_width: 0,
-            inner_gradient_width: 0,
             fault: match width {
                 0 => Some(Error::ZeroSize { what: "layer width" }),
                 _ => None,
@@ -76,7 +71,6 @@ impl Shape {
             params: weights.saturating_add(if bias { outputs } else { 0 }),
             in_place: false,
             max_outputs: outputs,
-            gradient_width: outputs,
             ..this
         }
     }
@@ -101,8 +95,6 @@ impl Shape {
             reads: if overwritten { self.reads.and(next.reads) } else { next.reads },
             keeps_sign: self.keeps_sign && next.keeps_sign,
             max_outputs: larger(self.max_outputs, next.max_outputs),
-            gradient_width: larger(self.gradient_width, next.gradient_width),
-            inner_gradient_width: larger(self.inner_gradient_width, next.gradient_width),
             fault: self.fault_then(next),
         }
     }
@@ -153,11 +145,10 @@ impl Shape {
     /// `f32`s of scratch for a training step: activations, their gradients, what is saved, and working memory.
     #[must_use]
     pub const fn train_scratch(self, threads: usize, batch: usize) -> usize {
-        let widths = [self.max_outputs, self.inner_gradient_width];
         self.infer_scratch(batch)
             .saturating_mul(2)
             .saturating_add(self.saved.len(Mode::training(0, 0), batch))
-            .saturating_add(work_len(widths, batch, threads))
+            .saturating_add(update_work(self.max_outputs, batch, threads))
     }
 }
 

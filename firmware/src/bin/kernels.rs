@@ -96,7 +96,7 @@ fn dense<T: Element>(x: &[T], batch: usize, outputs: usize, numbers: &mut Number
 
         let (mut d_x, mut expected) = ([9.0; LARGEST * INPUTS], [9.0; LARGEST * INPUTS]);
         let (d_x, expected) = (&mut d_x[..batch * INPUTS], &mut expected[..batch * INPUTS]);
-        dense_input_gradient(&Serial, batch, y, w, d_x, &mut work);
+        dense_input_gradient(&Serial, batch, y, w, d_x);
         dense_input_gradient_scalar(batch, y, w, expected);
         same("dense_input_gradient", d_x, expected);
     }

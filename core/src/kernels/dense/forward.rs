@@ -1,6 +1,9 @@
 //! `y = b + x·W`, the forward pass of a dense layer.
 
+use core::ops::Range;
+
 use super::add_rows;
+use crate::kernels::gemm::{DENSE_SAMPLES, FEW_ROWS, Factors, Gemm, Matrix, Packed, Rows};
 use crate::kernels::matmul::{Bits, Finish, Product, Terms};
 use crate::kernels::scalar::{self, SCALAR};
 use crate::kernels::simd::Simd;
@@ -101,33 +104,29 @@ impl<T: Element> Split for Forward<'_, T> {
     }
 }
 
-/// Adds all products. Samples without zeros go four at a time, so that one load of a weight serves
-/// four sums; the others go to `sparse`, which walks their nonzero inputs.
+/// Adds all products: as a [`Gemm`] where most inputs are not zero; else `sparse` walks the nonzero ones of each sample.
 #[inline]
 pub(super) fn by_kind<T: Element>(work: Forward<'_, T>, sparse: impl Fn(Forward<'_, T>)) {
     let Forward { x, weights, outputs, y } = work;
-    let (mut x, mut y) = (x, y);
-    while !x.is_empty() {
-        // A run of samples of one kind is one product, in which a panel of weights serves them all.
-        let is_dense = is_dense_group(x, 0);
-        let mut end = 4;
-        while end < x.len() && is_dense_group(x, end) == is_dense {
-            end += 4;
-        }
-        let (run, rest) = x.split_at(end);
-        let (y_run, y_rest) = y.split_at_mut((run.len() * outputs).min(y.len()));
-        if is_dense {
-            let product = Product::new(weights, outputs, Finish::Add);
-            let values = |group: usize, i: usize| {
-                let value = |s| run.scaled(4 * group + s, i).unwrap_or_default();
-                [value(0), value(1), value(2), value(3)]
-            };
-            product.run_in_fours(run.width(), values, y_run);
-        } else {
-            sparse(Forward { x: run, weights, outputs, y: y_run });
-        }
-        (x, y) = (rest, y_rest);
+    if !looks_dense(x) {
+        return sparse(Forward { x, weights, outputs, y });
     }
+    let matrix = Matrix { values: weights, stride: outputs, transposed: false };
+    Gemm { matrix, rows: x.len(), terms: x.width(), width: outputs }
+        .run(&Samples(x), &mut Rows { values: y, stride: outputs, finish: Finish::Add });
+}
+
+/// Whether most inputs are not zero, as far as four masks of a few samples tell.
+fn looks_dense<T: Element>(x: Batch<'_, T>) -> bool {
+    let (mut nonzeros, mut values) = (0, 0);
+    let step = x.width().div_ceil(MASK_BITS).div_ceil(4) * MASK_BITS;
+    for s in (0..x.len()).step_by(x.len().div_ceil(4).max(1)) {
+        for part in x.sample(s).chunks(step) {
+            nonzeros += T::nonzero_mask(part).count_ones() as usize;
+            values += part.len().min(MASK_BITS);
+        }
+    }
+    x.len() >= FEW_ROWS && 100 * nonzeros >= DENSE_SAMPLES * values
 }
 
 /// Samples with zeros, one by one.
@@ -135,7 +134,7 @@ pub(super) fn by_kind<T: Element>(work: Forward<'_, T>, sparse: impl Fn(Forward<
 pub(super) fn forward_rows<S: Simd, T: Element>(simd: S, work: Forward<'_, T>) {
     let Forward { x, weights, outputs, y } = work;
     let scale = x.map().scale;
-    Product::new(weights, outputs, Finish::Add).run::<S, S::Tile1, _, 1>(
+    Product::new(weights, outputs, Finish::Add).run::<S, S::Accumulator, _>(
         simd,
         #[inline(always)]
         |s| SparseSample { x: x.sample(s), scale },
@@ -143,10 +142,21 @@ pub(super) fn forward_rows<S: Simd, T: Element>(simd: S, work: Forward<'_, T>) {
     );
 }
 
-/// Whether the four samples from `first` on are there, and none of them has a zero.
-fn is_dense_group<T: Element>(x: Batch<'_, T>, first: usize) -> bool {
-    let is_full = |tile: &[T]| T::nonzero_mask(tile).count_ones() as usize == tile.len();
-    first + 4 <= x.len() && (first..first + 4).all(|s| x.sample(s).chunks(MASK_BITS).all(is_full))
+/// The samples of a batch as rows of `a`.
+pub(super) struct Samples<'a, T>(pub(super) Batch<'a, T>);
+
+impl<T: Element> Factors for Samples<'_, T> {
+    const BY_TERM: bool = false;
+
+    fn pack(&self, rows: Range<usize>, terms: Range<usize>, to: &mut Packed) {
+        let scale = self.0.map().scale;
+        for (r, s) in rows.enumerate() {
+            let sample = self.0.sample(s).get(terms.clone()).unwrap_or_default();
+            for (to, x) in to.row(r).iter_mut().zip(sample) {
+                *to = x.to_f32() * scale;
+            }
+        }
+    }
 }
 
 /// One sample: its nonzero inputs are the set bits of masks.
@@ -155,19 +165,19 @@ struct SparseSample<'a, T> {
     scale: f32,
 }
 
-impl<T: Element> Terms<1> for SparseSample<'_, T> {
+impl<T: Element> Terms for SparseSample<'_, T> {
     #[inline(always)]
-    fn for_each(&self, mut add: impl FnMut(usize, [f32; 1]) -> Option<()>) -> Option<()> {
+    fn for_each(&self, mut add: impl FnMut(usize, f32) -> Option<()>) -> Option<()> {
         for (x, first) in self.x.chunks(MASK_BITS).zip((0..).step_by(MASK_BITS)) {
             let mask = T::nonzero_mask(x);
             // Without zeros there are no bits to search.
             if mask == u64::MAX {
                 for (i, x) in x.iter().enumerate() {
-                    add(first + i, [x.to_f32() * self.scale])?;
+                    add(first + i, x.to_f32() * self.scale)?;
                 }
             } else {
                 for i in Bits(mask) {
-                    add(first + i, [x.get(i)?.to_f32() * self.scale])?;
+                    add(first + i, x.get(i)?.to_f32() * self.scale)?;
                 }
             }
         }
@@ -259,8 +269,24 @@ mod tests {
                 compare(&case.pixels(), &case);
                 compare(&case.full_pixels(), &case);
                 compare(&case.inputs(), &case);
+                compare(&case.full_inputs(), &case);
             }
         });
+    }
+
+    #[test]
+    fn picked_samples_without_zeros_give_what_they_give_in_order() {
+        let case = Case { batch: 9, inputs: 70, outputs: 19 };
+        let (inputs, weights, bias) =
+            (case.full_inputs(), case.values(70 * 19, 1), case.values(19, 2));
+        let (mut all, mut picked) = (vec![0.0; 9 * 19], vec![0.0; 6 * 19]);
+        dense_forward(&Serial, Batch::rows(&inputs, 70).unwrap(), &weights, &bias, &mut all);
+        let order = [8, 3, 1, 4, 4, 0];
+        let batch = Batch::gather(&inputs, 70, &order).unwrap();
+        dense_forward(&Serial, batch, &weights, &bias, &mut picked);
+        for (sample, got) in order.into_iter().zip(picked.chunks(19)) {
+            assert_eq!(got, &all[19 * sample as usize..][..19]);
+        }
     }
 
     #[test]

@@ -1,30 +1,17 @@
 //! The gradient at a dense layer's inputs: `d_x[s][i] = Σₒ d_y[s][o]·W[i][o]`, the product of `d_y` with the transposed weights.
-//!
-//! Lanes are inputs, so 16 rows of weights are transposed into a panel of the workspace, which then serves the whole batch, four
-//! samples at a time.
 
-use crate::kernels::accumulator::Full;
-use crate::kernels::matmul::{DenseRows, Finish, Product};
+use super::forward::Samples;
+use crate::kernels::Batch;
+use crate::kernels::gemm::{FEW_ROWS, Gemm, Matrix, Rows};
+use crate::kernels::matmul::Finish;
 use crate::kernels::scalar::{SCALAR, rows::dot_rows};
-use crate::kernels::simd::{Simd, with_best_vectors};
 use crate::kernels::threads::{Split, Threads, fork, parts};
-
-/// Rows of weights that are transposed together: the width of a panel.
-const ROWS: usize = 16;
-
-/// Length of the `work` slice of [`dense_input_gradient`], in `f32`s.
-#[must_use]
-pub const fn input_gradient_work(outputs: usize, batch: usize, threads: usize) -> usize {
-    // A single sample does not pay for a transposition.
-    if batch > 1 && !SCALAR { threads * ROWS * outputs } else { 0 }
-}
 
 /// Computes `d_x[s][i] = Σₒ d_y[s][o]·W[i][o]`.
 ///
 /// # Shapes
 ///
-/// `d_y: [batch][OUT]`, `weights: [IN][OUT]`, `d_x: [batch][IN]`, overwritten. `work` is overwritten, its
-/// length is [`input_gradient_work`]`(OUT, batch, threads)` or more.
+/// `d_y: [batch][OUT]`, `weights: [IN][OUT]`, `d_x: [batch][IN]`, overwritten.
 ///
 /// # Panics
 ///
@@ -36,14 +23,9 @@ pub fn dense_input_gradient(
     d_y: &[f32],
     weights: &[f32],
     d_x: &mut [f32],
-    work: &mut [f32],
 ) {
     let Some((inputs, outputs)) = check(batch, d_y, weights, d_x) else { return };
-    assert!(
-        work.len() >= input_gradient_work(outputs, batch, threads.count()),
-        "dense_input_gradient: work is too short"
-    );
-    input_gradient(threads, batch, [inputs, outputs], d_y, weights, d_x, work);
+    input_gradient(threads, batch, [inputs, outputs], d_y, weights, d_x);
 }
 
 /// [`dense_input_gradient`] of slices that have been checked, for a layer of these numbers of inputs and outputs.
@@ -55,10 +37,9 @@ pub(crate) fn input_gradient(
     d_y: &[f32],
     weights: &[f32],
     d_x: &mut [f32],
-    work: &mut [f32],
 ) {
     let parts = if SCALAR { 1 } else { parts(threads, d_y.len() * inputs).min(batch) };
-    fork(threads, parts, InputGradient { inputs, outputs, weights, d_y, d_x, work });
+    fork(threads, parts, InputGradient { inputs, outputs, weights, d_y, d_x });
 }
 
 /// Samples with their gradients at both ends.
@@ -68,7 +49,6 @@ struct InputGradient<'a> {
     weights: &'a [f32],
     d_y: &'a [f32],
     d_x: &'a mut [f32],
-    work: &'a mut [f32],
 }
 
 impl Split for InputGradient<'_> {
@@ -76,64 +56,22 @@ impl Split for InputGradient<'_> {
         let samples = self.d_y.len() / self.outputs * part / of;
         let (d_y_a, d_y_b) = self.d_y.split_at(samples * self.outputs);
         let (d_x_a, d_x_b) = self.d_x.split_at_mut(samples * self.inputs);
-        let (work_a, work_b) = self.work.split_at_mut(self.work.len() / of * part);
-        (
-            Self { d_y: d_y_a, d_x: d_x_a, work: work_a, ..self },
-            Self { d_y: d_y_b, d_x: d_x_b, work: work_b, ..self },
-        )
+        (Self { d_y: d_y_a, d_x: d_x_a, ..self }, Self { d_y: d_y_b, d_x: d_x_b, ..self })
     }
 
     fn run(self) {
-        if SCALAR || self.d_y.len() <= self.outputs {
+        if SCALAR || self.d_y.len() < FEW_ROWS * self.outputs {
             let d_x = self.d_x.chunks_exact_mut(self.inputs);
             for (d_y, d_x) in self.d_y.chunks_exact(self.outputs).zip(d_x) {
                 dot_rows(self.weights, d_y, d_x);
             }
             return;
         }
-        let work = self;
-        with_best_vectors!(input_gradient_rows(work: InputGradient<'_>));
-    }
-}
-
-/// One panel of 16 inputs after the other, each for all samples.
-#[inline(always)]
-fn input_gradient_rows<S: Simd>(simd: S, of: InputGradient<'_>) {
-    let InputGradient { inputs, outputs, weights, d_y, d_x, work } = of;
-    let samples = d_y.len() / outputs;
-    let panel = work.get_mut(..ROWS * outputs).unwrap_or_default();
-    debug_assert!(panel.len() == ROWS * outputs, "work is too short for a panel");
-    for first in (0..inputs).step_by(ROWS) {
-        let width = ROWS.min(inputs - first);
-        for (r, row) in weights.chunks_exact(outputs).skip(first).take(width).enumerate() {
-            for (column, w) in panel.as_chunks_mut::<ROWS>().0.iter_mut().zip(row) {
-                if let Some(transposed) = column.get_mut(r) {
-                    *transposed = *w;
-                }
-            }
-        }
-        let product = Product {
-            matrix: panel,
-            stride: ROWS,
-            width,
-            out_stride: inputs,
-            finish: Finish::Write,
-        };
-        let row = |s: usize| d_y.get(s * outputs..(s + 1) * outputs).unwrap_or_default();
-        let fours = samples / 4 * 4;
-        let (d_x_fours, d_x_rest) = d_x.split_at_mut(fours * inputs);
-        product.run::<S, Full<S, 1>, _, 4>(
-            simd,
-            #[inline(always)]
-            |g| DenseRows([row(4 * g), row(4 * g + 1), row(4 * g + 2), row(4 * g + 3)]),
-            d_x_fours.get_mut(first..).unwrap_or_default(),
-        );
-        product.run::<S, Full<S, 1>, _, 1>(
-            simd,
-            #[inline(always)]
-            |s| DenseRows([row(fours + s)]),
-            d_x_rest.get_mut(first..).unwrap_or_default(),
-        );
+        let Self { inputs, outputs, weights, d_y, d_x } = self;
+        let Ok(rows) = Batch::rows(d_y, outputs) else { return };
+        let matrix = Matrix { values: weights, stride: outputs, transposed: true };
+        Gemm { matrix, rows: rows.len(), terms: outputs, width: inputs }
+            .run(&Samples(rows), &mut Rows { values: d_x, stride: inputs, finish: Finish::Write });
     }
 }
 
@@ -187,11 +125,10 @@ mod tests {
                     (case.values(batch * outputs, 1), case.values(inputs * outputs, 2));
                 let (mut d_x, mut expected) =
                     (vec![9.0; batch * inputs], vec![9.0; batch * inputs]);
-                let mut work = vec![f32::NAN; input_gradient_work(outputs, batch, 3)];
                 dense_input_gradient_scalar(batch, &d_y, &weights, &mut expected);
-                dense_input_gradient(&Serial, batch, &d_y, &weights, &mut d_x, &mut work);
+                dense_input_gradient(&Serial, batch, &d_y, &weights, &mut d_x);
                 assert_same_bits(&d_x, &expected, &case);
-                dense_input_gradient(&Halves(3), batch, &d_y, &weights, &mut d_x, &mut work);
+                dense_input_gradient(&Halves(3), batch, &d_y, &weights, &mut d_x);
                 assert_same_bits(&d_x, &expected, &case);
                 for (d_y, d_x) in d_y.chunks(outputs).zip(d_x.chunks_mut(inputs)) {
                     scalar::rows::dot_rows(&weights, d_y, d_x);

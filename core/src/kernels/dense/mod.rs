@@ -71,7 +71,7 @@ fn add_rows(matrix: &[f32], sums: &mut [f32]) {
 #[inline(always)]
 fn add_rows_with<S: Simd>(simd: S, matrix: &[f32], width: usize, sums: &mut [f32]) {
     let rows = matrix.len() / width.max(1);
-    Product::new(matrix, width, Finish::Add).run::<S, S::Tile1, _, 1>(
+    Product::new(matrix, width, Finish::Add).run::<S, S::Accumulator, _>(
         simd,
         #[inline(always)]
         |_| Ones(rows),

@@ -19,6 +19,9 @@ use core::ops::Range;
 use bytemuck::try_cast_slice_mut;
 
 use super::add_rows;
+use crate::kernels::gemm::{
+    BLOCK_COLUMNS, DENSE_INPUTS, Factors, Gemm, MOST_ROWS, Matrix, Output, Packed, Rows, TERMS,
+};
 use crate::kernels::matmul::{Bits, Finish, GATHERED, Product, Terms};
 use crate::kernels::scalar::{self, SCALAR};
 use crate::kernels::simd::Simd;
@@ -29,6 +32,9 @@ use crate::kernels::{
 
 /// Values of a gradient that are handed over together: 4 KB of stack.
 const BLOCK: usize = 1024;
+
+/// The same of rows that are dense: a tile's rows, and columns of a block of the product.
+const DENSE_BLOCK: usize = MOST_ROWS * BLOCK_COLUMNS;
 
 /// Length of the `work` slice of [`dense_update`], in `f32`s.
 #[must_use]
@@ -174,15 +180,15 @@ impl<T: Element> Split for WeightGradient<'_, T> {
 /// 32 bits.
 type Masks = [[u32; 2]; MASK_BITS];
 
-/// Fills the masks of the 64 inputs from `first` on. Returns which inputs are nonzero in any sample, and which in all.
-fn find_samples<T: Element>(x: Batch<'_, T>, first: usize, tiles: &mut [Masks]) -> [u64; 2] {
-    let (mut any, mut all) = (0, u64::MAX);
+/// Fills the masks of the 64 inputs from `first` on. Returns which inputs are nonzero in any sample.
+fn find_samples<T: Element>(x: Batch<'_, T>, first: usize, tiles: &mut [Masks]) -> u64 {
+    let mut any = 0;
     for (t, tile) in tiles.iter_mut().enumerate() {
         let mut masks = [0u64; MASK_BITS];
         for (s, mask) in masks.iter_mut().enumerate().take(x.len() - t * MASK_BITS) {
             let sample = x.sample(t * MASK_BITS + s);
             *mask = T::nonzero_mask(sample.get(first..).unwrap_or_default());
-            (any, all) = (any | *mask, all & *mask);
+            any |= *mask;
         }
         if x.len() == 1 {
             let mut bits = any;
@@ -194,7 +200,7 @@ fn find_samples<T: Element>(x: Batch<'_, T>, first: usize, tiles: &mut [Masks]) 
             *halves = [mask as u32, (mask >> 32) as u32];
         }
     }
-    [any, all]
+    any
 }
 
 /// The workspace as one tile of masks for each 64 samples.
@@ -210,17 +216,21 @@ fn mask_tiles(masks: &mut [f32], batch: usize) -> &mut [Masks] {
 pub(super) fn weight_gradient_rows<S: Simd, T: Element>(simd: S, work: WeightGradient<'_, T>) {
     let WeightGradient { x, d_y, outputs, shifted, inputs, mut sink, masks } = work;
     let mut single = [[[0; 2]; MASK_BITS]];
-    let mut rows = Rows { d_y, outputs, shifted, batch: x.len(), buffer: Buffer([0.0; BLOCK]) };
+    let mut rows =
+        SparseRows { d_y, outputs, shifted, batch: x.len(), buffer: Buffer([0.0; BLOCK]) };
     let tiles = if x.len() == 1 { &mut single } else { mask_tiles(masks, x.len()) };
     debug_assert!(!tiles.is_empty(), "work is too short for the masks");
+    // Packing pays for several tiles of dense rows, or where there are no others.
+    let least = (2 * MOST_ROWS).min(inputs.len());
+    // Dense inputs that have been found, and wait for their neighbours.
+    let mut dense_run = inputs.start..inputs.start;
     for first in inputs.clone().step_by(MASK_BITS) {
         let len = MASK_BITS.min(inputs.end - first);
-        let [any, all] = find_samples(x, first, tiles);
-        let dense = all & u64::MAX >> (MASK_BITS - len);
+        let any = find_samples(x, first, tiles);
+        let dense = dense_inputs(x.len(), tiles) & u64::MAX >> (MASK_BITS - len);
         // With a shift, a row of zeros has a gradient as well.
         let zero = if shifted.is_some() { 0 } else { !any };
-        // Bit `i` is set where four dense inputs begin.
-        let four = dense & dense >> 1 & dense >> 2 & dense >> 3;
+        let dense = long_runs(dense, least);
         let mut i = 0;
         while i < len {
             // From input `i` to the first whose bit is set.
@@ -230,22 +240,30 @@ pub(super) fn weight_gradient_rows<S: Simd, T: Element>(simd: S, work: WeightGra
                 let n = run(!zero);
                 sink.apply(offset..offset + n * outputs, Gradient::Zero, false);
                 n
-            } else if four >> i & 1 != 0 {
-                let n = run(!dense) / 4 * 4;
-                let values = |row: usize, s: usize| four_inputs(x, s, first + i + row);
-                rows.sum::<4>(n, offset, &mut sink, |product, row, out| {
-                    product.run_in_fours(x.len(), |group, s| values(row + 4 * group, s), out);
-                });
+            } else if dense >> i & 1 != 0 {
+                let n = run(!dense);
+                if dense_run.end != first + i {
+                    let rows = dense_run.start - inputs.start..dense_run.end - inputs.start;
+                    dense_rows(
+                        x,
+                        [d_y, shifted.unwrap_or_default()],
+                        inputs.start,
+                        rows,
+                        &mut sink,
+                    );
+                    dense_run.start = first + i;
+                }
+                dense_run.end = first + i + n;
                 n
             } else {
-                let n = run(zero | four);
-                rows.sum::<1>(
+                let n = run(zero | dense);
+                rows.sum(
                     n,
                     offset,
                     &mut sink,
                     #[inline(always)]
                     |product, row, out| {
-                        product.run::<S, S::Tile1, _, 1>(
+                        product.run::<S, S::Accumulator, _>(
                             simd,
                             #[inline(always)]
                             |r| {
@@ -261,26 +279,133 @@ pub(super) fn weight_gradient_rows<S: Simd, T: Element>(simd: S, work: WeightGra
             i += n;
         }
     }
+    let rows = dense_run.start - inputs.start..dense_run.end - inputs.start;
+    dense_rows(x, [d_y, shifted.unwrap_or_default()], inputs.start, rows, &mut sink);
+}
+
+/// The set bits that have at least so many set bits beside each other.
+fn long_runs(bits: u64, least: usize) -> u64 {
+    let starts = (1..least).fold(bits, |starts, i| starts & bits >> i);
+    (1..least).fold(starts, |runs, i| runs | starts << i)
+}
+
+/// Of 64 inputs, those few of whose samples are zero, one bit each.
+fn dense_inputs(batch: usize, tiles: &[Masks]) -> u64 {
+    let mut dense = 0;
+    for bit in 0..MASK_BITS {
+        let nonzeros = |tile: &Masks| {
+            let [low, high] = tile.get(bit).copied().unwrap_or_default();
+            (u64::from(low) | u64::from(high) << 32).count_ones() as usize
+        };
+        let nonzeros: usize = tiles.iter().map(nonzeros).sum();
+        dense |= u64::from(100 * nonzeros >= DENSE_INPUTS * batch) << bit;
+    }
+    dense
+}
+
+/// Sums `rows` of the gradient with all their terms; row 0 is that of the input `first`.
+#[inline(never)]
+fn dense_rows<T: Element>(
+    x: Batch<'_, T>,
+    [d_y, shifted]: [&[f32]; 2],
+    first: usize,
+    rows: Range<usize>,
+    sink: &mut Sink<'_>,
+) {
+    if rows.is_empty() {
+        return;
+    }
+    let outputs = d_y.len().checked_div(x.len()).unwrap_or(0);
+    let matrix = Matrix { values: d_y, stride: outputs, transposed: false };
+    let gemm = Gemm { matrix, rows: rows.len(), terms: x.len(), width: outputs };
+    let inputs = Inputs { x, first: first + rows.start };
+    let params = rows.start * outputs..rows.end * outputs;
+    match sink.rate() {
+        // A plain gradient step, and sums that are never cut: from the registers into the weights.
+        Some(rate) if shifted.is_empty() && x.len() <= TERMS => {
+            let values = sink.params_mut(params);
+            gemm.run(&inputs, &mut Rows { values, stride: outputs, finish: Finish::Move(rate) });
+        }
+        _ => {
+            let buffer = Buffer([0.0; DENSE_BLOCK]);
+            let sink = sink.reborrow();
+            gemm.run(&inputs, &mut Blocks { buffer, outputs, shifted, offset: params.start, sink });
+        }
+    }
+}
+
+/// Hands over blocks of the gradient.
+struct Blocks<'a> {
+    buffer: Buffer<DENSE_BLOCK>,
+    outputs: usize,
+    shifted: &'a [f32],
+    offset: usize,
+    sink: Sink<'a>,
+}
+
+impl Blocks<'_> {
+    /// Where row `row` of the gradient lies among the parameters, from column `columns.start` to `columns.end`.
+    fn range(&self, row: usize, columns: &Range<usize>) -> Range<usize> {
+        let start = self.offset + row * self.outputs;
+        start + columns.start..start + columns.end
+    }
+}
+
+impl Output for Blocks<'_> {
+    const FINISHES: bool = true;
+
+    fn block(&mut self, rows: Range<usize>, columns: Range<usize>) -> (&mut [f32], usize, Finish) {
+        let width = columns.len();
+        let mut finish = Finish::Write;
+        for (i, row) in rows.enumerate() {
+            if let Some(before) = self.sink.accumulated(self.range(row, &columns)) {
+                let sums = self.buffer.0.get_mut(i * width..(i + 1) * width).unwrap_or_default();
+                copy(before, sums);
+                finish = Finish::Add;
+            }
+        }
+        (&mut self.buffer.0, width, finish)
+    }
+
+    fn finish(&mut self, rows: Range<usize>, columns: Range<usize>) {
+        let ranges = [rows.start, rows.end - 1].map(|row| self.range(row, &columns));
+        let Self { buffer, shifted, outputs, sink, offset } = self;
+        let [first, last] = ranges;
+        let width = columns.len();
+        let block = buffer.0.get_mut(..rows.len() * width).unwrap_or_default();
+        if let Some(shifted) = shifted.get(columns.clone()) {
+            for sums in block.chunks_exact_mut(width) {
+                sums.iter_mut().zip(shifted).for_each(|(sum, shifted)| *sum += shifted);
+            }
+        }
+        if width == *outputs {
+            return sink.apply(first.start..last.end, Gradient::Dense(block), false);
+        }
+        for (row, sums) in rows.zip(block.chunks_exact(width)) {
+            let start = *offset + row * *outputs;
+            sink.apply(start + columns.start..start + columns.end, Gradient::Dense(sums), false);
+        }
+    }
 }
 
 /// Aligned for the widest vectors.
 #[repr(align(64))]
-struct Buffer([f32; BLOCK]);
+struct Buffer<const N: usize>([f32; N]);
 
 /// What all rows have in common.
-struct Rows<'a> {
+struct SparseRows<'a> {
     d_y: &'a [f32],
     outputs: usize,
     shifted: Option<&'a [f32]>,
     batch: usize,
-    buffer: Buffer,
+    buffer: Buffer<BLOCK>,
 }
 
-impl Rows<'_> {
+impl SparseRows<'_> {
     /// Sums `rows` rows whose parameters begin at `offset`, and hands them over. `compute` writes the product of the rows from
-    /// its second argument on; they come `N` or a multiple at a time.
+    /// its second argument on.
     #[inline(always)]
-    fn sum<const N: usize>(
+    fn sum(
         &mut self,
         rows: usize,
         offset: usize,
@@ -291,10 +416,10 @@ impl Rows<'_> {
         // A plain gradient step, and sums that are never cut: from the registers into the weights.
         let is_plain = shifted.is_none() && outputs >= 16 && batch <= GATHERED;
         let rate = if is_plain { sink.rate() } else { None };
-        // As many whole rows as the buffer holds; of rows that are longer, `N` a part at a time.
+        // As many whole rows as the buffer holds; of rows that are longer, one a part at a time.
         let (most, widest) = match rate {
             Some(_) => (rows, outputs),
-            None => ((BLOCK / outputs / N).max(1) * N, outputs.min(BLOCK / N)),
+            None => ((BLOCK / outputs).max(1), outputs.min(BLOCK)),
         };
         for first in (0..rows).step_by(most) {
             let rows = most.min(rows - first);
@@ -352,28 +477,40 @@ struct SparseInput<'a, T> {
     tiles: &'a [Masks],
 }
 
-impl<T: Element> Terms<1> for SparseInput<'_, T> {
+impl<T: Element> Terms for SparseInput<'_, T> {
     #[inline(always)]
-    fn for_each(&self, mut add: impl FnMut(usize, [f32; 1]) -> Option<()>) -> Option<()> {
+    fn for_each(&self, mut add: impl FnMut(usize, f32) -> Option<()>) -> Option<()> {
         for (tile, first) in self.tiles.iter().zip((0..).step_by(MASK_BITS)) {
             let [low, high] = tile.get(self.bit).copied().unwrap_or_default();
             for s in Bits(u64::from(low) | u64::from(high) << 32) {
-                add(first + s, [self.x.scaled(first + s, self.i)?])?;
+                add(first + s, self.x.scaled(first + s, self.i)?)?;
             }
         }
         Some(())
     }
 }
 
-/// Four neighbouring inputs of a sample.
-#[inline(always)]
-fn four_inputs<T: Element>(x: Batch<'_, T>, s: usize, i: usize) -> [f32; 4] {
-    let (values, scale) = (x.sample(s).get(i..).and_then(<[T]>::first_chunk::<4>), x.map().scale);
-    let mut four = [0.0; 4];
-    for (to, value) in four.iter_mut().zip(values.into_iter().flatten()) {
-        *to = value.to_f32() * scale;
+/// Neighbouring inputs as rows of `a`.
+struct Inputs<'a, T> {
+    x: Batch<'a, T>,
+    first: usize,
+}
+
+impl<T: Element> Factors for Inputs<'_, T> {
+    const BY_TERM: bool = true;
+
+    fn pack(&self, rows: Range<usize>, terms: Range<usize>, to: &mut Packed) {
+        let scale = self.x.map().scale;
+        for (to, s) in to.terms().iter_mut().zip(terms) {
+            let inputs = self.x.sample(s).get(self.first + rows.start..).unwrap_or_default();
+            match inputs.first_chunk::<8>() {
+                Some(inputs) => {
+                    to.iter_mut().zip(inputs).for_each(|(to, x)| *to = x.to_f32() * scale);
+                }
+                None => to.iter_mut().zip(inputs).for_each(|(to, x)| *to = x.to_f32() * scale),
+            }
+        }
     }
-    four
 }
 
 /// What [`dense_update`] must give, one product at a time, zeros not skipped.
@@ -484,6 +621,7 @@ mod tests {
                 compare(&case.pixels(), &case);
                 compare(&case.full_pixels(), &case);
                 compare(&case.inputs(), &case);
+                compare(&case.full_inputs(), &case);
             }
         });
     }

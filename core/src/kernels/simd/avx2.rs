@@ -24,8 +24,8 @@ impl Avx2 {
 impl Simd for Avx2 {
     type F32x8 = f32x8<x86::Avx2>;
     type F32x16 = f32x16<x86::Avx2>;
-    type Tile1 = Full<Self, 4>; // 8 of 16 registers
-    type Tile4 = Full<Self, 1>;
+    type Accumulator = Full<Self, 4>; // 8 of 16 registers
+    const TILE_ROWS: usize = 5;
     const NAME: &'static str = "avx2";
 }
 

@@ -29,9 +29,9 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// Sixteen `f32`s.
     type F32x16: Lanes<Self, 16>;
     /// The widest accumulator that fits the registers beside the operands, for one row of sums.
-    type Tile1: Accumulator<Self>;
-    /// The same for four rows of sums.
-    type Tile4: Accumulator<Self>;
+    type Accumulator: Accumulator<Self>;
+    /// Rows of a tile of 16 columns, such that sums and operands fit the registers.
+    const TILE_ROWS: usize;
     /// The instruction set, as Rust's `target_feature` names it.
     const NAME: &'static str;
 }

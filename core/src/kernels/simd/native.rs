@@ -11,7 +11,7 @@ pub(crate) struct Native;
 
 /// `f32x16`s in the widest block: 8 of 32 `zmm`, 8 of 16 `ymm` (two a vector), 8 of 16 `xmm` or `v` registers (four a
 /// vector).
-const TILE1: usize = if cfg!(target_feature = "avx512f") {
+const ACCUMULATOR: usize = if cfg!(target_feature = "avx512f") {
     8
 } else if cfg!(target_feature = "avx") {
     4
@@ -19,14 +19,19 @@ const TILE1: usize = if cfg!(target_feature = "avx512f") {
     2
 };
 
-/// The same, where four blocks are summed side by side.
-const TILE4: usize = if cfg!(target_feature = "avx512f") { 4 } else { 1 };
-
 impl Simd for Native {
     type F32x8 = f32x8;
     type F32x16 = f32x16;
-    type Tile1 = Full<Self, TILE1>;
-    type Tile4 = Full<Self, TILE4>;
+    type Accumulator = Full<Self, ACCUMULATOR>;
+    const TILE_ROWS: usize = if cfg!(target_feature = "avx512f") {
+        8
+    } else if cfg!(target_feature = "avx") {
+        5
+    } else if cfg!(target_arch = "aarch64") {
+        4
+    } else {
+        2
+    };
     const NAME: &'static str = if cfg!(target_feature = "avx512f") {
         "avx512f"
     } else if cfg!(target_feature = "avx2") {
