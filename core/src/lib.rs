@@ -66,7 +66,7 @@ pub use init::Init;
 pub use kernels::{Batch, Element, InputMap, IntoBatch, Serial, Targets, Terms, Threads};
 pub use layers::{
     AnyLayer, BatchNorm, Chain, Dense, DenseNoBias, Dropout, FixedLayer, Layer, LayerNorm,
-    LeakyRelu, Mlp, Relu, Sequential, Sigmoid, Tanh,
+    LeakyRelu, Mlp, Relu, Rescale, Sequential, Sigmoid, Tanh,
 };
 pub use loss::{Criterion, Loss, LossKind, Objective};
 pub use network::{Network, argmax};

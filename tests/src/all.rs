@@ -19,6 +19,7 @@ mod protocol;
 mod pytorch;
 mod reference;
 mod refused;
+mod rescale;
 mod same_bits;
 mod self_test;
 mod sources;

@@ -8,15 +8,21 @@ use core::fmt;
 use picomlp::fingerprint::{FNV_OFFSET, fingerprint, fnv1a};
 use picomlp::kernels::softmax;
 use picomlp::{
-    Adam, Batch, Buffers, Element, Error, Init, InputMap, Mlp, Network, Optimizer, Sgd, Trainer,
-    argmax, rng,
+    Adam, Batch, Buffers, Dense, Element, Error, Init, InputMap, Loss, Mlp, Network, Optimizer,
+    Relu, Rescale, Sgd, Trainer, argmax, chain, rng,
 };
 
 /// What [`run`] ends in, on every machine. It stands here alone; after a change of the formulas, `cargo xtask golden`
 /// says what it has become.
 pub const FINGERPRINT: u64 = 0xbdc9_3a56_83d5_bbff;
 
+/// What the part on features ends in.
+pub const FEATURES: u64 = 0xd285_45c8_3095_ab64;
+
 type Net = Mlp<130, 42, 10>;
+
+/// Features with a scale and a shift each, and values that get their own back.
+type Regression = chain![Rescale<13>, Dense<13, 17>, Relu<17>, Dense<17, 3>, Rescale<3>];
 
 /// The batches of an epoch.
 const BATCHES: [usize; 4] = [67, 16, 13, 1];
@@ -37,10 +43,18 @@ pub struct Golden {
     pub adam: u64,
     /// Of the logits, probabilities and classes that Adam's network gives to pixels and to floats.
     pub inference: u64,
+    /// Of the parameters and outputs after training on features of different scales, with each loss of values.
+    pub features: u64,
 }
 
 impl Golden {
-    /// One number for all parts: compare it with [`FINGERPRINT`].
+    /// Whether all parts end in what they should.
+    #[must_use]
+    pub fn is_expected(&self) -> bool {
+        self.fingerprint() == FINGERPRINT && self.features == FEATURES
+    }
+
+    /// One number for the parts on pixels: compare it with [`FINGERPRINT`].
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
         let parts = [self.sgd, self.adam, self.inference];
@@ -48,14 +62,16 @@ impl Golden {
     }
 }
 
-/// A line for each part, one for all of them, and one for what that should be.
+/// A line for each part on pixels, one for all of them and one for what that should be; then the same for features.
 impl fmt::Display for Golden {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "sgd       {:016x}", self.sgd)?;
         writeln!(f, "adam      {:016x}", self.adam)?;
         writeln!(f, "inference {:016x}", self.inference)?;
         writeln!(f, "golden    {:016x}", self.fingerprint())?;
-        write!(f, "expected  {FINGERPRINT:016x}")
+        writeln!(f, "expected  {FINGERPRINT:016x}")?;
+        writeln!(f, "features  {:016x}", self.features)?;
+        write!(f, "expected-features {FEATURES:016x}")
     }
 }
 
@@ -74,7 +90,49 @@ pub fn run() -> Result<Golden, Error> {
     Net::default().init(&mut params, Init::Xavier, SEED)?;
     let mut state = [0.0; Adam::state_len(Net::PARAMS)];
     train(Adam::new(1e-2), STANDARDISED, &pixels, &mut params, &mut state)?;
-    Ok(Golden { sgd, adam: fingerprint(&params), inference: infer(&pixels, &params)? })
+    let inference = infer(&pixels, &params)?;
+    Ok(Golden { sgd, adam: fingerprint(&params), inference, features: regress()? })
+}
+
+/// Trains on features with each loss of values, in batches of 19 and 1; then runs the network.
+#[inline(never)]
+fn regress() -> Result<u64, Error> {
+    const INPUTS: usize = Regression::INPUTS;
+    const BATCH: usize = 19;
+    let (mut x, mut targets) = ([0.0; BATCH * INPUTS], [0.0; BATCH * 3]);
+    picomlp_fixtures::fill(&mut x, SEED);
+    picomlp_fixtures::fill(&mut targets, SEED + 1);
+    targets.iter_mut().for_each(|target| *target = 0.5 + 0.5 * *target);
+    let mut params = [0.0; Regression::PARAMS];
+    Regression::default().init(&mut params, Init::He, SEED)?;
+    let (scales, shifts) = params[..2 * INPUTS].split_at_mut(INPUTS);
+    for (i, (scale, shift)) in scales.iter_mut().zip(shifts).enumerate() {
+        // From hundredths to tens, about a mean of their own.
+        let size = [0.0625, 1.5, 40.0, -0.875][i % 4];
+        x.iter_mut().skip(i).step_by(INPUTS).for_each(|x| *x = *x * size + size);
+        (*scale, *shift) = (1.7 / size, -1.7);
+    }
+    let mut state = [0.0; Adam::state_len(Regression::PARAMS)];
+    let mut scratch = [0.0; Regression::train_scratch(BATCH)];
+    let buffers = Buffers { params: &mut params, state: &mut state, workspace: &mut scratch };
+    let mut trainer = Trainer::new(Regression::default(), Adam::new(1e-2), buffers)?;
+    for loss in [
+        Loss::MEAN_SQUARED_ERROR,
+        Loss::MEAN_ABSOLUTE_ERROR,
+        Loss::HUBER.with_delta(0.25),
+        Loss::BINARY_CROSS_ENTROPY,
+    ] {
+        trainer = trainer.with_loss(loss)?;
+        for _ in 0..8 {
+            trainer.step(&x[..], &targets)?;
+            trainer.step(&x[..INPUTS], &targets[..3])?;
+        }
+    }
+    let last = Regression::PARAMS - 6;
+    params[last..].copy_from_slice(&[12.5, 0.3, 700.0, -4.0, 0.1, 20.0]);
+    let mut outputs = [0.0; BATCH * 3];
+    Regression::default().forward(&params, &x, &mut outputs, &mut scratch)?;
+    Ok(fnv1a(fingerprint(&params), &fingerprint(&outputs).to_le_bytes()))
 }
 
 // Not inlined, so that the scratch of one part is gone when the next one needs its own.

@@ -86,6 +86,13 @@ fn loss64(
                     rows.iter_mut().for_each(|row| row[o] = row[o] * params[o] + params[n + o]);
                 }
             }
+            AnyLayer::Rescale(_) => {
+                for row in &mut rows {
+                    row.iter_mut()
+                        .enumerate()
+                        .for_each(|(o, v)| *v = *v * params[o] + params[n + o]);
+                }
+            }
             AnyLayer::Dropout(dropout) => {
                 let mask = mask(dropout, draws(objective, index), rows.len());
                 let factors = mask.iter().map(|m| f64::from(*m));
@@ -223,6 +230,7 @@ fn bounded(
                 (normalised, rstd) = (columns(&values), r);
                 scaled(&normalised, params)
             }
+            AnyLayer::Rescale(_) => scaled(&rows, params),
             AnyLayer::Dropout(dropout) => {
                 let mask = mask(dropout, draws(objective, index), rows.len());
                 let masked = rows.iter().zip(mask.chunks(n));
@@ -300,6 +308,10 @@ fn bounded(
                     let rows = d_y.iter().zip(&kept.normalised);
                     rows.map(|(d, x)| (0..n).map(|o| value(d, x, o)).collect()).collect()
                 }
+            }
+            AnyLayer::Rescale(_) => {
+                let back = |d: &Vec<Near>| d.iter().zip(params).map(|(d, p)| *d * *p).collect();
+                d_y.iter().map(back).collect()
             }
             AnyLayer::Dropout(dropout) => {
                 let mask = mask(dropout, draws(objective, index), d_y.len());
@@ -395,7 +407,16 @@ fn check(layers: &[AnyLayer], loss: Loss<'_>, seed: u64) {
     let bounds = bounded(&net, &objective, &params, &x, targets);
     let rounding = 1e4 * f64::EPSILON * (middle + 1.0) / H;
     let (mut looked_at, mut passed_over, mut telling, mut worst) = (0, 0, 0, 0.0f64);
+    let mut constants = vec![];
+    for layer in net.layers() {
+        let is_constant = matches!(layer, AnyLayer::Rescale(_));
+        constants.extend((0..layer.params()).map(|_| is_constant));
+    }
     for k in 0..params.len() {
+        if constants[k] {
+            assert_eq!(gradient[k], 0.0, "{net:?}: constant {k}");
+            continue;
+        }
         let shifted = |h: f64| {
             let mut params = exact.clone();
             params[k] += h;
@@ -459,6 +480,18 @@ fn gradient_through_each_activation_hidden_and_on_the_outputs_agrees_with_centra
 fn gradient_through_layers_without_a_bias_agrees_with_central_differences() {
     check_all(&[AnyLayer::dense_no_bias(5, 6), AnyLayer::tanh(6), AnyLayer::dense_no_bias(6, 4)]);
     check_all(&[AnyLayer::dense(5, 6), AnyLayer::sigmoid(6), AnyLayer::dense_no_bias(6, 4)]);
+}
+
+#[test]
+fn gradient_through_rescales_agrees_with_central_differences() {
+    check_all(&[
+        AnyLayer::rescale(5),
+        AnyLayer::dense(5, 6),
+        AnyLayer::rescale(6),
+        AnyLayer::tanh(6),
+        AnyLayer::dense(6, 4),
+        AnyLayer::rescale(4),
+    ]);
 }
 
 #[test]

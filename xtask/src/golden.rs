@@ -140,14 +140,19 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         bail!("no target of that name; `cargo xtask golden --list` names them");
     }
     ensure!(results.len() == targets.len(), "a target was lost: its run has panicked");
-    println!("\n{:<16} {:<52} {:<17}", "target", "instruction set", "fingerprint");
+    println!(
+        "\n{:<16} {:<52} {:<17} {:<17}",
+        "target", "instruction set", "fingerprint", "features"
+    );
     for (name, result) in &results {
         match result {
             Ok(run) => {
                 let verdict = if run.passed() { "ok" } else { "FAILED" };
-                println!("{name:<16} {:<52} {:<17} {verdict}", run.instructions, run.golden);
+                let [features, _] = &run.features;
+                let (instructions, golden) = (&run.instructions, &run.golden);
+                println!("{name:<16} {instructions:<52} {golden:<17} {features:<17} {verdict}");
             }
-            Err(_) => println!("{name:<16} {:<52} {:<17} FAILED", "not run, see above", ""),
+            Err(_) => println!("{name:<16} {:<52} {:<35} FAILED", "not run, see above", ""),
         }
     }
     let passed = |result: &Result<Run>| result.as_ref().is_ok_and(Run::passed);
@@ -155,12 +160,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     println!("{} passed, {failed} failed", results.len() - failed);
     if failed > 0 {
         let mut ends: Vec<_> =
-            results.iter().flat_map(|(_, run)| run).map(|run| &run.golden).collect();
+            results.iter().flat_map(|(_, run)| run).map(|r| [&r.golden, &r.features[0]]).collect();
         ends.dedup();
         match ends[..] {
-            [golden] if args.only.is_none() => println!(
-                "All that ran agree on {golden}. If the formulas have changed on purpose, that is the new FINGERPRINT \
-                 of tests/src/golden_run.rs."
+            [[golden, features]] if args.only.is_none() => println!(
+                "All that ran agree on {golden} and {features}. If the formulas have changed on purpose, those are the \
+                 new FINGERPRINT and FEATURES of tests/src/golden_run.rs."
             ),
             _ => println!("The lines of each target above say in which part they differ."),
         }
@@ -184,13 +189,15 @@ fn run_all(targets: &[&Target]) -> Vec<(&'static str, Result<Run>)> {
 #[derive(Debug, PartialEq)]
 struct Run {
     instructions: String,
+    /// What it ended in, and what it should have: on pixels, on features.
     golden: String,
     expected: String,
+    features: [String; 2],
 }
 
 impl Run {
     fn passed(&self) -> bool {
-        self.golden == self.expected
+        self.golden == self.expected && self.features[0] == self.features[1]
     }
 
     /// Reads what a program printed: names and values, a line each.
@@ -210,6 +217,7 @@ impl Run {
             instructions: value("instructions")?,
             golden: fingerprint("golden")?,
             expected: fingerprint("expected")?,
+            features: [fingerprint("features")?, fingerprint("expected-features")?],
         })
     }
 }
@@ -341,14 +349,17 @@ mod tests {
     use super::*;
 
     const PRINTED: &str = "instructions aarch64 neon\nsgd       0123456789abcdef\n\
-         golden    0123456789abcdef\nexpected  0123456789abcdee\n";
+         golden    0123456789abcdef\nexpected  0123456789abcdee\n\
+         features  fedcba9876543210\nexpected-features fedcba9876543210\n";
 
     #[test]
     fn a_run_passes_if_it_ends_in_the_expected_fingerprint_alone() {
         let run = Run::parse(PRINTED).unwrap();
         assert_eq!(run.instructions, "aarch64 neon");
         assert!(!run.passed());
-        assert!(Run::parse(&PRINTED.replace("cdee", "cdef")).unwrap().passed());
+        let right = PRINTED.replace("cdee", "cdef");
+        assert!(Run::parse(&right).unwrap().passed());
+        assert!(!Run::parse(&right.replacen("3210", "3211", 1)).unwrap().passed());
     }
 
     #[test]

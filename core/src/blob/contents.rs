@@ -2,10 +2,11 @@
 
 use super::format::{CRC, HEADER, MAGIC, ROW, SECTION_ALIGN, VERSION, at, layer_kind, section};
 use super::input::{InputSection, LEN as INPUT_LEN};
+use super::names::TARGETS_LEN;
 use super::provenance::FIXED as PROVENANCE_FIXED;
 use super::self_test::{FIXED as SELF_TEST_FIXED, vector_len};
 use super::split::LEN as SPLIT_LEN;
-use super::{BlobError, DataSplit, Input, Provenance};
+use super::{BlobError, DataSplit, Feature, Input, Provenance, TargetKind};
 use crate::checksum;
 use crate::fingerprint::{FNV_OFFSET, fingerprint, fnv1a};
 use crate::int8;
@@ -22,7 +23,11 @@ pub struct Contents<'a, N: ?Sized> {
     pub params: &'a [f32],
     /// What it reads: as many values as the network has inputs.
     pub input: Option<Input>,
-    /// The names of its classes, as many as it has outputs, or none.
+    /// The names of its inputs, as many as there are, or none.
+    pub features: &'a [Feature<'a>],
+    /// What kind of answer its outputs are.
+    pub targets: Option<TargetKind>,
+    /// The names of its outputs (the classes, as a rule), as many as it has, or none; two for classes of one output.
     pub class_names: &'a [&'a str],
     /// Where it comes from.
     pub provenance: Option<Provenance<'a>>,
@@ -81,6 +86,8 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
             net,
             params,
             input: None,
+            features: &[],
+            targets: None,
             class_names: &[],
             provenance: None,
             split: None,
@@ -186,12 +193,13 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
                         take(&input.to_bytes());
                     }
                 }
-                section::CLASSES => {
-                    for (i, name) in self.class_names.iter().enumerate() {
-                        if i > 0 {
-                            take(&[0]);
-                        }
-                        take(name.as_bytes());
+                section::CLASSES => take_names(self.class_names.iter().copied(), take),
+                section::FEATURES => {
+                    take_names(self.features.iter().flat_map(|f| [f.name, f.unit]), take);
+                }
+                section::TARGETS => {
+                    if let Some(targets) = self.targets {
+                        take(&targets.to_bytes());
                     }
                 }
                 section::PROVENANCE => {
@@ -254,11 +262,17 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
             section.check(inputs).map_err(|what| BlobError::Malformed { what })?;
         }
         let names = self.class_names;
-        if !names.is_empty() && names.len() != outputs {
+        let expected = self.targets.unwrap_or(TargetKind::Classes).names(outputs);
+        if !names.is_empty() && names.len() != expected {
             return malformed("its class names are not as many as its outputs");
         }
-        if names.iter().any(|name| name.contains('\0')) {
-            return malformed("a class name holds a zero byte");
+        let features = self.features;
+        if !features.is_empty() && features.len() != inputs {
+            return malformed("its feature names are not as many as its inputs");
+        }
+        let named = features.iter().flat_map(|feature| [feature.name, feature.unit]);
+        if names.iter().copied().chain(named.clone()).any(|name| name.contains('\0')) {
+            return malformed("a name holds a zero byte");
         }
         let vectors = self.self_test_inputs.len().checked_div(inputs).unwrap_or(0);
         if Some(self.self_test_inputs.len()) != vectors.checked_mul(inputs)
@@ -282,6 +296,7 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
         let with_f32 = self.int8.is_none_or(|int8| int8.keep_f32);
         let int8_vectors = self.int8.is_some_and(|int8| !int8.self_test_logits.is_empty());
         let names_len = names.iter().map(|name| name.len() + 1).sum::<usize>();
+        let features_len = named.map(|name| name.len() + 1).sum::<usize>();
         let self_test =
             || vectors.checked_mul(vector_len(inputs, outputs)?)?.checked_add(SELF_TEST_FIXED);
         let lens = [
@@ -295,6 +310,8 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
                 },
             ),
             (section::INPUT, Some(if self.input.is_some() { INPUT_LEN } else { 0 })),
+            (section::FEATURES, Some(features_len.saturating_sub(1))),
+            (section::TARGETS, Some(if self.targets.is_some() { TARGETS_LEN } else { 0 })),
             (section::CLASSES, Some(names_len.saturating_sub(1))),
             (
                 section::PROVENANCE,
@@ -351,7 +368,7 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
 }
 
 /// Kinds of sections.
-const SECTIONS: usize = 9;
+const SECTIONS: usize = 11;
 
 /// Where everything goes.
 struct Layout {
@@ -382,6 +399,7 @@ fn layer_row(layer: &AnyLayer) -> [u8; ROW] {
         AnyLayer::Sigmoid(_) => (layer_kind::SIGMOID, 0.0),
         AnyLayer::Tanh(_) => (layer_kind::TANH, 0.0),
         AnyLayer::LayerNorm(layer) => (layer_kind::LAYER_NORM, layer.epsilon()),
+        AnyLayer::Rescale(_) => (layer_kind::RESCALE, 0.0),
         // `layout` has refused the one and left out the other.
         AnyLayer::BatchNorm(_) | AnyLayer::Dropout(_) => (0, 0.0),
     };
@@ -394,6 +412,14 @@ fn row(fields: [u32; 4]) -> [u8; ROW] {
         *to = field.to_le_bytes();
     }
     row
+}
+
+/// Names separated by zero bytes.
+fn take_names<'a>(names: impl Iterator<Item = &'a str>, take: &mut dyn FnMut(&[u8])) {
+    for (i, name) in names.enumerate() {
+        take(if i > 0 { &[0] } else { &[] });
+        take(name.as_bytes());
+    }
 }
 
 /// The bytes of words, 16 words a piece.

@@ -35,6 +35,7 @@ pub(super) mod layer_kind {
     pub(crate) const TANH: u32 = 5;
     pub(crate) const LAYER_NORM: u32 = 6;
     pub(crate) const DENSE_NO_BIAS: u32 = 7;
+    pub(crate) const RESCALE: u32 = 8;
 }
 
 /// What a section holds, in the section table.
@@ -50,6 +51,8 @@ pub(super) mod section {
     pub(crate) const SELF_TEST_LAYERS: u32 = 8;
     pub(crate) const INPUT: u32 = 9;
     pub(crate) const SPLIT: u32 = 10;
+    pub(crate) const FEATURES: u32 = 11;
+    pub(crate) const TARGETS: u32 = 12;
 }
 
 /// The little-endian number at `at`, 0 past the end: callers have checked the length.

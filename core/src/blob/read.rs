@@ -9,7 +9,7 @@ use super::format::{
     u64_at,
 };
 use super::input::{Input, InputSection};
-use super::{BlobError, DataSplit, Provenance, SelfTest};
+use super::{BlobError, DataSplit, Feature, Provenance, SelfTest, TargetKind};
 use crate::int8::{dense_len, hidden_layers, section_len};
 use crate::kernels::{InputMap, Int8Row};
 use crate::layers::{AnyLayer, Layer, LayerList, MAX_LAYERS, Sequential, Sizes};
@@ -126,11 +126,21 @@ impl<'a> Blob<'a> {
         {
             return malformed(what);
         }
-        if let Some(classes) = self.section(section::CLASSES) {
-            let names = core::str::from_utf8(classes).map(|names| names.split('\0').count());
-            if names != Ok(net.outputs) {
-                return malformed("its class names are not as many as its outputs");
+        let count = |kind: u32, expected: usize| match self.section(kind) {
+            Some(names) => {
+                core::str::from_utf8(names).is_ok_and(|names| names.split('\0').count() == expected)
             }
+            None => true,
+        };
+        if self.section(section::TARGETS).is_some() && self.targets().is_none() {
+            return malformed("its kind of targets is unknown");
+        }
+        let names = self.targets().unwrap_or(TargetKind::Classes).names(net.outputs);
+        if !count(section::CLASSES, names) {
+            return malformed("its class names are not as many as its outputs");
+        }
+        if !count(section::FEATURES, net.inputs.saturating_mul(2)) {
+            return malformed("its feature names are not as many as its inputs");
         }
         if let Some(provenance) = self.section(section::PROVENANCE)
             && Provenance::from_bytes(provenance).is_none()
@@ -223,6 +233,7 @@ impl<'a> Blob<'a> {
             layer_kind::SIGMOID => AnyLayer::sigmoid(inputs),
             layer_kind::TANH => AnyLayer::tanh(inputs),
             layer_kind::LAYER_NORM => AnyLayer::layer_norm(inputs, setting),
+            layer_kind::RESCALE => AnyLayer::rescale(inputs),
             _ => return Err(BlobError::Malformed { what: "it has a layer of an unknown kind" }),
         };
         if inputs != outputs {
@@ -325,10 +336,27 @@ impl<'a> Blob<'a> {
         of(section::INPUT, false).or_else(|| of(section::INPUT_1, true))
     }
 
-    /// The names of the classes, in order, if it has them.
+    /// The names of the outputs (the classes, as a rule), in order, if it has them.
     pub fn class_names(&self) -> impl Iterator<Item = &'a str> + Clone + use<'a> {
-        let names = self.section(section::CLASSES).map(core::str::from_utf8);
+        self.names(section::CLASSES)
+    }
+
+    /// The names and units of the inputs, in order, if it has them.
+    pub fn features(&self) -> impl Iterator<Item = Feature<'a>> + Clone + use<'a> {
+        let (names, units) = (self.names(section::FEATURES), self.names(section::FEATURES));
+        let pairs = names.step_by(2).zip(units.skip(1).step_by(2));
+        pairs.map(|(name, unit)| Feature { name, unit })
+    }
+
+    fn names(&self, kind: u32) -> impl Iterator<Item = &'a str> + Clone + use<'a> {
+        let names = self.section(kind).map(core::str::from_utf8);
         names.into_iter().flatten().flat_map(|names| names.split('\0'))
+    }
+
+    /// What kind of answer its outputs are, if it says.
+    #[must_use]
+    pub fn targets(&self) -> Option<TargetKind> {
+        TargetKind::from_bytes(self.section(section::TARGETS)?)
     }
 
     /// Where the model comes from, if it says.

@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::{
     BatchNormLayer, DenseLayer, DropoutLayer, Io, Layer, LayerNormLayer, LeakyReluLayer, Number,
-    Pass, ReluLayer, Shape, SigmoidLayer, Single, TanhLayer, Visit,
+    Pass, ReluLayer, RescaleLayer, Shape, SigmoidLayer, Single, TanhLayer, Visit,
 };
 use crate::Error;
 use crate::init::Init;
@@ -30,6 +30,8 @@ pub enum AnyLayer {
     BatchNorm(BatchNormLayer<usize, Number, Number>),
     /// Dropout.
     Dropout(DropoutLayer<usize, Number>),
+    /// A scale and a shift for each value.
+    Rescale(RescaleLayer<usize>),
 }
 
 impl AnyLayer {
@@ -88,6 +90,12 @@ impl AnyLayer {
         Self::Dropout(DropoutLayer::new(width, probability))
     }
 
+    /// A scale and a shift for each value, which are not trained.
+    #[must_use]
+    pub const fn rescale(width: usize) -> Self {
+        Self::Rescale(RescaleLayer::new(width))
+    }
+
     /// [`Layer::params`], or nothing if the number is too large for this machine.
     pub(crate) fn checked_params(&self) -> Option<usize> {
         match self {
@@ -95,7 +103,7 @@ impl AnyLayer {
                 let bias = if layer.has_bias() { layer.outputs() } else { 0 };
                 layer.inputs().checked_mul(layer.outputs())?.checked_add(bias)
             }
-            Self::LayerNorm(layer) => layer.inputs().checked_mul(2),
+            Self::LayerNorm(_) | Self::Rescale(_) => self.inputs().checked_mul(2),
             Self::BatchNorm(layer) => layer.inputs().checked_mul(4),
             Self::Relu(_)
             | Self::LeakyRelu(_)
@@ -108,7 +116,13 @@ impl AnyLayer {
     /// Whether the layer's settings make sense.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let (what, expected, fits) = match self {
-            Self::Dense(_) | Self::Relu(_) | Self::Sigmoid(_) | Self::Tanh(_) => return Ok(()),
+            Self::Dense(_)
+            | Self::Relu(_)
+            | Self::Sigmoid(_)
+            | Self::Tanh(_)
+            | Self::Rescale(_) => {
+                return Ok(());
+            }
             Self::LeakyRelu(layer) => {
                 let slope = layer.slope();
                 ("slope", "a finite number, 0 or more", slope.is_finite() && slope >= 0.0)
@@ -138,6 +152,7 @@ impl AnyLayer {
             Self::LayerNorm(_) => "layer-norm",
             Self::BatchNorm(_) => "batch-norm",
             Self::Dropout(_) => "dropout",
+            Self::Rescale(_) => "rescale",
         }
     }
 }
@@ -178,6 +193,7 @@ macro_rules! each {
             AnyLayer::LayerNorm($layer) => $call,
             AnyLayer::BatchNorm($layer) => $call,
             AnyLayer::Dropout($layer) => $call,
+            AnyLayer::Rescale($layer) => $call,
         }
     };
 }

@@ -97,7 +97,9 @@ impl<'a> OfBatch<'a> {
 
 const fn shape(width: usize) -> Shape {
     let saved = Saved { per_sample: width, per_batch: width.saturating_mul(5) };
-    Shape { params: width.saturating_mul(4), saved, min_batch: 2, ..Shape::in_place(width) }
+    let constants = width.saturating_mul(2);
+    let params = width.saturating_mul(4);
+    Shape { params, constants, saved, min_batch: 2, ..Shape::in_place(width) }
 }
 
 impl<N: Dim, E: Real, M: Real> BatchNormLayer<N, E, M> {

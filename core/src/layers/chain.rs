@@ -125,8 +125,12 @@ impl<A: Layer, B: Layer> Layer for Chain<A, B> {
             return self.0.backward_pass(first, &mut a_sink, Io { x, y, d_y, d_x });
         }
         let between = Batch::rows(&*middle, a.outputs)?;
-        let b_io = Io { x: between, y, d_y, d_x: Some(&mut *d_middle) };
+        let is_wanted = d_x.is_some() || a.is_trained();
+        let b_io = Io { x: between, y, d_y, d_x: is_wanted.then_some(&mut *d_middle) };
         self.1.backward_pass(second, &mut b_sink, b_io)?;
+        if !is_wanted {
+            return Ok(());
+        }
         let first = Pass { workspace, ..first };
         self.0.backward_pass(first, &mut a_sink, Io { x, y: middle, d_y: d_middle, d_x })
     }

@@ -82,7 +82,8 @@ pub fn for_each_group<L: Layer + ?Sized>(
             | AnyLayer::LeakyRelu(_)
             | AnyLayer::Sigmoid(_)
             | AnyLayer::Tanh(_)
-            | AnyLayer::Dropout(_) => {}
+            | AnyLayer::Dropout(_)
+            | AnyLayer::Rescale(_) => {}
         }
         at += layer.params();
         Ok(())

@@ -14,6 +14,8 @@ pub struct Shape {
     pub outputs: usize,
     /// Parameters, weights and biases together.
     pub params: usize,
+    /// Those of them that no gradient moves.
+    pub constants: usize,
     /// Single layers.
     pub layers: usize,
     /// Single layers at inference: all but dropout.
@@ -44,6 +46,7 @@ impl Shape {
             inputs: width,
             outputs: width,
             params: 0,
+            constants: 0,
             layers: 1,
             inference_layers: 1,
             activations: 0,
@@ -86,6 +89,7 @@ impl Shape {
             inputs: self.inputs,
             outputs: next.outputs,
             params: self.params.saturating_add(next.params),
+            constants: self.constants.saturating_add(next.constants),
             layers: self.layers + next.layers,
             inference_layers: self.inference_layers + next.inference_layers,
             activations: self.activations.saturating_add(middle).saturating_add(next.activations),
@@ -128,6 +132,12 @@ impl Shape {
             None if self.params > usize::MAX / 4 => Err(Error::NetworkTooLarge),
             None => Ok(()),
         }
+    }
+
+    /// Whether a gradient moves any parameter.
+    #[inline]
+    pub(super) const fn is_trained(self) -> bool {
+        self.params > self.constants
     }
 
     /// Whether `next` overwrites this layer's output: it works in place, and this layer's backward pass can do without.

@@ -143,10 +143,7 @@ impl Gradcheck {
 
 /// The parameters that a gradient moves: not running statistics, which stand last.
 fn trained_params(layer: &AnyLayer) -> usize {
-    match layer {
-        AnyLayer::BatchNorm(_) => layer.params() / 2,
-        _ => layer.params(),
-    }
+    layer.params() - layer.shape().constants
 }
 
 /// The parameters of a layer to compare, each once.

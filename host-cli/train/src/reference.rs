@@ -51,6 +51,7 @@ pub(crate) fn loss(
                 }
                 scale(&mut values, &params[..2 * width]);
             }
+            AnyLayer::Rescale(_) => scale(&mut values, params),
             AnyLayer::Dropout(dropout) => {
                 let Objective { seed, step, .. } = *objective;
                 let mut factors = vec![1.0; values.len()];

@@ -69,7 +69,7 @@ fn settings_that_make_no_sense_and_unknown_kinds_are_refused() {
         (2, 3, f32::NAN.to_bits(), "a slope or an epsilon in its layers makes no sense"),
         (2, 3, (-0.5f32).to_bits(), "a slope or an epsilon in its layers makes no sense"),
         (4, 1, 3, "an activation or a normalisation changes its width"),
-        (4, 0, 8, "it has a layer of an unknown kind"),
+        (4, 0, 9, "it has a layer of an unknown kind"),
     ];
     for (layer, field, word, what) in cases {
         let mut bytes = Bytes::new(&buffer[..len]);

@@ -155,6 +155,8 @@ pub(super) fn written(int8: Option<Int8Contents<'_>>) -> Bytes {
         net: &Net::default(),
         params: &params,
         input: Some(INPUT),
+        features: &[],
+        targets: None,
         class_names: &NAMES,
         provenance: Some(provenance()),
         split: Some(SPLIT),

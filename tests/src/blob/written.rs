@@ -1,6 +1,6 @@
 //! What is written is read back.
 
-use picomlp::blob::{Aligned, Blob, BlobError, Contents, VERSION};
+use picomlp::blob::{Aligned, Blob, BlobError, Contents, Feature, TargetKind, VERSION};
 use picomlp::fingerprint::{FNV_OFFSET, fingerprint, fnv1a};
 use picomlp::{Dense, FixedLayer, Mlp, Model, Sequential};
 
@@ -106,4 +106,73 @@ fn blob_with_parameters_alone_has_nothing_else() {
 fn blob_followed_by_erased_flash_is_read() {
     let bytes = full();
     assert_eq!(Blob::parse(&bytes.memory.0).unwrap().len(), bytes.len);
+}
+
+const FEATURES: [Feature<'_>; 6] = [
+    Feature { name: "acc_x", unit: "m/s²" },
+    Feature { name: "acc_y", unit: "m/s²" },
+    Feature { name: "temp", unit: "°C" },
+    Feature { name: "", unit: "" },
+    Feature { name: "rpm", unit: "" },
+    Feature { name: "current", unit: "A" },
+];
+
+#[test]
+fn names_of_features_and_the_kind_of_targets_are_read_back_and_others_refused() {
+    let (net, params) = (Net::default(), params());
+    let of = |targets| Contents {
+        features: &FEATURES,
+        targets: Some(targets),
+        class_names: &NAMES,
+        ..Contents::new(&net, &params)
+    };
+    let mut buffer = Aligned([0; 1024]);
+    for kind in [TargetKind::Classes, TargetKind::Values, TargetKind::Labels, TargetKind::Inputs] {
+        let len = of(kind).write(&mut buffer.0).unwrap();
+        let blob = Blob::parse(&buffer[..len]).unwrap();
+        assert!(blob.features().eq(FEATURES) && blob.class_names().eq(NAMES));
+        assert_eq!(blob.targets(), Some(kind));
+    }
+    let len = of(TargetKind::Values).write(&mut buffer.0).unwrap();
+    let bytes = Bytes::new(&buffer[..len]);
+    let section = |i: usize| at::SECTION_TABLE + 16 * i;
+    let (features, targets) = (section(1), section(2));
+    let start = |at: usize| bytes.u32(at + 4) as usize;
+    let no_kind = "its kind of targets is unknown";
+    let no_features = "its feature names are not as many as its inputs";
+    for (at, word, what) in [
+        (start(targets), 0, no_kind),
+        (start(targets), 5, no_kind),
+        (start(targets) + 12, 1, no_kind),
+        (targets + 8, 12, no_kind),
+        (start(features), 0, no_features),
+        (start(features), u32::MAX, no_features),
+        (features + 8, 5, no_features),
+    ] {
+        let mut bytes = Bytes::new(bytes.get());
+        bytes.put(at, word);
+        bytes.seal();
+        assert_eq!(refusal(bytes.get()), BlobError::Malformed { what }, "{word} at {at}");
+    }
+    let refused = |contents: Contents<'_, Net>, what| {
+        assert_eq!(contents.byte_len(), Err(BlobError::Malformed { what }));
+    };
+    refused(Contents { features: &FEATURES[1..], ..of(TargetKind::Values) }, no_features);
+    let zero = [Feature { name: "a\0b", unit: "" }; 6];
+    refused(Contents { features: &zero, ..of(TargetKind::Values) }, "a name holds a zero byte");
+}
+
+#[test]
+fn classes_of_one_output_have_two_names() {
+    type One = Mlp<3, 2, 1>;
+    let (net, params) = (One::default(), [0.0; One::PARAMS]);
+    let contents = Contents {
+        targets: Some(TargetKind::Classes),
+        class_names: &["sound", "worn"],
+        ..Contents::new(&net, &params)
+    };
+    let mut buffer = Aligned([0; 1024]);
+    let len = contents.write(&mut buffer.0).unwrap();
+    assert!(Blob::parse(&buffer[..len]).unwrap().class_names().eq(["sound", "worn"]));
+    assert!(Contents { targets: Some(TargetKind::Values), ..contents }.byte_len().is_err());
 }
