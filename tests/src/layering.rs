@@ -228,6 +228,11 @@ fn manifests_name_no_dependency_that_the_layout_does_not() {
         ("core/Cargo.toml", X86_64, &["fearless_simd"]),
         ("core/Cargo.toml", "dev-dependencies", &["picomlp-fixtures"]),
         ("fixtures/Cargo.toml", "dependencies", &["libm", "rand_xoshiro"]),
+        (
+            "store/Cargo.toml",
+            "dependencies",
+            &["crc", "embedded-storage", "embedded-storage-async"],
+        ),
         ("tests/Cargo.toml", "dependencies", &["picomlp", "picomlp-fixtures"]),
     ];
     for (path, table, allowed) in rules {

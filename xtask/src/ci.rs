@@ -139,8 +139,14 @@ fn deny() -> Result<()> {
 }
 
 /// The crates that are published, in the order in which they can be.
-const PUBLISHED: [&str; 5] =
-    ["picomlp-fixtures", "picomlp", "picomlp-train", "picomlp-plots", "picomlp-cli"];
+const PUBLISHED: [&str; 6] = [
+    "picomlp-fixtures",
+    "picomlp",
+    "picomlp-store",
+    "picomlp-train",
+    "picomlp-plots",
+    "picomlp-cli",
+];
 
 /// Each published crate makes a package.
 fn package() -> Result<()> {
@@ -168,10 +174,12 @@ fn test() -> Result<()> {
     show(cargo(&["test", "--workspace", "--doc"], ""))
 }
 
-/// The core builds for a bare target, and a program without an allocator links it.
+/// The core and the store build for a bare target, and a program without an allocator links it.
 fn no_std() -> Result<()> {
     need_target(BARE)?;
     show(cargo(&["build", "-p", "picomlp", "--release", "--target", BARE], ""))?;
+    let store = ["build", "-p", "picomlp-store", "--all-features", "--target", BARE];
+    show(cargo(&store, ""))?;
     let mut bare = cargo(&["build", "--release", "--target", BARE], "");
     bare.current_dir(root().join("tests/bare"));
     show(bare)
