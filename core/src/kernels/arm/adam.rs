@@ -3,6 +3,9 @@
 //! Moments below 2⁻¹⁰⁰ become zero without a comparison, which this FPU makes dear: multiplied by 2⁻²⁶ while it flushes
 //! results below 2⁻¹²⁶ to zero, and then by 2²⁶. Both are exact for what is left. A negative moment would leave `-0.0`;
 //! so the second product is added to `+0.0`.
+//!
+//! Erratum 776924 of the Cortex-M4F: an interrupt handler of a few cycles may find `vdiv` or `vsqrt` still writing to `s0` to
+//! `s15`. Both write above those here, and must continue to.
 
 use core::arch::asm;
 
