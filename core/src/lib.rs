@@ -13,6 +13,7 @@
 //! * [`optim`] has the optimizers, weight decay and learning-rate schedules.
 //! * [`Model`] runs a weight blob in place, [`QuantizedModel`] its int8 form; [`blob::Contents`] writes one,
 //!   [`include_model!`] puts one in flash.
+//! * [`Monitor`] learns what is normal where the machine stands, and notices what isn't.
 //! * [`protocol`] is how `picomlp verify` asks a device for its logits.
 //! * [`kernels`] are the numeric kernels, each beside its scalar twin.
 //!
@@ -51,6 +52,7 @@ pub mod kernels;
 pub mod layers;
 mod loss;
 pub mod math;
+pub mod monitor;
 mod network;
 pub mod optim;
 pub mod protocol;
@@ -69,6 +71,7 @@ pub use layers::{
     LeakyRelu, Mlp, Relu, Rescale, Sequential, Sigmoid, Tanh,
 };
 pub use loss::{Criterion, Loss, LossKind, Objective};
+pub use monitor::{Monitor, MonitorSettings, MonitorState, Observation};
 pub use network::{Network, argmax};
 pub use optim::{Adam, AdamW, Momentum, Optimizer, RmsProp, Sgd, WeightDecay};
 pub use samples::{Sample, Samples, StoredSamples};

@@ -15,7 +15,6 @@ use crate::{Error, math};
 /// use picomlp::{Criterion, Error, Loss, LossKind, Targets, Terms};
 ///
 /// /// The loss of quantile regression: an output that is too low costs 0.9 a unit, one that is too high 0.1.
-/// #[derive(Debug)]
 /// struct Quantile;
 ///
 /// impl Criterion for Quantile {
@@ -40,7 +39,7 @@ use crate::{Error, math};
 /// assert_eq!(loss, 0.1 + 0.9);
 /// # Ok::<(), Error>(())
 /// ```
-pub trait Criterion: fmt::Debug + Sync {
+pub trait Criterion: Sync {
     /// The loss of the crate's own that is most like it: its outputs are read alike, its targets are checked alike, and
     /// both are or are not means over the outputs.
     fn kind(&self) -> LossKind;
@@ -65,7 +64,7 @@ pub trait Criterion: fmt::Debug + Sync {
 /// let balanced = Loss::CROSS_ENTROPY.with_class_weights(&[0.6, 3.0]);
 /// let robust = Loss::HUBER.with_delta(0.5);
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Loss<'a> {
     /// By pointer, so that a program carries only the losses that it names.
     criterion: &'a dyn Criterion,
@@ -166,12 +165,6 @@ impl LossKind {
 /// A loss that comes with the crate, and its kernel.
 struct BuiltIn(LossKind, fn(&mut [f32], Targets<'_>, &Terms<'_>) -> f32);
 
-impl fmt::Debug for BuiltIn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
 impl Criterion for BuiltIn {
     fn kind(&self) -> LossKind {
         self.0
@@ -179,6 +172,16 @@ impl Criterion for BuiltIn {
 
     fn gradient(&self, outputs: &mut [f32], targets: Targets<'_>, terms: &Terms<'_>) -> f32 {
         (self.1)(outputs, targets, terms)
+    }
+}
+
+/// By kind and settings. (The criterion need not be printable: a microcontroller would carry the code for it.)
+impl fmt::Debug for Loss<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { criterion: _, summed, smoothing, delta, class_weights } = self;
+        let mut f = f.debug_struct("Loss");
+        f.field("kind", &self.kind()).field("summed", summed).field("smoothing", smoothing);
+        f.field("delta", delta).field("class_weights", class_weights).finish()
     }
 }
 

@@ -8,7 +8,7 @@ use crate::kernels::{
 };
 use crate::layers::{AnyLayer, Layer, Single, for_each_group};
 use crate::loss::{Loss, Objective};
-use crate::network::{check_float_mode, check_len, check_room};
+use crate::network::{Network, check_float_mode, check_len, check_room};
 use crate::optim::{Optimizer, apply_whole};
 use crate::samples::{Sample, Samples};
 use crate::step::{Part, Slices};
@@ -442,6 +442,24 @@ where
                 return Ok(epoch);
             }
         }
+    }
+
+    /// The outputs for these samples of the network as it is now, in use and not in training, `[batch][outputs]`.
+    ///
+    /// They lie in the workspace until the next call.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Network::forward`], and [`Error::BufferTooShort`] if the workspace has no room for as many samples.
+    pub fn predict<'x>(&mut self, x: impl IntoBatch<'x>) -> Result<&mut [f32], Error> {
+        let x = x.into_batch(self.net.inputs())?;
+        let workspace = self.buffers.workspace.as_mut();
+        let (needed, got) = (x.len() * self.net.outputs(), workspace.len());
+        let (outputs, scratch) = workspace
+            .split_at_mut_checked(needed)
+            .ok_or(Error::BufferTooShort { what: "scratch", needed, got })?;
+        self.net.forward(self.buffers.params.as_ref(), x, outputs, scratch)?;
+        Ok(outputs)
     }
 
     /// The network.

@@ -184,7 +184,7 @@ macro_rules! store {
                 for ((at, len), to) in header.saved.blocks().zip(buffer.chunks_mut(HEADER)) {
                     let mut block = [0; HEADER];
                     self.flash.read(self.region.payload_at(slot) + at, &mut block)$($await)*?;
-                    to.copy_from_slice(block.get(..len).unwrap_or_default());
+                    to.iter_mut().zip(&block).take(len).for_each(|(to, byte)| *to = *byte);
                     checksum.update(to);
                 }
                 if checksum.finalize() == header.payload_crc {

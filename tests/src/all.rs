@@ -13,6 +13,7 @@ mod layer_kinds;
 mod layer_trajectories;
 mod layering;
 mod losses;
+mod monitor;
 mod no_alloc;
 mod optimizers;
 mod protocol;

@@ -4,6 +4,7 @@
 
 pub mod golden_run;
 pub mod int8_run;
+pub mod monitor_run;
 pub mod stack_run;
 
 /// The README's examples, compiled and run.
@@ -20,3 +21,8 @@ struct Training;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/from-pytorch.md")]
 struct FromPyTorch;
+
+/// The example of docs/field.md, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/field.md")]
+struct Field;

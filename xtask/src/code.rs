@@ -12,7 +12,7 @@ const FORBIDDEN: [&str; 7] =
 
 /// Pieces of mangled names of the core's functions that compute. Reading and writing blobs, initial values and
 /// fingerprints are not among them; the library's loops that fill memory are.
-const COMPUTING: [&str; 10] = [
+const COMPUTING: [&str; 12] = [
     "7picomlp7kernels",
     "picomlp..kernels",
     "7picomlp6layers",
@@ -20,6 +20,8 @@ const COMPUTING: [&str; 10] = [
     "7picomlp4blob9quantized",
     "7picomlp7network",
     "7picomlp7trainer",
+    "7picomlp7monitor",
+    "13picomlp_store",
     "7picomlp5optim",
     "picomlp..optim",
     "__aeabi_memclr",

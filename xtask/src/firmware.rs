@@ -104,8 +104,15 @@ const PROGRAMS: &[Program] = &[
         name: "train",
         inputs: true,
         tolerance: 0.03,
-        code: Some(Code { entry: "5train5train", most: 12544 }),
+        code: Some(Code { entry: "5train5train", most: 13056 }),
         check: on_the_host::train,
+        ..PLAIN
+    },
+    Program {
+        name: "monitor",
+        tolerance: 0.03,
+        code: Some(Code { entry: "rt_main", most: 30720 }),
+        check: on_the_host::monitor,
         ..PLAIN
     },
     Program { name: "selftest", inputs: true, ..PLAIN },

@@ -10,6 +10,8 @@ use picomlp::{
     Trainer,
 };
 
+use picomlp_tests::monitor_run::{self, FLASH};
+
 use crate::inputs::{self, PIXELS};
 
 type Wide = Mlp<PIXELS, 128, 10>;
@@ -118,6 +120,12 @@ pub(crate) fn bench(printed: &str) -> Result<()> {
 /// The same bytes at an address that a blob may lie at.
 fn aligned(bytes: &[u8]) -> AVec<u8, ConstAlign<16>> {
     AVec::from_slice(16, bytes)
+}
+
+/// `monitor`: the scores of all windows.
+pub(crate) fn monitor(printed: &str) -> Result<()> {
+    let outcome = monitor_run::run(&mut [0; FLASH as usize], |_, observe| observe());
+    same_fingerprint(printed, outcome.map_err(anyhow::Error::msg)?.hash)
 }
 
 fn same_fingerprint(printed: &str, expected: u64) -> Result<()> {
