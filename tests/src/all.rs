@@ -8,6 +8,7 @@ mod blob;
 mod build_script;
 mod gradients;
 mod int8;
+mod int8_features;
 mod layer_gradients;
 mod layer_kinds;
 mod layer_trajectories;

@@ -48,21 +48,31 @@ pub struct Contents<'a, N: ?Sized> {
 #[derive(Clone, Copy, Debug)]
 pub struct Int8Contents<'a> {
     ranges: &'a [f32],
+    features: Option<[f32; 2]>,
     self_test_logits: &'a [i32],
     keep_f32: bool,
-    /// By pointer, so that a device that writes f32 blobs alone does not carry it.
-    quantize: Quantize,
+    /// By pointer, so that a device that writes f32 blobs alone does not carry them.
+    quantize: [Quantize; 2],
 }
 
-/// [`int8::write`].
-type Quantize = fn(&[AnyLayer], &[f32], InputMap, &[f32], &mut dyn FnMut(&[u8]));
+/// [`int8::write`] or [`int8::write_inputs`].
+type Quantize = fn(&int8::Source<'_>, &mut dyn FnMut(&[u8]));
 
 impl<'a> Int8Contents<'a> {
     /// int8 parameters alone. `ranges` are the largest outputs of each ReLU that are told apart; larger ones saturate.
     /// Calibration finds them.
     #[must_use]
     pub const fn new(ranges: &'a [f32]) -> Self {
-        Self { ranges, self_test_logits: &[], keep_f32: false, quantize: int8::write }
+        let quantize: [Quantize; 2] = [int8::write, int8::write_inputs];
+        Self { ranges, features: None, self_test_logits: &[], keep_f32: false, quantize }
+    }
+
+    /// For a network whose inputs are features, not pixels: `range` is the lowest and the highest input of the first dense
+    /// layer (after a [`Rescale`](crate::Rescale)) that are told apart; others saturate. Calibration finds them.
+    /// [`QuantizedModel::read_features`](super::QuantizedModel::read_features) then makes int8 inputs of features.
+    #[must_use]
+    pub const fn features(self, range: [f32; 2]) -> Self {
+        Self { features: Some(range), ..self }
     }
 
     /// Whether the f32 parameters, and their self-test, go into the blob too.
@@ -182,10 +192,12 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
         for (kind, _, len) in layout.sections() {
             match kind {
                 section::PARAMS => take_words(self.params, |w| w.to_le_bytes(), take),
-                section::INT8_PARAMS => {
+                section::INT8_PARAMS | section::INT8_INPUTS => {
                     if let Some(int8) = self.int8 {
-                        let Int8Contents { ranges, quantize, .. } = int8;
-                        quantize(&layout.layers, self.params, self.map(), ranges, take);
+                        let Int8Contents { ranges, features, quantize: [write, inputs], .. } = int8;
+                        let (layers, params, map) = (&layout.layers, self.params, self.map());
+                        let source = int8::Source { layers, params, map, ranges, features };
+                        (if kind == section::INT8_PARAMS { write } else { inputs })(&source, take);
                     }
                 }
                 section::INPUT => {
@@ -309,6 +321,14 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
                     Some(0)
                 },
             ),
+            (
+                section::INT8_INPUTS,
+                if self.int8.is_some_and(|int8| int8.features.is_some()) {
+                    inputs.checked_mul(8)
+                } else {
+                    Some(0)
+                },
+            ),
             (section::INPUT, Some(if self.input.is_some() { INPUT_LEN } else { 0 })),
             (section::FEATURES, Some(features_len.saturating_sub(1))),
             (section::TARGETS, Some(if self.targets.is_some() { TARGETS_LEN } else { 0 })),
@@ -356,6 +376,18 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
         if !int8.ranges.iter().all(|range| *range >= 0.0 && range.is_finite()) {
             return malformed("an int8 range is not a number of 0 or more");
         }
+        let has_rescale = matches!(layers.first(), Some(AnyLayer::Rescale(_)));
+        match int8.features {
+            Some([lowest, highest]) if !(lowest <= highest && (highest - lowest).is_finite()) => {
+                return malformed(
+                    "the int8 range of its inputs is not from a low to a high number",
+                );
+            }
+            None if has_rescale => {
+                return malformed("its int8 form needs a range of its inputs, which are features");
+            }
+            _ => {}
+        }
         let map = self.map();
         if !(map.scale > 0.0 && map.scale.is_finite() && map.shift.is_finite()) {
             return malformed("its pixels' scale is not a positive number, as int8 needs it");
@@ -368,7 +400,7 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
 }
 
 /// Kinds of sections.
-const SECTIONS: usize = 11;
+const SECTIONS: usize = 12;
 
 /// Where everything goes.
 struct Layout {

@@ -53,6 +53,7 @@ pub(super) mod section {
     pub(crate) const SPLIT: u32 = 10;
     pub(crate) const FEATURES: u32 = 11;
     pub(crate) const TARGETS: u32 = 12;
+    pub(crate) const INT8_INPUTS: u32 = 17;
 }
 
 /// The little-endian number at `at`, 0 past the end: callers have checked the length.

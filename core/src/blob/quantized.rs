@@ -9,7 +9,7 @@ use crate::int8::{Int8Layer, scratch_len};
 use crate::kernels::{
     INT8_BLOCK, INT8_PAIRS, Int8Row, Int8Work, int8_forward, requantize, rescale_all,
 };
-use crate::layers::{AnyLayer, Layer};
+use crate::layers::{AnyLayer, Layer, is_finite};
 use crate::network::check_room;
 
 /// A network in integers alone: u8 pixels in, i32 logits of one scale out, and no float between.
@@ -85,7 +85,42 @@ impl<'a, N: Layer> QuantizedModel<'a, N> {
     /// What 1 is worth in the logits: `logit as f32 * logit_step()` is to be compared with an f32 network's.
     #[must_use]
     pub fn logit_step(&self) -> f32 {
-        self.layers().last().map_or(0.0, |layer| layer.step)
+        self.layers().last().map_or(0.0, |(layer, _)| layer.step)
+    }
+
+    /// Makes int8 inputs of one sample's features, for [`logits`](Self::logits): f32, or i16 and i8 as they come from a sensor.
+    /// Each is `x·scale + shift` with numbers of its own, rounded to the nearest of 0 to 255, halves upwards.
+    ///
+    /// # Shapes
+    ///
+    /// `x` and `inputs`: `[inputs]`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InputWidth`]; [`Error::InputNotFinite`] for a NaN or an infinity; [`Error::Setting`] for a model that reads
+    /// pixels, or whose bytes are not aligned.
+    pub fn read_features<T: Copy + Into<f32>>(
+        &self,
+        x: &[T],
+        inputs: &mut [u8],
+    ) -> Result<(), Error> {
+        let what =
+            Error::Setting { what: "features", expected: "the inputs of the model's int8 form" };
+        let maps = self.blob.int8_inputs().map_err(|_| what)?;
+        for got in [x.len(), inputs.len()] {
+            if got != maps.len() {
+                return Err(Error::InputWidth { expected: maps.len(), got });
+            }
+        }
+        for (input, ((x, [scale, shift]), to)) in x.iter().zip(maps).zip(inputs).enumerate() {
+            let x: f32 = (*x).into();
+            if !is_finite(x) {
+                return Err(Error::InputNotFinite { sample: 0, input });
+            }
+            // Not below 0, so that the conversion rounds down.
+            *to = ((x * scale + shift).clamp(0.0, 255.0) + 0.5) as u8;
+        }
+        Ok(())
     }
 
     /// The class with the largest logit, the first of them if there are several.
@@ -123,15 +158,16 @@ impl<'a, N: Layer> QuantizedModel<'a, N> {
         let sums = sums.as_chunks_mut::<INT8_BLOCK>().0;
         let activations: &mut [u8] = cast_slice_mut(activations);
 
-        let hidden = self.blob.layer_count() / 2;
-        for (i, layer) in self.layers().enumerate() {
+        let mut is_first = true;
+        for (layer, is_hidden) in self.layers() {
             let width = layer.weights.inputs();
-            let x = if i == 0 { x } else { activations.get(..width).unwrap_or_default() };
+            let x = if is_first { x } else { activations.get(..width).unwrap_or_default() };
+            is_first = false;
             for (sums, bias) in sums.iter_mut().zip(layer.bias) {
                 *sums = *bias;
             }
             int8_forward(x, layer.weights, sums, work);
-            if i < hidden {
+            if is_hidden {
                 requantize(sums, layer.multipliers, activations.as_chunks_mut().0);
             } else {
                 rescale_all(sums, layer.multipliers);
@@ -165,14 +201,16 @@ impl<'a, N: Layer> QuantizedModel<'a, N> {
         Ok(None)
     }
 
-    /// The dense layers, in order.
-    fn layers(&self) -> impl Iterator<Item = Int8Layer<'a>> {
+    /// The dense layers, in order, and whether a ReLU follows.
+    fn layers(&self) -> impl Iterator<Item = (Int8Layer<'a>, bool)> {
         let (blob, mut rows) = (self.blob, self.rows);
-        (0..blob.layer_count()).step_by(2).map_while(move |i| {
+        (0..blob.layer_count()).filter_map(move |i| {
             let Ok(AnyLayer::Dense(dense)) = blob.layer(i) else { return None };
             let (layer, rest) = Int8Layer::split(rows, dense.inputs(), dense.outputs())?;
             rows = rest;
-            Some(layer)
+            let is_hidden =
+                i + 1 < blob.layer_count() && matches!(blob.layer(i + 1), Ok(AnyLayer::Relu(_)));
+            Some((layer, is_hidden))
         })
     }
 }

@@ -12,7 +12,7 @@ use super::input::{Input, InputSection};
 use super::{BlobError, DataSplit, Feature, Provenance, SelfTest, TargetKind};
 use crate::int8::{dense_len, hidden_layers, section_len};
 use crate::kernels::{InputMap, Int8Row};
-use crate::layers::{AnyLayer, Layer, LayerList, MAX_LAYERS, Sequential, Sizes};
+use crate::layers::{AnyLayer, Layer, LayerList, MAX_LAYERS, Sequential, Sizes, is_finite};
 use crate::loss::LossKind;
 
 /// A blob whose header, checksums and tables have been found sound. Borrows the bytes; copies nothing.
@@ -113,13 +113,19 @@ impl<'a> Blob<'a> {
                 return malformed("its int8 parameters are not those of its layers");
             }
             let mut at = 0;
-            for layer in self.known_layers().step_by(2) {
+            for layer in self.known_layers().filter(|l| matches!(l, AnyLayer::Dense(_))) {
                 let step = f32::from_bits(u32_at(int8, at));
                 if !(step > 0.0 && step.is_finite()) {
                     return malformed("the step of an int8 layer is not a positive number");
                 }
                 at += dense_len(layer.inputs(), layer.outputs()).unwrap_or(0);
             }
+        }
+        if let Some(inputs) = self.section(section::INT8_INPUTS)
+            && (Some(inputs.len()) != net.inputs.checked_mul(8)
+                || inputs.as_chunks::<4>().0.iter().any(|w| !is_finite(f32::from_le_bytes(*w))))
+        {
+            return malformed("its int8 inputs' scales and shifts are not finite, or not as many");
         }
         if let Some(input) = self.input_section()
             && let Err(what) = input.check(net.inputs)
@@ -301,6 +307,15 @@ impl<'a> Blob<'a> {
     /// As [`params`](Self::params).
     pub fn int8_params(&self) -> Result<&'a [Int8Row], BlobError> {
         self.in_place(section::INT8_PARAMS, "int8 parameters")
+    }
+
+    /// The scale and the shift with which features become int8 inputs, for each of them, if it reads features.
+    ///
+    /// # Errors
+    ///
+    /// As [`params`](Self::params).
+    pub(super) fn int8_inputs(&self) -> Result<&'a [[f32; 2]], BlobError> {
+        self.in_place(section::INT8_INPUTS, "int8 inputs")
     }
 
     fn in_place<T: AnyBitPattern>(

@@ -54,23 +54,28 @@ pub(crate) const fn dense_len(inputs: usize, outputs: usize) -> Option<usize> {
 }
 
 /// Returns the number of hidden layers, or the first layer that int8 inference does not support: it runs dense layers with
-/// a bias and at most 65,536 inputs, with one ReLU between each two.
+/// a bias and at most 65,536 inputs, with one ReLU between each two. A rescale may come first and last.
 pub(crate) fn hidden_layers(
     count: usize,
     mut layers: impl Iterator<Item = AnyLayer>,
 ) -> Result<usize, usize> {
-    let mut i = 0usize;
+    let (mut i, mut dense, mut wants_dense) = (0usize, 0usize, true);
     let misplaced = layers.position(|layer| {
         i += 1;
-        !match layer {
+        let is_last = i == count;
+        let fits = match layer {
             AnyLayer::Dense(dense) => {
-                !i.is_multiple_of(2) && dense.has_bias() && dense.inputs() <= MOST_INPUTS
+                wants_dense && dense.has_bias() && dense.inputs() <= MOST_INPUTS
             }
-            AnyLayer::Relu(_) => i.is_multiple_of(2) && i < count,
+            AnyLayer::Relu(_) => !wants_dense && !is_last,
+            AnyLayer::Rescale(_) => i == 1 && !is_last || is_last && !wants_dense,
             _ => false,
-        }
+        };
+        dense += usize::from(matches!(layer, AnyLayer::Dense(_)));
+        wants_dense = !matches!(layer, AnyLayer::Dense(_));
+        !fits
     });
-    misplaced.map_or(Ok(count / 2), Err)
+    misplaced.map_or(Ok(dense.saturating_sub(1)), Err)
 }
 
 /// Bytes of all dense layers, if this machine can count them.

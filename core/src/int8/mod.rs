@@ -6,4 +6,4 @@ mod layout;
 mod quantize;
 
 pub(crate) use layout::{Int8Layer, dense_len, hidden_layers, scratch_len, section_len};
-pub(crate) use quantize::write;
+pub(crate) use quantize::{Source, write, write_inputs};

@@ -10,51 +10,121 @@ use crate::layers::{AnyLayer, Layer};
 /// The largest bias, in steps of the sums: leaves a sum of 31 bits room for the products.
 const LARGEST_BIAS: f64 = (1 << 24) as f64;
 
-/// Hands over the bytes of all dense layers, in pieces; `ranges` are the largest outputs of each ReLU that are told
-/// apart.
-///
-/// The layers must have an int8 form ([`hidden_layers`](super::hidden_layers)) with as many hidden ones as there are
-/// ranges.
-pub(crate) fn write(
-    layers: &[AnyLayer],
-    params: &[f32],
-    map: InputMap,
-    ranges: &[f32],
-    take: &mut dyn FnMut(&[u8]),
-) {
-    let (mut rest, mut map, mut ranges) = (params, map, ranges.iter());
-    for layer in layers.iter().filter(|layer| matches!(layer, AnyLayer::Dense(_))) {
-        let (inputs, outputs) = (layer.inputs(), layer.outputs());
-        let Some((weights, after)) = rest.split_at_checked(inputs * outputs) else { return };
-        let Some((bias, after)) = after.split_at_checked(outputs) else { return };
-        let dense = Floats { weights, bias, map };
+/// What a network's integers are made from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source<'a> {
+    /// The layers, which have an int8 form ([`hidden_layers`](super::hidden_layers)).
+    pub(crate) layers: &'a [AnyLayer],
+    pub(crate) params: &'a [f32],
+    /// How pixels are read.
+    pub(crate) map: InputMap,
+    /// The largest outputs of each ReLU that are told apart.
+    pub(crate) ranges: &'a [f32],
+    /// The lowest and the highest input of the first dense layer that are told apart, if inputs are features.
+    pub(crate) features: Option<[f32; 2]>,
+}
+
+/// Hands over the bytes of all dense layers, in pieces. A last rescale is worked into the layer before it.
+pub(crate) fn write(source: &Source<'_>, take: &mut dyn FnMut(&[u8])) {
+    let (mut rest, mut ranges) = (source.params, source.ranges.iter());
+    let (mut map, mut zero_point) = match source.features {
+        Some(range) => feature_step(range),
+        None => (source.map, 0),
+    };
+    for (i, layer) in source.layers.iter().enumerate() {
+        let (own, after) = rest.split_at(layer.params().min(rest.len()));
+        rest = after;
+        if !matches!(layer, AnyLayer::Dense(_)) {
+            continue;
+        }
+        let (weights, bias) = own.split_at(own.len().saturating_sub(layer.outputs()));
+        let after = match source.layers.get(i + 1) {
+            Some(AnyLayer::Rescale(_)) => rest.split_at(layer.outputs().min(rest.len())),
+            _ => (&[][..], &[][..]),
+        };
+        let dense = Floats { weights, bias, after, map, zero_point };
         let step = dense.output_step(ranges.next().copied());
         dense.write(step, take);
-        map = InputMap { scale: step, shift: 0.0 };
-        rest = after;
+        (map, zero_point) = (InputMap { scale: step, shift: 0.0 }, 0);
     }
+}
+
+/// Hands over a scale and a shift for each feature `x`: `x·scale + shift` is the int8 input before it is rounded. A first
+/// rescale is worked into them.
+pub(crate) fn write_inputs(source: &Source<'_>, take: &mut dyn FnMut(&[u8])) {
+    let (map, zero_point) = feature_step(source.features.unwrap_or_default());
+    let Some(first) = source.layers.first() else { return };
+    let (scales, shifts) = match first {
+        AnyLayer::Rescale(_) => source.params.split_at(first.inputs().min(source.params.len())),
+        _ => (&[][..], &[][..]),
+    };
+    let step = f64::from(map.scale);
+    for i in 0..first.inputs() {
+        let [scale, shift] = [(scales, 1.0), (shifts, 0.0)]
+            .map(|(of, default)| f64::from(of.get(i).copied().unwrap_or(default)));
+        for value in [scale / step, shift / step + f64::from(zero_point)] {
+            take(&(value as f32).to_le_bytes());
+        }
+    }
+}
+
+/// What 1 is worth in the inputs, and which of 0 to 255 stands for 0.
+fn feature_step(range: [f32; 2]) -> (InputMap, i32) {
+    let [lowest, highest] = range.map(f64::from);
+    let (lowest, highest) = (lowest.min(0.0), highest.max(0.0));
+    let step = (highest - lowest) / 255.0;
+    let step = if step > 0.0 { step as f32 } else { 1.0 };
+    let step = step.clamp(f32::MIN_POSITIVE, f32::MAX);
+    (InputMap { scale: step, shift: 0.0 }, nearest(-lowest / f64::from(step)).clamp(0, 255))
 }
 
 /// A dense layer's parameters, and how its inputs are read.
 struct Floats<'a> {
     weights: &'a [f32],
     bias: &'a [f32],
+    /// Scales and shifts of its outputs, or none.
+    after: (&'a [f32], &'a [f32]),
     map: InputMap,
+    /// The input that stands for 0.
+    zero_point: i32,
 }
 
 impl Floats<'_> {
+    /// The scale of output `o`.
+    fn scale(&self, o: usize) -> f32 {
+        self.after.0.get(o).copied().unwrap_or(1.0)
+    }
+
     /// The weights of output `o`, input by input; none if there is no such output.
     fn column(&self, o: usize) -> impl Iterator<Item = f32> {
-        self.weights.get(o..).unwrap_or_default().iter().step_by(self.bias.len()).copied()
+        let (column, scale) = (self.weights.get(o..).unwrap_or_default(), self.scale(o));
+        column.iter().step_by(self.bias.len()).map(move |w| w * scale)
     }
 
     /// The bias of output `o`, with what the inputs' shift adds to every sum.
     fn bias(&self, o: usize) -> f32 {
         let bias = self.bias.get(o).copied().unwrap_or(0.0) + 0.0;
+        let bias = bias * self.scale(o) + self.after.1.get(o).copied().unwrap_or(0.0);
         if self.map.shift == 0.0 {
             return bias;
         }
         bias + self.column(o).fold(0.0, |sum, w| sum + w) * self.map.shift
+    }
+
+    /// The weight `w` of output `o` in steps of `step`.
+    fn quantized(&self, o: usize, w: f32, step: f64) -> i32 {
+        nearest(f64::from(w * self.scale(o)) / step).clamp(-127, 127)
+    }
+
+    /// What the zero point of the inputs adds to every sum of output `o`.
+    fn of_zero_point(&self, o: usize) -> i32 {
+        if self.zero_point == 0 {
+            return 0;
+        }
+        let (step, column) = (self.weight_step(o), self.weights.get(o..).unwrap_or_default());
+        let column = column.iter().step_by(self.bias.len());
+        let sum = column.fold(0i32, |sum, w| sum.wrapping_add(self.quantized(o, *w, step)));
+        sum.wrapping_mul(self.zero_point)
     }
 
     /// What 1 is worth in the weights of output `o`: 1/127 of the largest, or more if the bias needs it.
@@ -94,7 +164,7 @@ impl Floats<'_> {
             let quantized = |row: &[f32]| {
                 let row = row.get(block..).unwrap_or_default();
                 core::array::from_fn(|o| match (row.get(o), steps.get(o)) {
-                    (Some(w), Some(step)) => nearest(f64::from(*w) / step).clamp(-127, 127) as i8,
+                    (Some(w), Some(step)) => self.quantized(block + o, *w, *step) as i8,
                     _ => 0,
                 })
             };
@@ -106,7 +176,12 @@ impl Floats<'_> {
             }
         }
         for o in 0..padded {
-            take(&nearest(f64::from(self.bias(o)) / self.sum_step(o)).to_le_bytes());
+            let bias = nearest(f64::from(self.bias(o)) / self.sum_step(o));
+            take(
+                &bias
+                    .wrapping_sub(if o < outputs { self.of_zero_point(o) } else { 0 })
+                    .to_le_bytes(),
+            );
         }
         for o in 0..padded {
             let multiplier = self.sum_step(o) / f64::from(step) * 4_294_967_296.0;
@@ -125,6 +200,8 @@ fn nearest(x: f64) -> i32 {
 mod tests {
     use super::*;
 
+    const NONE: (&[f32], &[f32]) = (&[], &[]);
+
     #[test]
     fn nearest_rounds_halves_away_from_zero_and_saturates() {
         let values = [0.0, 0.49, 0.5, 1.5, -0.49, -0.5, -2.5, 1e30, -1e30, f64::NAN];
@@ -135,7 +212,13 @@ mod tests {
     #[test]
     fn the_shift_of_standardised_inputs_goes_into_the_bias_as_numerics_says() {
         let map = InputMap { scale: 0.0127, shift: -0.42 };
-        let dense = Floats { weights: &[0.5, -1.0, 0.25, 2.0], bias: &[0.1, -0.2], map };
+        let dense = Floats {
+            weights: &[0.5, -1.0, 0.25, 2.0],
+            bias: &[0.1, -0.2],
+            after: NONE,
+            map,
+            zero_point: 0,
+        };
         let sums = [0.0 + 0.5 + 0.25, 0.0 + -1.0 + 2.0_f32];
         let expected = [0.1 + 0.0 + sums[0] * -0.42, -0.2 + 0.0 + sums[1] * -0.42_f32];
         assert_eq!([0, 1].map(|o| dense.bias(o).to_bits()), expected.map(f32::to_bits));
@@ -144,7 +227,13 @@ mod tests {
     #[test]
     fn a_bias_far_above_the_weights_coarsens_its_output_alone() {
         let map = InputMap { scale: 1.0, shift: 0.0 };
-        let dense = Floats { weights: &[1e-9, 1.0, 0.0], bias: &[100.0, 0.0, 0.0], map };
+        let dense = Floats {
+            weights: &[1e-9, 1.0, 0.0],
+            bias: &[100.0, 0.0, 0.0],
+            after: NONE,
+            map,
+            zero_point: 0,
+        };
         assert_eq!(
             [0, 1, 2].map(|o| dense.weight_step(o)),
             [100.0 / LARGEST_BIAS, 1.0 / 127.0, 1.0]

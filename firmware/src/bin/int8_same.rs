@@ -9,7 +9,7 @@ use picomlp::kernels::{
     int8_forward_scalar, int8_rows,
 };
 use picomlp_firmware::console::{exit, fail, print, print_hex_u64, print_u32};
-use picomlp_tests::int8_run::{FINGERPRINTS, WIDTHS, logits_of};
+use picomlp_tests::int8_run::{FEATURES, FINGERPRINTS, WIDTHS, logits_of, logits_of_features};
 
 /// Bytes in an order without a pattern (Numerical Recipes' generator); three of four inputs are zero.
 struct Bytes(u32);
@@ -62,6 +62,13 @@ fn main() -> ! {
         if got != expected {
             fail("the host has others");
         }
+    }
+    let Ok(got) = logits_of_features() else { fail("a network of features was refused") };
+    print("logits of features: ");
+    print_hex_u64(got);
+    print("\n");
+    if got != FEATURES {
+        fail("the host has others");
     }
     exit(0)
 }

@@ -5,7 +5,7 @@ mod int8;
 mod layers;
 mod mutations;
 mod refused;
-mod sample;
+pub(crate) mod sample;
 mod written;
 
 pub(crate) use sample::crc32;

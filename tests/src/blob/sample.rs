@@ -49,19 +49,19 @@ pub(super) mod at {
 }
 
 /// A copy of a blob at an aligned address, with room behind it.
-pub(super) struct Bytes {
+pub(crate) struct Bytes {
     pub(super) memory: Box<Aligned<[u8; 2048]>>,
     pub(super) len: usize,
 }
 
 impl Bytes {
-    pub(super) fn new(blob: &[u8]) -> Self {
+    pub(crate) fn new(blob: &[u8]) -> Self {
         let mut memory = Box::new(Aligned([0xff; 2048]));
         memory.0[..blob.len()].copy_from_slice(blob);
         Self { memory, len: blob.len() }
     }
 
-    pub(super) fn get(&self) -> &[u8] {
+    pub(crate) fn get(&self) -> &[u8] {
         &self.memory.0[..self.len]
     }
 
@@ -69,16 +69,16 @@ impl Bytes {
         &mut self.memory.0[..self.len]
     }
 
-    pub(super) fn u32(&self, at: usize) -> u32 {
+    pub(crate) fn u32(&self, at: usize) -> u32 {
         u32::from_le_bytes(self.get()[at..at + 4].try_into().unwrap())
     }
 
-    pub(super) fn put(&mut self, at: usize, word: u32) {
+    pub(crate) fn put(&mut self, at: usize, word: u32) {
         self.get_mut()[at..at + 4].copy_from_slice(&word.to_le_bytes());
     }
 
     /// Makes both checksums right again.
-    pub(super) fn seal(&mut self) {
+    pub(crate) fn seal(&mut self) {
         let end = (self.u32(at::TOTAL_LEN) as usize).min(self.len);
         let payload = crc32(self.get().get(at::PAYLOAD..end).unwrap_or_default());
         self.put(at::PAYLOAD_CRC, payload);
