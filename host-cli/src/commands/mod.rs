@@ -3,7 +3,9 @@
 pub mod bench;
 pub mod draw;
 pub mod eval;
+pub mod export;
 pub mod gradcheck;
+pub mod import;
 pub mod inspect;
 pub mod plot;
 pub mod predict;

@@ -17,6 +17,7 @@ mod flows;
 mod folders;
 mod images;
 mod int8;
+mod interchange;
 mod library;
 mod mnist;
 mod networks;

@@ -45,6 +45,8 @@ fn help_texts() {
         "report",
         "recipes",
         "quantize",
+        "import",
+        "export",
         "verify",
         "bench",
         "gradcheck",

@@ -21,6 +21,7 @@ pub mod data;
 pub mod event;
 pub mod gradcheck;
 pub mod image;
+pub mod interchange;
 pub mod number;
 pub mod open;
 pub mod output;

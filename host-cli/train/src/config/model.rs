@@ -175,7 +175,7 @@ impl fmt::Display for Hidden {
 pub struct PerLayer<T>(pub Vec<T>);
 
 impl<T: Copy> PerLayer<T> {
-    fn check(&self, flag: &str, hidden: usize) -> Result<()> {
+    pub(crate) fn check(&self, flag: &str, hidden: usize) -> Result<()> {
         let count = self.0.len();
         ensure!(
             count == 1 || count == hidden,
@@ -185,7 +185,7 @@ impl<T: Copy> PerLayer<T> {
     }
 
     /// The setting of hidden layer `i`, after [`check`](Self::check).
-    fn of(&self, i: usize) -> T {
+    pub(crate) fn of(&self, i: usize) -> T {
         if self.0.len() == 1 { self.0[0] } else { self.0[i] }
     }
 }

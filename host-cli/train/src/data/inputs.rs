@@ -28,7 +28,6 @@ impl Inputs {
     ///
     /// If the samples' pixels are all alike, so that their standard deviation is 0, or a range is set for features.
     pub fn map(self, data: &Dataset, samples: &[u32]) -> Result<InputMap> {
-        let max = f32::from(data.max);
         if data.max == 0 {
             ensure!(
                 self == Self::default(),
@@ -37,12 +36,21 @@ impl Inputs {
             );
             return Ok(InputMap { scale: 1.0, shift: 0.0 });
         }
-        Ok(match self {
+        match self.fixed(data.max) {
+            Some(map) => Ok(map),
+            None => standard(data, samples),
+        }
+    }
+
+    /// Returns the map of values from 0 to `max`; nothing for one that depends on the data.
+    pub(crate) fn fixed(self, max: u8) -> Option<InputMap> {
+        let limit = f32::from(max);
+        Some(match self {
             // Not 1 / max: the constant says what the kernels have a name for.
-            Self::Unit if data.max == u8::MAX => InputMap::PIXELS,
-            Self::Unit => InputMap { scale: 1.0 / max, shift: 0.0 },
-            Self::Signed => InputMap { scale: 2.0 / max, shift: -1.0 },
-            Self::Standardized => return standard(data, samples),
+            Self::Unit if max == u8::MAX => InputMap::PIXELS,
+            Self::Unit => InputMap { scale: 1.0 / limit, shift: 0.0 },
+            Self::Signed => InputMap { scale: 2.0 / limit, shift: -1.0 },
+            Self::Standardized => return None,
             Self::Raw => InputMap { scale: 1.0, shift: 0.0 },
         })
     }
