@@ -9,9 +9,10 @@ use picomlp::fingerprint::fingerprint;
 use picomlp::layers::{INFER_STACK, TRAIN_STACK};
 use picomlp::{Adam, AnyLayer, Layer, Sgd};
 use picomlp_train::text::{grouped, one_line, percent, widths};
-use picomlp_train::{ModelFile, ModelInput};
+use picomlp_train::{ModelFile, ModelInput, chips};
 use serde_json::json;
 
+use crate::render::fit;
 use crate::text::{loss_title, optimizer_title};
 
 /// Show what a model holds: layers, memory, where it comes from, and whether it is intact.
@@ -22,6 +23,9 @@ pub struct Args {
     /// Print one JSON object instead of text.
     #[arg(long)]
     json: bool,
+    /// Say instead whether it fits microcontrollers, or what is left on this one.
+    #[arg(long, value_name = "CHIP", num_args = 0..=1, conflicts_with = "json")]
+    fit: Option<Option<String>>,
 }
 
 /// Bytes of memory for one use of a network.
@@ -73,6 +77,10 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         ];
     }
     let int8 = if has_int8 { Some(file.quantized()?) } else { None };
+    if let Some(chip) = &args.fit {
+        let int8 = int8.as_ref().map(|model| model.scratch_len());
+        return fit::write(out, chip.as_deref(), &chips::uses(net, blob.len(), int8));
+    }
     if let Some(model) = &int8 {
         let failure = model.self_test(&mut vec![0; model.scratch_len()])?;
         let test = self_test("int8: ", blob.int8_self_test(), failure, &shown.to_string())?;

@@ -175,3 +175,21 @@ fn probabilities_after_squared_error_are_shares_of_the_outputs_in_f32_and_in_int
     });
     assert!((losses[0] - losses[1]).abs() < 0.05, "{losses:?}");
 }
+
+#[test]
+fn inspect_says_which_chips_a_model_fits() {
+    let place = Place::with_model();
+    let table = place.ok("inspect model.pmlp --fit");
+    assert!(
+        table.lines().any(|line| line.starts_with("nRF52840") && line.contains("yes, ")),
+        "{table}"
+    );
+    let one = place.ok("inspect model.pmlp --fit stm32g031k8");
+    assert!(
+        one.starts_with("STM32G031K8: Cortex-M0+ 64 MHz, 64 KB flash, 8 KB RAM (DS12992"),
+        "{one}"
+    );
+    assert!(one.contains("SGD") && one.contains("KB of RAM"), "{one}");
+    let parts = ["--fit Z80: no chip of that name is known; there are ESP32-C3"];
+    place.fails("inspect model.pmlp --fit Z80", &parts);
+}

@@ -16,6 +16,7 @@
 //! Data flows down: [`data::Source`] → [`data::Dataset`] → [`data::Split`] (indices into it) → [`Session`] → [`Trained`] → model
 //! file → [`ModelFile`] → [`Classifier`]. What happens meanwhile comes as [`event::Event`]s.
 
+pub mod chips;
 pub mod config;
 pub mod data;
 pub mod event;
