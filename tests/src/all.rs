@@ -14,6 +14,7 @@ mod layer_kinds;
 mod layer_trajectories;
 mod layering;
 mod losses;
+mod mlperf_ad;
 mod monitor;
 mod no_alloc;
 mod optimizers;

@@ -132,20 +132,14 @@ impl<'a> Blob<'a> {
         {
             return malformed(what);
         }
-        let count = |kind: u32, expected: usize| match self.section(kind) {
-            Some(names) => {
-                core::str::from_utf8(names).is_ok_and(|names| names.split('\0').count() == expected)
-            }
-            None => true,
-        };
         if self.section(section::TARGETS).is_some() && self.targets().is_none() {
             return malformed("its kind of targets is unknown");
         }
         let names = self.targets().unwrap_or(TargetKind::Classes).names(net.outputs);
-        if !count(section::CLASSES, names) {
+        if !self.has_names(section::CLASSES, names) {
             return malformed("its class names are not as many as its outputs");
         }
-        if !count(section::FEATURES, net.inputs.saturating_mul(2)) {
+        if !self.has_names(section::FEATURES, net.inputs.saturating_mul(2)) {
             return malformed("its feature names are not as many as its inputs");
         }
         if let Some(provenance) = self.section(section::PROVENANCE)
@@ -174,6 +168,16 @@ impl<'a> Blob<'a> {
             return malformed("its int8 self-test does not fit its layers");
         }
         Ok(())
+    }
+
+    /// Whether a section, if it is there, holds so many names.
+    #[inline(never)] // one copy
+    fn has_names(&self, kind: u32, expected: usize) -> bool {
+        self.section(kind).is_none_or(|names| {
+            // A zero byte is no part of another character.
+            let zeros = names.iter().filter(|byte| **byte == 0).count();
+            zeros + 1 == expected && core::str::from_utf8(names).is_ok()
+        })
     }
 
     /// What the layers come to, found one row at a time.

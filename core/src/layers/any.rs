@@ -103,7 +103,7 @@ impl AnyLayer {
                 let bias = if layer.has_bias() { layer.outputs() } else { 0 };
                 layer.inputs().checked_mul(layer.outputs())?.checked_add(bias)
             }
-            Self::LayerNorm(_) | Self::Rescale(_) => self.inputs().checked_mul(2),
+            Self::LayerNorm(_) | Self::Rescale(_) => self.sizes()[0].checked_mul(2),
             Self::BatchNorm(layer) => layer.inputs().checked_mul(4),
             Self::Relu(_)
             | Self::LeakyRelu(_)
@@ -196,6 +196,13 @@ macro_rules! each {
             AnyLayer::Rescale($layer) => $call,
         }
     };
+}
+
+impl AnyLayer {
+    /// Inputs and outputs, without the code for the rest of a [`Shape`].
+    pub(crate) fn sizes(&self) -> [usize; 2] {
+        each!(self, layer => [layer.inputs(), layer.outputs()])
+    }
 }
 
 /// Implements [`Layer`] by the same calls on another layer: `with!(self, layer => call)` names it.

@@ -100,7 +100,8 @@ pub(crate) struct Sizes {
 impl Sizes {
     /// Adds the layer that follows, if it does.
     pub(crate) fn push(&mut self, layer: &AnyLayer) -> Result<(), Error> {
-        self.push_sizes(layer.inputs(), layer.outputs(), layer.checked_params())
+        let [inputs, outputs] = layer.sizes();
+        self.push_sizes(inputs, outputs, layer.checked_params())
     }
 
     /// [`push`](Self::push) of a layer whose parameters can be counted.
