@@ -30,6 +30,10 @@ pub(crate) fn typed(command: &str) -> String {
 pub(crate) const fn loss_title(kind: LossKind) -> &'static str {
     match kind {
         LossKind::SquaredError => "squared error",
+        LossKind::MeanSquaredError => "mean squared error",
+        LossKind::MeanAbsoluteError => "mean absolute error",
+        LossKind::Huber => "Huber's loss",
+        LossKind::BinaryCrossEntropy => "binary cross-entropy",
         _ => "cross-entropy",
     }
 }

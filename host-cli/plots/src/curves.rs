@@ -16,6 +16,7 @@ const PANEL_WIDTH: f64 = 360.0;
 const PANEL_HEIGHT: f64 = 260.0;
 
 /// A measure of training and of validation.
+#[derive(Clone, Copy)]
 struct Measure {
     name: &'static str,
     unit: &'static str,
@@ -31,6 +32,8 @@ const MEASURES: [Measure; 2] = [
         of: [|e| e.train_accuracy.map(|a| 100.0 * a), |e| e.val_accuracy.map(|a| 100.0 * a)],
     },
 ];
+
+const R2: Measure = Measure { name: "R²", unit: "", of: [|_| None, |e| e.val_r2] };
 
 const SERIES: [(Rgb, &str); 2] = [(BLUE, "training"), (VERMILION, "validation")];
 
@@ -54,11 +57,15 @@ pub fn curves(history: &History) -> Figure {
     }
     surface.title("Training", &subtitle);
     let top = TITLE_HEIGHT + 34.0;
-    for (at, Measure { name, unit, of }) in MEASURES.into_iter().enumerate() {
+    let are_values = epochs.iter().any(|epoch| epoch.val_r2.is_some());
+    let measures = if are_values { [MEASURES[0], R2] } else { MEASURES };
+    for (at, Measure { name, unit, of }) in measures.into_iter().enumerate() {
         let values = epochs.iter().flat_map(|epoch| of.map(|of| of(epoch))).flatten();
         let mut y = Scale::around(values, 5.0);
         // Below 0 and above 100 % there is nothing.
-        y.min = y.min.max(0.0);
+        if !are_values || at == 0 {
+            y.min = y.min.max(0.0);
+        }
         if unit == " %" {
             y.max = y.max.min(100.0);
         }

@@ -9,12 +9,22 @@ use crate::curves::curves;
 use crate::gallery::{MISTAKES, SAMPLES, STEP, mistakes, rotation, samples};
 use crate::page::Part;
 use crate::pca::{MOST_PIXELS, Pca};
+use crate::residuals::residuals;
 use crate::subject::Subject;
 use crate::weights::{TILES, weights};
 
 /// The names of the figures of [`parts`].
-pub const FIGURES: [&str; 8] =
-    ["curves", "confusion", "classes", "mistakes", "weights", "samples", "rotation", "pca"];
+pub const FIGURES: [&str; 9] = [
+    "curves",
+    "residuals",
+    "confusion",
+    "classes",
+    "mistakes",
+    "weights",
+    "samples",
+    "rotation",
+    "pca",
+];
 
 /// A part of a report: a name for files and links, a heading, and its content.
 pub type Section = (&'static str, &'static str, Part);
@@ -38,12 +48,16 @@ pub struct Show<'a> {
 /// If the data does not fit the network.
 pub fn parts(pool: &Pool, show: &Show<'_>) -> Result<Vec<Section>> {
     let Show { subject, measured, shown, history } = show;
-    let predictions = subject.classifier().predict(pool, measured)?;
     let mut parts = Vec::new();
     let mut add = |id, heading, part| parts.push((id, heading, part));
     if let Some(history) = history {
         add("curves", "Training", Part::Figure(curves(history)));
     }
+    if measured.classes == 0 {
+        add("residuals", "Residuals", Part::Figure(residuals(subject, measured)?));
+        return Ok(parts);
+    }
+    let predictions = subject.classifier().predict(pool, measured)?;
     add("confusion", "Which classes are confused", Part::Figure(confusion(subject, &predictions)));
     add("classes", "Precision and recall", Part::Figure(classes(subject, &predictions)));
     if measured.images().is_empty() {

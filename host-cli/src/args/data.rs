@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use picomlp_train::config::LossFunction;
 use picomlp_train::data::{
     Amount, CsvDelimiter, CsvHeader, CsvMax, Dataset, HeldOut, Missing, Schema, Selection, Source,
     SplitSpec, Target, TargetType,
@@ -128,9 +129,9 @@ pub(crate) struct DataArgs {
     #[arg(long, value_name = "AMOUNT")]
     test_split: Option<Amount>,
     /// Samples to hold out of training for validation: a fraction, or a number of samples. The epoch that is best there is
-    /// kept; with 0, the last one is.
-    #[arg(long, default_value_t = Amount::Fraction(0.1), value_name = "AMOUNT")]
-    val_split: Amount,
+    /// kept; with 0, the last one is [default: 0.1, or 0 for fewer than 1000 samples of features].
+    #[arg(long, value_name = "AMOUNT")]
+    val_split: Option<Amount>,
     /// Hold out the same fraction of every class.
     #[arg(long)]
     stratified: bool,
@@ -146,13 +147,19 @@ pub(crate) struct DataArgs {
 }
 
 impl DataArgs {
-    /// Loads the data.
+    /// Loads the data, to be trained on with `loss`.
     ///
     /// # Errors
     ///
     /// If it cannot be read, or the test data does not fit it.
-    pub(crate) fn load(&self) -> Result<Dataset> {
-        let mut data = Dataset::load(&self.source, &self.schema.schema())?;
+    pub(crate) fn load(&self, loss: LossFunction) -> Result<Dataset> {
+        let schema = self.schema.schema();
+        let mut data = Dataset::load(&self.source, &schema)?;
+        let is_of_values =
+            matches!(loss, LossFunction::Mse | LossFunction::Mae | LossFunction::Huber);
+        if is_of_values && schema.target_type == TargetType::Auto {
+            data.predict_numbers();
+        }
         if let Some(source) = &self.test_data {
             data.set_test(source)?;
         }

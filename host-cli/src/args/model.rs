@@ -27,16 +27,18 @@ pub(crate) struct NetworkArgs {
     /// model file holds batch normalization folded into the dense layers.
     #[arg(long, default_value_t, value_name = "NAME[,NAME]")]
     norm: PerLayer<Norm>,
-    /// Dropout probability behind the hidden layers' activation (0.4 keeps 60 %); one for all, or one for each.
-    #[arg(long, default_value_t, value_name = "P[,P]")]
-    dropout: PerLayer<Dropout>,
+    /// Dropout probability behind the hidden layers' activation (0.4 keeps 60 %); one for all, or one for each [default: 0, or
+    /// 0.5 for fewer than 1000 samples of features].
+    #[arg(long, value_name = "P[,P]")]
+    dropout: Option<PerLayer<Dropout>>,
     /// Dense layers with a bias.
     #[arg(long, value_parser = named::<BiasSpec>(), default_value_t)]
     bias: BiasSpec,
     /// The same as `--bias none`.
     #[arg(long, conflicts_with = "bias")]
     no_bias: bool,
-    /// Training loss: softmax cross-entropy (batch mean or sum), or squared error against one-hot targets (batch mean).
+    /// Training loss: for classes softmax cross-entropy (batch mean or sum), or squared error against one-hot targets; for
+    /// values squared (mse), absolute (mae) or huber error. `auto`: cross-entropy for classes, mse for values.
     #[arg(long, value_parser = named::<LossFunction>(), default_value_t)]
     loss: LossFunction,
     /// Fraction of the target that is spread over all classes.
@@ -71,7 +73,7 @@ fn smoothing(text: &str) -> Result<f32, String> {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
-    use picomlp::Loss;
+    use picomlp::{Loss, LossKind};
     use picomlp_train::config::TrainConfig;
 
     use super::*;
@@ -97,6 +99,10 @@ mod tests {
         words.collect::<Vec<_>>().join(" ")
     }
 
+    fn built(line: &str, are_values: bool) -> LossKind {
+        parse(line).unwrap().loss().build(are_values).unwrap().kind()
+    }
+
     fn layers(line: &str) -> Vec<String> {
         let net = parse(line).unwrap().model().build(9, 3).unwrap();
         net.layers().iter().map(ToString::to_string).collect()
@@ -105,7 +111,8 @@ mod tests {
     #[test]
     fn network_without_flags_is_dense_relu_dense() {
         assert_eq!(layers(""), ["dense 9→128", "relu 128→128", "dense 128→3"]);
-        assert_eq!(parse("").unwrap().loss().build(), Loss::CROSS_ENTROPY);
+        assert_eq!(built("", false), Loss::CROSS_ENTROPY.kind());
+        assert_eq!(built("", true), Loss::MEAN_SQUARED_ERROR.kind());
         assert_eq!(settings(""), "");
     }
 
@@ -156,7 +163,12 @@ mod tests {
         let line = "--activation relu,tanh --output-activation sigmoid --leaky-slope 0.5 --norm batch \
                     --dropout 0.4,0.25 --bias hidden --loss mse --label-smoothing 0.1";
         assert_eq!(settings(line), line);
-        assert_eq!(parse(line).unwrap().loss().build(), Loss::SQUARED_ERROR.with_smoothing(0.1));
+        assert_eq!(built(line, false), Loss::SQUARED_ERROR.kind());
+        let error = parse("--loss mae").unwrap().loss().build(false).unwrap_err().to_string();
+        assert!(error.contains("--loss mae is for values to predict"), "{error}");
+        let error =
+            parse("--loss cross-entropy").unwrap().loss().build(true).unwrap_err().to_string();
+        assert!(error.contains("is for classes, and the targets are values"), "{error}");
         assert_eq!(settings("--no-bias"), "--bias none");
     }
 }

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::ArgAction;
 use picomlp_plots::FileFormat;
-use picomlp_train::config::{InitSpec, OptimizerKind, OptimizerSpec, ScheduleSpec, TrainConfig};
-use picomlp_train::data::{Inputs, Source};
+use picomlp_train::config::{
+    InitSpec, Monitor, OptimizerKind, OptimizerSpec, ScheduleSpec, TrainConfig,
+};
+use picomlp_train::data::{Inputs, Scale, Source};
 use picomlp_train::number::{above_zero, below_one, not_negative};
 use picomlp_train::output;
 
@@ -115,9 +117,12 @@ struct TrainingArgs {
     /// Steps of linear warm-up.
     #[arg(long, default_value_t = 0, value_name = "STEPS")]
     warmup: u64,
-    /// Early stopping: stop after EPOCHS epochs without a better validation accuracy.
+    /// Early stopping: stop after EPOCHS epochs without a better validation measure.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..), value_name = "EPOCHS")]
     patience: Option<u32>,
+    /// Validation measure that chooses the epoch; `auto`: accuracy for classes, R² for values.
+    #[arg(long, value_parser = named::<Monitor>(), default_value_t, value_name = "MEASURE")]
+    monitor: Monitor,
     /// Take the whole training set as one batch, in file order.
     #[arg(long, conflicts_with = "batch_size")]
     full_batch: bool,
@@ -136,7 +141,11 @@ struct TrainingArgs {
     /// Initial weights: `he`, `he-normal`, `xavier`, `xavier-normal`, `normal:STDDEV` or `zeros`.
     #[arg(long, default_value_t, value_name = "INIT")]
     init: InitSpec,
-    /// Range of the inputs: 0 to 1 (unit), -1 to 1 (signed), mean 0 and standard deviation 1 over the training samples
+    /// Scale of features, each by itself, over the training samples: mean 0 and standard deviation 1 (standardize), 0 to 1
+    /// (minmax), or as they are in the file (none).
+    #[arg(long, value_parser = named::<Scale>(), default_value_t, value_name = "SCALE")]
+    scale: Scale,
+    /// Range of pixels: 0 to 1 (unit), -1 to 1 (signed), mean 0 and standard deviation 1 over the training samples
     /// (standardized), or as they are in the file (raw).
     #[arg(long, value_parser = named::<Inputs>(), default_value_t, value_name = "RANGE")]
     inputs: Inputs,
@@ -216,6 +225,8 @@ impl Args {
             shuffle: !training.no_shuffle,
             init: training.init,
             inputs: training.inputs,
+            scale: training.scale,
+            monitor: training.monitor,
             split: self.data.split(),
             threads: training.threads,
             measure_training: self.output.plots.is_some(),

@@ -6,14 +6,14 @@ use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use picomlp_train::data::Dataset;
 use picomlp_train::text::grouped;
-use picomlp_train::{ModelFile, ModelInput, Pool};
+use picomlp_train::{ClassMeasures, ModelFile, ModelInput, Pool};
 use serde_json::json;
 
 use crate::args::data::MeasureArgs;
-use crate::render::evaluation::{write_confusion, write_result};
+use crate::render::evaluation::{write_classes, write_confusion, write_result};
 use crate::text::warn;
 
-/// Measure a model on the test set: accuracy, loss, and which classes it takes for which.
+/// Measure a model on the test set: accuracy, loss, and which classes it takes for which; or R² and errors of values.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -57,7 +57,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let result = classifier.evaluate(&Pool::new(args.of.threads)?, &data, &samples);
     let result = result.with_context(|| shown.to_string())?;
     if args.json {
-        let line = json!({
+        let mut line = json!({
             "event": "eval",
             "model": shown.to_string(),
             "data": args.of.data.to_string(),
@@ -68,14 +68,35 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
             "int8": args.int8,
             "fingerprint": format!("{:016x}", blob.fingerprint()),
         });
+        if let Some(values) = result.regression {
+            line["test_accuracy"] = json!(null);
+            line["test_r2"] = values.r2.into();
+            line["test_mae"] = values.mae.into();
+            line["test_rmse"] = values.rmse.into();
+        } else {
+            let classes = result.classes();
+            let of = |measure: fn(&ClassMeasures) -> Option<f64>| {
+                classes.iter().map(measure).collect::<Vec<_>>()
+            };
+            line["precision"] = json!(of(|class| class.precision));
+            line["recall"] = json!(of(|class| class.recall));
+            line["f1"] = json!(of(|class| Some(class.f1)));
+            line["macro_f1"] = result.macro_f1().into();
+            line["weighted_f1"] = result.weighted_f1().into();
+            line["balanced_accuracy"] = result.balanced_accuracy().into();
+            line["auc"] = json!(result.auc);
+        }
         writeln!(out, "{line}")?;
     } else {
         if let Some(note) = note {
             writeln!(out, "data           {note}")?;
         }
         write_result(out, &result)?;
-        let names: Vec<&str> = blob.class_names().collect();
-        write_confusion(out, &result, &names)?;
+        if result.regression.is_none() {
+            let names: Vec<&str> = blob.class_names().collect();
+            write_confusion(out, &result, &names)?;
+            write_classes(out, &result, |class| input.class_name(class))?;
+        }
     }
     out.flush()?;
     if let Some(what) = result.collapse(|class| input.class_name(class)) {

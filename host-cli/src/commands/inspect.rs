@@ -110,6 +110,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
             })),
             "input": blob.input().map(|input| json!({
                 "kind": format!("{:?}", input.kind).to_lowercase(),
+                "features": about.features().iter().map(ToString::to_string).collect::<Vec<_>>(),
                 "rows": input.rows,
                 "cols": input.cols,
                 "preparation": preparation(about.preparation),
@@ -154,7 +155,14 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
             )?,
         }
     }
-    if let Some(input) = blob.input() {
+    if about.reads_features() {
+        let names: Vec<String> = about
+            .features()
+            .iter()
+            .map(|feature| one_line(&feature.to_string()).into_owned())
+            .collect();
+        writeln!(out, "input          {} features: {}", net.inputs(), names.join(", "))?;
+    } else if let Some(input) = blob.input() {
         let read = |pixel: f32| pixel * input.map.scale + input.map.shift;
         writeln!(
             out,
@@ -177,11 +185,8 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
             )?;
         }
     }
-    writeln!(
-        out,
-        "classes        {}",
-        blob.class_names().map(one_line).collect::<Vec<_>>().join(" ")
-    )?;
+    let what = if about.target_names().is_empty() { "classes" } else { "values" };
+    writeln!(out, "{what:<14} {}", blob.class_names().map(one_line).collect::<Vec<_>>().join(" "))?;
     let memory = [("flash", &forms.flash), ("RAM", &forms.ram)];
     let lines = memory.iter().flat_map(|(kind, list)| list.iter().map(move |line| (kind, line)));
     for (i, (kind, Bytes { use_, bytes })) in lines.enumerate() {
@@ -223,6 +228,12 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         }
         match p.test_samples {
             0 => writeln!(out, "test accuracy  not measured")?,
+            samples if !about.target_names().is_empty() => writeln!(
+                out,
+                "test R²        {:.4} of {} samples",
+                p.test_accuracy,
+                grouped(samples as usize)
+            )?,
             samples => writeln!(
                 out,
                 "test accuracy  {} of {} samples",

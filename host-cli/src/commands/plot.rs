@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Result, ensure};
 use picomlp_plots::{
     Figure, FileFormat, MISTAKES, Pca, SAMPLES, STEP, Subject, TILES, classes, confusion, curves,
-    mistakes, pca_page, rotation, samples, weights,
+    mistakes, pca_page, residuals, rotation, samples, weights,
 };
 use picomlp_train::data::{Dataset, Source};
 use picomlp_train::output::Inputs;
@@ -35,6 +35,11 @@ enum Kind {
     Curves {
         /// What `train --json` printed, or history.jsonl of `train --plots`.
         history: PathBuf,
+    },
+    /// True minus predicted values, over the predicted ones.
+    Residuals {
+        #[command(flatten)]
+        of: MeasureArgs,
     },
     /// Confusion matrix: which classes the model takes for which.
     Confusion {
@@ -141,6 +146,7 @@ impl Kind {
     fn name(&self) -> &'static str {
         match self {
             Self::Curves { .. } => "curves",
+            Self::Residuals { .. } => "residuals",
             Self::Confusion { .. } => "confusion",
             Self::Classes { .. } => "classes",
             Self::Mistakes { .. } => "mistakes",
@@ -160,6 +166,7 @@ impl Kind {
                 Inputs::default().and("--data", of.data.path())
             }
             Self::Confusion { of }
+            | Self::Residuals { of }
             | Self::Classes { of }
             | Self::Mistakes { of, .. }
             | Self::Rotation { of, .. } => of.inputs(),
@@ -169,10 +176,13 @@ impl Kind {
     fn figure(&self) -> Result<Figure> {
         match self {
             Self::Curves { history } => Ok(curves(&History::read(history)?)),
+            Self::Residuals { of } => draw(of, |_, subject, data| residuals(subject, data)),
             Self::Confusion { of } => draw(of, |pool, subject, data| {
+                check_classes(data, &of.data)?;
                 Ok(confusion(subject, &subject.classifier().predict(pool, data)?))
             }),
             Self::Classes { of } => draw(of, |pool, subject, data| {
+                check_classes(data, &of.data)?;
                 Ok(classes(subject, &subject.classifier().predict(pool, data)?))
             }),
             Self::Mistakes { of, count } => draw(of, |pool, subject, data| {
@@ -199,6 +209,12 @@ impl Kind {
             Self::Pca { of } => Ok(of.pca()?.figure()),
         }
     }
+}
+
+/// Refuses to count classes of values.
+fn check_classes(data: &Dataset, source: &Source) -> Result<()> {
+    ensure!(data.classes > 0, "{source} has values to predict, not classes: see `plot residuals`");
+    Ok(())
 }
 
 /// Refuses to draw images of features.

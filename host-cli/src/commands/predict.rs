@@ -16,7 +16,7 @@ use crate::args::data::SchemaArgs;
 use crate::files;
 use crate::text::warn;
 
-/// Classify images: PNG files, or a whole data set.
+/// Predict the class of images or of the rows of a CSV file, or the values that a model was trained for.
 ///
 /// PNG files are prepared as the model's training images were, which it records, and shown as the network sees them: taken as
 /// they are, or brought into MNIST's form (the ink fitted into 20×20 of 28×28 pixels, centered by mass), for which any size
@@ -26,8 +26,8 @@ use crate::text::warn;
 pub struct Args {
     /// The model, as `train` writes it.
     model: PathBuf,
-    /// PNG files, or folders of them.
-    #[arg(required_unless_present = "data", conflicts_with = "data", value_name = "FILE.png")]
+    /// PNG or JPEG files, or folders of them; for a model of features, a CSV file.
+    #[arg(required_unless_present = "data", conflicts_with = "data", value_name = "FILE")]
     images: Vec<PathBuf>,
     /// Classify the rows of a CSV file, with labels or without, or the test set of other data, as `train` takes it.
     #[arg(long, value_name = "DATA")]
@@ -62,7 +62,11 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let form = file.form(args.int8)?;
     let classifier = form.classifier();
     let model = Loaded { classifier, input: ModelInput::new(&file, &blob, &blob.network()?), blob };
-    match &args.data {
+    let rows = match &args.images[..] {
+        [path] if model.input.reads_features() => Some(Source::Path(path.clone())),
+        _ => args.data.clone(),
+    };
+    match &rows {
         Some(source) => run_rows(args, source, &file, &model, out),
         None => run_images(args, &file, &model, out),
     }
@@ -178,6 +182,23 @@ fn run_rows(
     if let Some(submission) = submission {
         return submit(submission, model, &images, args.json, out);
     }
+    let names = input.target_names();
+    if !names.is_empty() {
+        let values = model.classifier.logits(&images)?;
+        for (id, row) in (1..).zip(values.chunks_exact(names.len())) {
+            if args.json {
+                let values: serde_json::Map<_, _> =
+                    names.iter().cloned().zip(row.iter().map(|value| json!(value))).collect();
+                let line = json!({"event": "prediction", "id": id, "values": values});
+                writeln!(out, "{line}")?;
+            } else {
+                let row: Vec<String> =
+                    names.iter().zip(row).map(|(name, value)| format!("{name} {value}")).collect();
+                writeln!(out, "{id}: {}", row.join("   "))?;
+            }
+        }
+        return Ok(());
+    }
     let probabilities = model.classifier.probabilities(&images)?;
     let outputs = model.blob.network()?.outputs();
     for (id, row) in (1..).zip(probabilities.chunks_exact(outputs)) {
@@ -205,8 +226,19 @@ fn submit(
     let names: Vec<&str> = model.blob.class_names().collect();
     let outputs = model.blob.network()?.outputs();
     let logits = model.classifier.logits(images)?;
-    let mut csv = String::from("ImageId,Label\n");
+    let targets: Vec<String> = model.input.target_names().iter().map(|name| field(name)).collect();
+    let header = if targets.is_empty() {
+        "ImageId,Label".to_owned()
+    } else {
+        format!("Id,{}", targets.join(","))
+    };
+    let mut csv = format!("{header}\n");
     for (id, logits) in (1u64..).zip(logits.chunks_exact(outputs)) {
+        if !targets.is_empty() {
+            let values: Vec<String> = logits.iter().map(f32::to_string).collect();
+            csv += &format!("{id},{}\n", values.join(","));
+            continue;
+        }
         let class = argmax(logits);
         let name = names.get(class).map_or(class.to_string(), |name| field(name));
         csv += &format!("{id},{name}\n");
@@ -217,7 +249,7 @@ fn submit(
         let line = json!({"event": "submission", "file": shown, "samples": samples});
         writeln!(out, "{line}")?;
     } else {
-        writeln!(out, "{shown}: {} predictions as ImageId,Label", grouped(samples))?;
+        writeln!(out, "{shown}: {} predictions as {header}", grouped(samples))?;
     }
     Ok(())
 }

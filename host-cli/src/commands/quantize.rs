@@ -142,6 +142,11 @@ fn load(args: &Args, input: &ModelInput) -> Result<Loaded> {
     let schema = args.schema.schema();
     let data = Dataset::load(&args.data, &input.schema(&schema)?)?;
     input.check_fit(&data, &args.data)?;
+    ensure!(
+        !data.images().is_empty(),
+        "{}: int8 models read images, and this one reads features",
+        args.model.display()
+    );
     let trained = data.len() - data.own_test;
     if let Some(what) = input.foreign(&data.images()[..trained * data.pixels()], &args.data) {
         warn(&what);

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use picomlp::blob::Provenance;
+use picomlp::blob::{Provenance, TargetKind};
 use picomlp::{Layer, Model, Sequential};
 use picomlp_plots::{Part, Show, Subject, parts};
 use picomlp_train::text::{grouped, percent, widths};
@@ -94,6 +94,9 @@ fn settings(file: &ModelFile, model: &Model<'_, Sequential>) -> Vec<(&'static st
     };
     let accuracy = match test_samples {
         0 => "not measured".to_owned(),
+        samples if blob.targets().is_some_and(|kind| kind != TargetKind::Classes) => {
+            format!("R² {test_accuracy:.4} of {} samples", grouped(samples as usize))
+        }
         samples => {
             format!(
                 "{} of {} samples",
@@ -115,7 +118,7 @@ fn settings(file: &ModelFile, model: &Model<'_, Sequential>) -> Vec<(&'static st
                 grouped(train_samples as usize)
             ),
         ),
-        ("accuracy in its test", accuracy),
+        ("measured in its test", accuracy),
         ("repeat", command.to_owned()),
     ]);
     rows

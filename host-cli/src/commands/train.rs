@@ -35,7 +35,7 @@ pub fn run(args: &Args, out: &mut (dyn Write + Send)) -> Result<()> {
     };
     let planned = files::plan(&args.inputs(), [&flags.out].into_iter().chain(&figures))?;
     let began = Instant::now();
-    let data = args.data.load()?;
+    let data = args.data.load(args.config().loss.kind)?;
     let session = Session::new(args.config(), &data)?;
     // Whoever reads the output may go away, but the model must not be lost.
     let mut out = Lasting::new(out);
@@ -106,7 +106,7 @@ fn draw(
 
 fn cross_validate(args: &Args, folds: usize, out: &mut (dyn Write + Send)) -> Result<()> {
     let began = Instant::now();
-    let data = args.data.load()?;
+    let data = args.data.load(args.config().loss.kind)?;
     let validation = CrossValidation::new(&args.config(), &data, folds)?;
     let first = &validation.sessions()[0];
     let mut report = Report::new(args, &data, out);

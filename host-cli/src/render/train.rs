@@ -7,10 +7,10 @@ use std::path::Path;
 use anyhow::Result;
 use picomlp::blob::{Input, InputKind, Preparation};
 use picomlp_plots::Section;
-use picomlp_train::config::Settings;
+use picomlp_train::config::{Monitor, Settings};
 use picomlp_train::data::{Dataset, Source};
-use picomlp_train::event::{Epoch, Event, Fold, FoldsDone, Start};
-use picomlp_train::text::{grouped, percent, shell_word};
+use picomlp_train::event::{Epoch, Event, Fold, FoldsDone, Start, measure};
+use picomlp_train::text::{grouped, shell_word};
 use picomlp_train::{Ending, History, Observer, Session, Trained};
 
 use super::evaluation::write_result;
@@ -129,7 +129,11 @@ impl<'a> Report<'a> {
         for note in &start.data_notes {
             writeln!(out, "               {note}")?;
         }
-        let heading = if start.folds.is_some() { Fold::HEADING } else { Epoch::HEADING };
+        let are_values = self.data.classes == 0;
+        let heading = match start.folds {
+            Some(_) => Fold::heading(are_values),
+            None => Epoch::heading(are_values),
+        };
         writeln!(out, "\n{heading}")?;
         Ok(())
     }
@@ -155,7 +159,12 @@ impl<'a> Report<'a> {
         let (is_text, out) = (self.is_text(), &mut self.out);
         if is_text {
             if let Ending::Patience(epochs) = trained.ending {
-                writeln!(out, "stopped: no better validation accuracy for {epochs} epochs")?;
+                let measure = match self.args.config().monitor {
+                    Monitor::Auto if self.data.classes == 0 => "R²".to_owned(),
+                    Monitor::Auto => "accuracy".to_owned(),
+                    monitor => monitor.to_string().replace("val_", ""),
+                };
+                writeln!(out, "stopped: no better validation {measure} for {epochs} epochs")?;
             }
             writeln!(out)?;
         }
@@ -164,7 +173,8 @@ impl<'a> Report<'a> {
             Some(test) => write_result(*out, test)?,
             None => {
                 let why = if is_interrupted { "interrupted" } else { "there is no test set" };
-                writeln!(out, "test accuracy  not measured: {why}")?;
+                let what = if self.data.classes == 0 { "test R²" } else { "test accuracy" };
+                writeln!(out, "{what:<14} not measured: {why}")?;
             }
         }
         writeln!(out, "fingerprint    {:016x}", trained.fingerprint())?;
@@ -212,11 +222,13 @@ impl<'a> Report<'a> {
         if is_text {
             writeln!(out)?;
         }
+        let are_values = self.data.classes == 0;
         writeln!(
             out,
-            "test accuracy  {}, standard deviation {}: the mean of {} folds",
-            percent(done.test_accuracy_mean),
-            percent(done.test_accuracy_deviation),
+            "{:<14} {}, standard deviation {}: the mean of {} folds",
+            if are_values { "test R²" } else { "test accuracy" },
+            measure(done.test_accuracy_mean, are_values),
+            measure(done.test_accuracy_deviation, are_values),
             done.folds
         )?;
         writeln!(out, "time           {:.2} s", done.seconds)?;
@@ -313,7 +325,7 @@ fn next_steps(
             writeln!(out, "    {picomlp} predict {model} FILE.png")?;
         }
         _ => {
-            writeln!(out, "  classify the rows of a CSV file, with labels or without:")?;
+            writeln!(out, "  predict the rows of a CSV file, with targets or without:")?;
             writeln!(out, "    {picomlp} predict {model} --data FILE.csv")?;
         }
     }
@@ -328,7 +340,8 @@ fn next_steps(
     } else {
         let source = data.test_source.as_ref().unwrap_or(&data.source).to_string();
         let split = if holds_out { " --split test" } else { "" };
-        writeln!(out, "  see which classes it confuses:")?;
+        let what = if data.classes == 0 { "measure it" } else { "see which classes it confuses" };
+        writeln!(out, "  {what}:")?;
         writeln!(out, "    {picomlp} eval {model} --data {}{split}{schema}", shell_word(&source))?;
     }
     Ok(())

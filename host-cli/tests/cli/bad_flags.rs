@@ -90,7 +90,7 @@ fn unknown_words_and_missing_ones_are_named() {
         ("predict m.pmlp --submission a.csv", vec!["required", "--data <DATA>"]),
         ("trian", vec!["unrecognized subcommand 'trian'", "'train'"]),
         ("eval", vec!["required", "<MODEL>"]),
-        ("predict m.pmlp", vec!["required", "<FILE.png>"]),
+        ("predict m.pmlp", vec!["required", "<FILE>"]),
         ("inspect", vec!["required", "<MODEL>"]),
         ("draw", vec!["required", "<DIGIT>", "--out <"]),
         ("draw 3", vec!["required", "--out <"]),

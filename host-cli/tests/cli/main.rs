@@ -26,6 +26,7 @@ mod outputs;
 mod plots;
 mod preparation;
 mod recipes;
+mod sensors;
 mod signals;
 mod snapshots;
 mod splits;

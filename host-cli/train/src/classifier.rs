@@ -7,7 +7,8 @@ use picomlp::{
 };
 use rayon::prelude::*;
 
-use crate::data::{Dataset, Values};
+use crate::data::{BatchTargets, Dataset, Scaling, Targets, Values};
+use crate::measures::{Regression, roc_auc};
 use crate::pool::Pool;
 
 /// Samples that go through the network together; their logits and hidden values stay in the caches.
@@ -29,13 +30,15 @@ pub struct Classifier<'a> {
     form: Form<'a>,
     map: InputMap,
     loss: LossKind,
+    /// What features are brought to before the network reads them.
+    features: Option<&'a Scaling>,
 }
 
 impl<'a> Classifier<'a> {
     /// A network in f32 that reads inputs by `map` and was trained with `loss`, which says what its outputs are.
     #[must_use]
     pub fn new(net: &'a Sequential, params: &'a [f32], map: InputMap, loss: LossKind) -> Self {
-        Self { form: Form::F32(net, params), map, loss }
+        Self { form: Form::F32(net, params), map, loss, features: None }
     }
 
     /// The f32 form of a model.
@@ -47,7 +50,12 @@ impl<'a> Classifier<'a> {
     /// The int8 form of a model that was trained with `loss`; its outputs are the integers times their step.
     #[must_use]
     pub fn int8(model: &'a QuantizedModel<'a, Sequential>, loss: LossKind) -> Self {
-        Self { form: Form::Int8(model), map: InputMap::PIXELS, loss }
+        Self { form: Form::Int8(model), map: InputMap::PIXELS, loss, features: None }
+    }
+
+    /// The same, for a network that reads features brought to this scale.
+    pub(crate) fn scaled(self, features: &'a Scaling) -> Self {
+        Self { features: Some(features), ..self }
     }
 
     fn net(&self) -> &Sequential {
@@ -85,6 +93,13 @@ impl<'a> Classifier<'a> {
                         Values::Bytes(inputs) => {
                             let x = Batch::gather(inputs, width, samples)?.with_map(self.map);
                             net.forward(params, x, logits, &mut floats)
+                        }
+                        Values::Floats(inputs) if self.features.is_some() => {
+                            let row = |&s: &u32| &inputs[s as usize * width..][..width];
+                            let mut rows =
+                                samples.iter().flat_map(row).copied().collect::<Vec<_>>();
+                            self.features.iter().for_each(|scaling| scaling.apply(&mut rows));
+                            net.forward(params, &rows[..], logits, &mut floats)
                         }
                         Values::Floats(inputs) => {
                             let x = Batch::gather(inputs, width, samples)?.with_map(self.map);
@@ -155,32 +170,84 @@ impl<'a> Classifier<'a> {
         samples.for_each(|outputs| self.loss.probabilities(outputs));
     }
 
-    /// Measures the network on `samples` of a labeled set.
+    /// Measures the network on `samples` of a set with targets, which are scaled as the network's outputs are.
+    ///
+    /// # Errors
+    ///
+    /// If the network does not fit the data. Outputs that are not finite are no error: the loss is not finite either.
+    pub(crate) fn evaluate_scaled(
+        &self,
+        pool: &Pool,
+        data: &Dataset,
+        samples: &[u32],
+        scaling: &Scaling,
+    ) -> Result<Evaluation> {
+        let outputs = self.net().outputs();
+        let loss = Loss::new(self.loss);
+        let are_values = matches!(data.targets, Targets::Values(_));
+        let batches = self.run(pool, data, samples, true, |samples, logits| {
+            let mut targets = BatchTargets::default();
+            targets.take(data, samples, scaling);
+            let mut batch = Measured::default();
+            if are_values {
+                batch.errors = vec![[0.0; 2]; outputs];
+                for (i, (y, t)) in logits.iter().zip(targets.values()).enumerate() {
+                    let (sums, error) =
+                        (&mut batch.errors[i % outputs], f64::from(*y) - f64::from(*t));
+                    *sums = [sums[0] + error * error, sums[1] + error.abs()];
+                }
+            } else {
+                batch.predicted = logits.chunks_exact(outputs).map(argmax).collect();
+                if outputs == 2 {
+                    let rows = logits.chunks_exact(2).zip(targets.labels());
+                    batch.scores = rows.map(|(z, label)| (z[1] - z[0], *label == 1)).collect();
+                }
+            }
+            batch.loss = f64::from(loss.sum(logits, targets.get(), outputs)?);
+            batch.targets = targets;
+            Ok(batch)
+        })?;
+        let classes = if are_values { 0 } else { outputs };
+        let mut found = Evaluation {
+            samples: samples.len(),
+            confusion: vec![vec![0; classes]; classes],
+            guessing: guessing(self.loss, outputs),
+            ..Evaluation::default()
+        };
+        let (mut errors, mut values, mut scores) =
+            (vec![[0.0; 2]; outputs], Vec::new(), Vec::new());
+        for batch in batches {
+            for (label, predicted) in batch.targets.labels().iter().zip(batch.predicted) {
+                found.confusion[usize::from(*label)][predicted] += 1;
+            }
+            for (sum, error) in errors.iter_mut().zip(batch.errors) {
+                *sum = [sum[0] + error[0], sum[1] + error[1]];
+            }
+            values.extend_from_slice(batch.targets.values());
+            scores.extend(batch.scores);
+            found.loss += batch.loss;
+        }
+        found.loss /= samples.len() as f64;
+        found.correct = (0..classes).map(|class| found.confusion[class][class]).sum();
+        found.auc = roc_auc(&mut scores);
+        if are_values {
+            let measured = Regression::new(&errors, &values, samples.len());
+            found.guessing = match self.loss {
+                LossKind::MeanSquaredError => measured.variance,
+                _ => f64::INFINITY,
+            };
+            found.regression = Some(measured);
+        }
+        Ok(found)
+    }
+
+    /// Measures the network on `samples` of a set with targets.
     ///
     /// # Errors
     ///
     /// If the network does not fit the data. Outputs that are not finite are no error: the loss is not finite either.
     pub fn evaluate(&self, pool: &Pool, data: &Dataset, samples: &[u32]) -> Result<Evaluation> {
-        let classes = self.net().outputs();
-        let loss = Loss::new(self.loss);
-        let batches = self.run(pool, data, samples, true, |samples, logits| {
-            let labels: Vec<u8> =
-                samples.iter().map(|&sample| data.labels()[sample as usize] as u8).collect();
-            let predicted: Vec<usize> = logits.chunks_exact(classes).map(argmax).collect();
-            Ok((labels.clone(), predicted, f64::from(loss.sum(logits, &labels[..], classes)?)))
-        })?;
-        let mut confusion = vec![vec![0; classes]; classes];
-        let mut sum = 0.0;
-        for (labels, predicted, loss) in batches {
-            for (label, predicted) in labels.into_iter().zip(predicted) {
-                confusion[usize::from(label)][predicted] += 1;
-            }
-            sum += loss;
-        }
-        let correct = (0..classes).map(|class| confusion[class][class]).sum();
-        let loss = sum / samples.len() as f64;
-        let guessing = guessing(self.loss, classes);
-        Ok(Evaluation { samples: samples.len(), correct, loss, confusion, guessing })
+        self.evaluate_scaled(pool, data, samples, &Scaling::default())
     }
 
     /// Predicts the class of every sample of a labeled set.
@@ -212,8 +279,20 @@ pub(crate) fn guessing(kind: LossKind, classes: usize) -> f64 {
     Loss::new(kind).sum(&mut equal, &[0], classes).map_or(f64::INFINITY, f64::from)
 }
 
-/// Accuracy, loss and confusion matrix of a network on labeled samples.
-#[derive(Clone, Debug, PartialEq)]
+/// What was measured of a batch.
+#[derive(Default)]
+struct Measured {
+    targets: BatchTargets,
+    predicted: Vec<usize>,
+    /// Of the second of two classes, and whether it is the sample's.
+    scores: Vec<(f32, bool)>,
+    /// Sums of squared and absolute errors of each value.
+    errors: Vec<[f64; 2]>,
+    loss: f64,
+}
+
+/// What was measured of a network on samples with targets.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Evaluation {
     /// Number of samples.
     pub samples: usize,
@@ -221,8 +300,12 @@ pub struct Evaluation {
     pub correct: usize,
     /// Mean loss, without smoothing: cross-entropy in nats, or squared error summed over the classes.
     pub loss: f64,
-    /// Counts, `[true class][predicted class]`.
+    /// Counts, `[true class][predicted class]`; empty where values are predicted.
     pub confusion: Vec<Vec<usize>>,
+    /// The area under the receiver operating characteristic, of two classes.
+    pub auc: Option<f64>,
+    /// Errors, where values are predicted.
+    pub regression: Option<Regression>,
     /// The loss of guessing: of a network that holds all classes equally probable.
     pub guessing: f64,
 }
@@ -232,6 +315,12 @@ impl Evaluation {
     #[must_use]
     pub fn accuracy(&self) -> f64 {
         self.correct as f64 / self.samples as f64
+    }
+
+    /// Returns R² of predicted values, else the accuracy.
+    #[must_use]
+    pub fn main_measure(&self) -> f64 {
+        self.regression.as_ref().map_or_else(|| self.accuracy(), |values| values.r2)
     }
 
     /// Says so if one class is predicted for all samples, which are of several.

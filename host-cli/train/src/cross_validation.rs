@@ -11,8 +11,9 @@ use crate::config::TrainConfig;
 use crate::data::{Dataset, Split};
 use crate::event::{Event, Fold};
 use crate::pool::Pool;
+use crate::scaled::in_own_units;
 use crate::session::{Observer, Session};
-use crate::trained::{Ending, Stopped};
+use crate::trained::{Ending, Setup, Stopped};
 
 /// A cross-validation: one run for each fold, which is what the run would have as its test set.
 #[derive(Debug)]
@@ -26,7 +27,10 @@ impl<'a> CrossValidation<'a> {
     ///
     /// Those of [`Session::new`]; if a fold would be empty.
     pub fn new(config: &TrainConfig, data: &'a Dataset, folds: usize) -> Result<Self> {
-        let splits = Split::folds(data, &config.split, config.seed, folds)?;
+        let mut config = config.clone();
+        let settled = config.settle(data);
+        let mut splits = Split::folds(data, &config.split, config.seed, folds)?;
+        splits.iter_mut().for_each(|split| split.notes.extend(settled.clone()));
         let pool = Arc::new(Pool::new(config.threads)?);
         let session = |(fold, split)| {
             Session::of_split(config.clone(), data, split, Arc::clone(&pool), Some(fold))
@@ -56,15 +60,18 @@ impl<'a> CrossValidation<'a> {
                 return Err(anyhow!(stopped).context(format!("fold {number}")));
             };
             let (net, params) = session.net.fold(&mut params)?;
-            let test = Classifier::new(&net, params, session.setup.map, session.setup.loss.kind())
+            let Setup { features, targets, .. } = &session.setup;
+            let (net, params) = in_own_units(&net, params, features, &targets.inverse())?;
+            let test = Classifier::new(&net, &params, session.setup.map, session.setup.loss.kind())
                 .evaluate(&session.pool, session.setup.data, &session.setup.split.test)?;
             let fold = Fold {
                 fold: number,
-                test_accuracy: test.accuracy(),
+                test_accuracy: test.main_measure(),
+                are_values: test.regression.is_some(),
                 test_loss: test.loss,
                 test_samples: test.samples,
                 kept_epoch: kept.epoch,
-                fingerprint: format!("{:016x}", fingerprint(params)),
+                fingerprint: format!("{:016x}", fingerprint(&params)),
                 seconds: ended.training.as_secs_f64(),
             };
             observer.event(&Event::Fold(fold.clone()));

@@ -97,6 +97,9 @@ pub struct Epoch {
     /// Validation accuracy.
     #[serde(default)]
     pub val_accuracy: Option<f64>,
+    /// R² in validation, where values are predicted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub val_r2: Option<f64>,
     /// Learning rate of the last step.
     #[serde(default)]
     pub lr: f32,
@@ -108,23 +111,34 @@ pub struct Epoch {
     pub samples: usize,
 }
 
-/// A row of a table under [`Epoch::HEADING`].
+/// A row of a table under [`Epoch::heading`].
 impl fmt::Display for Epoch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { epoch, train_loss, val_accuracy, samples, seconds, .. } = self;
+        let Self { epoch, train_loss, val_accuracy, val_r2, samples, seconds, .. } = self;
+        let measure = val_accuracy.map(percent).or_else(|| val_r2.map(|r2| format!("{r2:.4}")));
         write!(
             f,
             "{epoch:>5}   {:>10.4}   {:>19}   {:>9}   {seconds:>7.2}",
             train_loss.unwrap_or(f64::NAN),
-            val_accuracy.map_or_else(|| "-".to_owned(), percent),
+            measure.unwrap_or_else(|| "-".to_owned()),
             grouped((*samples as f64 / seconds) as usize),
         )
     }
 }
 
 impl Epoch {
-    /// The heading of a table of epochs.
-    pub const HEADING: &str = "epoch   train loss   validation accuracy   samples/s   seconds";
+    /// The heading of a table of epochs, of a network that tells classes apart or predicts values.
+    #[must_use]
+    pub fn heading(are_values: bool) -> String {
+        let measure = if are_values { "validation R²" } else { "validation accuracy" };
+        format!("epoch   train loss   {measure:>19}   samples/s   seconds")
+    }
+}
+
+/// An accuracy, or R² of predicted values, in words.
+#[must_use]
+pub fn measure(value: f64, is_r2: bool) -> String {
+    if is_r2 { format!("{value:.4}") } else { percent(value) }
 }
 
 /// The results of a fold.
@@ -132,8 +146,11 @@ impl Epoch {
 pub struct Fold {
     /// Counted from 1.
     pub fold: usize,
-    /// Accuracy on the samples of the fold.
+    /// Accuracy on the samples of the fold; R² where values are predicted.
     pub test_accuracy: f64,
+    /// Whether values are predicted.
+    #[serde(skip)]
+    pub are_values: bool,
     /// Mean loss on them.
     pub test_loss: f64,
     /// Their number.
@@ -146,11 +163,12 @@ pub struct Fold {
     pub seconds: f64,
 }
 
-/// A row of a table under [`Fold::HEADING`].
+/// A row of a table under [`Fold::heading`].
 impl fmt::Display for Fold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { fold, test_accuracy, test_loss, test_samples, kept_epoch, seconds, .. } = self;
-        let (accuracy, samples) = (percent(*test_accuracy), grouped(*test_samples));
+        let Self { fold, test_loss, test_samples, kept_epoch, seconds, .. } = self;
+        let accuracy = measure(self.test_accuracy, self.are_values);
+        let samples = grouped(*test_samples);
         write!(
             f,
             "{fold:>5}   {accuracy:>13}   {test_loss:>9.4}   {samples:>7}   {kept_epoch:>10}   {seconds:>7.2}"
@@ -160,7 +178,11 @@ impl fmt::Display for Fold {
 
 impl Fold {
     /// The heading of a table of folds.
-    pub const HEADING: &str = " fold   test accuracy   test loss   samples   kept epoch   seconds";
+    #[must_use]
+    pub fn heading(are_values: bool) -> String {
+        let name = if are_values { "test R²" } else { "test accuracy" };
+        format!(" fold   {name:>13}   test loss   samples   kept epoch   seconds")
+    }
 }
 
 /// The results of a run.
@@ -171,10 +193,25 @@ pub struct Done {
     pub test_accuracy: Option<f64>,
     /// Mean loss on them.
     pub test_loss: Option<f64>,
+    /// R² on them, where values are predicted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_r2: Option<f64>,
+    /// Mean absolute error on them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_mae: Option<f64>,
+    /// Root of the mean squared error on them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_rmse: Option<f64>,
+    /// Mean F1 of the classes on them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_macro_f1: Option<f64>,
     /// Validation accuracy of the kept epoch.
     pub val_accuracy: Option<f64>,
     /// Validation loss of the kept epoch.
     pub val_loss: Option<f64>,
+    /// Validation R² of the kept epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub val_r2: Option<f64>,
     /// Fingerprint of the parameters.
     pub fingerprint: String,
     /// Steps taken.
@@ -228,7 +265,13 @@ fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
 
 /// Accuracy and loss of an evaluation, if there is one.
 pub(crate) fn measured(evaluation: Option<&Evaluation>) -> (Option<f64>, Option<f64>) {
-    (evaluation.map(Evaluation::accuracy), evaluation.map(|evaluation| evaluation.loss))
+    let of_classes = evaluation.filter(|evaluation| evaluation.regression.is_none());
+    (of_classes.map(Evaluation::accuracy), evaluation.map(|evaluation| evaluation.loss))
+}
+
+/// R² of an evaluation of predicted values.
+pub(crate) fn r2(evaluation: Option<&Evaluation>) -> Option<f64> {
+    Some(evaluation?.regression?.r2)
 }
 
 #[cfg(test)]

@@ -58,7 +58,7 @@ impl Gradcheck {
             batch >= least,
             "--batch-size {batch}: this network is trained on {least} samples at least"
         );
-        let objective = Objective { loss: config.loss.build(), seed: config.seed, step: 0 };
+        let objective = Objective { loss: config.loss.build(false)?, seed: config.seed, step: 0 };
         let mut params = vec![0.0; net.params()];
         net.init(&mut params, config.init.0, config.seed)?;
         let (inputs, labels) = (data.images(), data.byte_labels());

@@ -7,10 +7,12 @@ use core::fmt::Display;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use picomlp::blob::{Blob, DataSplit, InputKind, InputStats, Preparation};
+use picomlp::blob::{Blob, DataSplit, InputKind, InputStats, Preparation, TargetKind};
 use picomlp::{InputMap, Layer, Sequential};
 
-use crate::data::{Amount, CsvMax, Dataset, Expected, HeldOut, Schema, Source, Split, SplitSpec};
+use crate::data::{
+    Amount, CsvMax, Dataset, Expected, Feature, HeldOut, Schema, Source, Split, SplitSpec, Target,
+};
 use crate::image;
 use crate::model_file::ModelFile;
 use crate::shape::Shape;
@@ -31,6 +33,12 @@ pub struct ModelInput {
     pub stats: Option<InputStats>,
     classes: usize,
     names: Vec<String>,
+    /// Of the values that it predicts; empty if these are classes.
+    target_names: Vec<String>,
+    /// In the order in which they are read; empty if they have no names.
+    features: Vec<Feature>,
+    /// Whether it predicts its own inputs.
+    is_autoencoder: bool,
     /// How the training data was split.
     pub split: Option<DataSplit>,
     seed: u64,
@@ -47,6 +55,12 @@ impl ModelInput {
         let shape = input.map_or(unknown, |input| Shape { rows: input.rows, cols: input.cols });
         let mut names: Vec<String> = blob.class_names().map(str::to_owned).collect();
         if names.iter().enumerate().all(|(class, name)| *name == class.to_string()) {
+            names.clear();
+        }
+        let mut target_names = Vec::new();
+        let targets = blob.targets().unwrap_or(TargetKind::Classes);
+        if targets != TargetKind::Classes {
+            target_names = blob.class_names().map(str::to_owned).collect();
             names.clear();
         }
         let command = if blob.version() == 1 { provenance.command } else { "" };
@@ -70,8 +84,14 @@ impl ModelInput {
             is_image: input.is_some_and(|input| input.kind == InputKind::Image)
                 && (blob.version() > 1 || shape.holds_an_image()),
             stats: input.and_then(|input| input.stats),
-            classes: net.outputs(),
+            classes: if target_names.is_empty() { net.outputs() } else { 0 },
             names,
+            target_names,
+            features: blob
+                .features()
+                .map(|feature| Feature { name: feature.name.into(), unit: feature.unit.into() })
+                .collect(),
+            is_autoencoder: targets == TargetKind::Inputs,
             split: blob.split(),
             seed: provenance.seed,
             data_fingerprint: provenance.data_fingerprint,
@@ -82,8 +102,26 @@ impl ModelInput {
     #[must_use]
     pub fn expected(&self) -> Expected<'_> {
         let Self { shape, max, classes, ref names, .. } = *self;
-        let (features, target_names) = (&[][..], &[][..]);
+        let (features, target_names) = (&self.features[..], &self.target_names[..]);
         Expected { of: "the model", shape, max, features, target_names, classes, names }
+    }
+
+    /// Returns the names of the values that the model predicts; none if these are classes.
+    #[must_use]
+    pub fn target_names(&self) -> &[String] {
+        &self.target_names
+    }
+
+    /// Returns names and units of the features; none if they have no names.
+    #[must_use]
+    pub fn features(&self) -> &[Feature] {
+        &self.features
+    }
+
+    /// Whether the model reads features, which are rows of a file.
+    #[must_use]
+    pub fn reads_features(&self) -> bool {
+        self.max == 0
     }
 
     /// Returns the name of a class: its number, if it has no other.
@@ -118,6 +156,7 @@ impl ModelInput {
             );
         }
         Ok(Schema {
+            target: if self.is_autoencoder { Target::Inputs } else { given.target.clone() },
             normalize: given.normalize || self.preparation == Preparation::MnistForm,
             image_shape: (*max > 0).then_some(*shape),
             csv_max: CsvMax(Some(*max).filter(|max| *max > 0)),
@@ -150,6 +189,12 @@ impl ModelInput {
             data.rows,
             data.cols,
             data.pixels()
+        );
+        let values = data.target_names.len() * usize::from(data.classes == 0);
+        ensure!(
+            self.target_names.len() == values,
+            "{model} predicts {} values, but the data has {values}",
+            self.target_names.len()
         );
         ensure!(
             self.classes >= data.classes,
@@ -242,7 +287,7 @@ impl ModelInput {
         let spec = SplitSpec {
             merge: recorded.merged,
             test: test.map(Amount::Count),
-            validation: Amount::Count(recorded.validation as usize),
+            validation: Some(Amount::Count(recorded.validation as usize)),
             ..self.split_spec()
         };
         let held_out = if test.is_some() { 0 } else { data.own_test };
@@ -274,7 +319,8 @@ impl ModelInput {
             (1..samples).contains(&count),
             "--test-split {amount} of {samples} samples leaves one part empty"
         );
-        let spec = SplitSpec { test: Some(amount), validation: Amount::NONE, ..self.split_spec() };
+        let spec =
+            SplitSpec { test: Some(amount), validation: Some(Amount::NONE), ..self.split_spec() };
         Split::new(data, &spec, self.seed)
     }
 

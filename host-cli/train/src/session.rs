@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use picomlp::optim::AnyOptimizer;
 use picomlp::rng::shuffle;
 use picomlp::{
@@ -16,10 +16,13 @@ use picomlp::{
 use crate::buffer::{Buffer, buffer};
 use crate::classifier::{Classifier, Evaluation};
 use crate::config::{Built, LearningRate, TrainConfig};
-use crate::data::{Dataset, Split, Values, gather};
-use crate::event::{Epoch, Event, Start, measured};
+use crate::data::{
+    BatchTargets, Dataset, Scale, Scaling, Split, Targets, VALIDATION_FRACTION, Values, gather,
+};
+use crate::event::{Epoch, Event, Start, measured, r2};
 use crate::pool::Pool;
-use crate::text::{grouped, widths};
+use crate::scaled::in_own_units;
+use crate::text::widths;
 use crate::trained::{Ending, Place, Setup, Stopped, Trained, command};
 
 /// Samples of a large batch that are worked on together; the result does not depend on it. Their gradients at a layer stay in
@@ -82,8 +85,10 @@ impl<'a> Session<'a> {
     /// # Errors
     ///
     /// If the settings do not fit the data or each other, in the names of the flags.
-    pub fn new(config: TrainConfig, data: &'a Dataset) -> Result<Self> {
-        let split = Split::new(data, &config.split, config.seed)?;
+    pub fn new(mut config: TrainConfig, data: &'a Dataset) -> Result<Self> {
+        let settled = config.settle(data);
+        let mut split = Split::new(data, &config.split, config.seed)?;
+        split.notes.extend(settled);
         let pool = Arc::new(Pool::new(config.threads)?);
         Self::of_split(config, data, split, pool, None)
     }
@@ -96,21 +101,15 @@ impl<'a> Session<'a> {
         fold: Option<u32>,
     ) -> Result<Self> {
         config.check().map_err(anyhow::Error::msg)?;
-        ensure!(
-            (2..=256).contains(&data.classes),
-            "{}: the targets are {}, and networks are trained on 2 to 256 classes: choose another column by --target",
-            data.source,
-            match data.classes {
-                0 => format!("values ({})", data.target_names.join(", ")),
-                classes => format!("{} classes", grouped(classes)),
-            }
-        );
+        let are_values = matches!(data.targets, Targets::Values(_));
+        let loss = config.loss.build(are_values)?;
+        config.monitor.check(are_values, data.classes).map_err(anyhow::Error::msg)?;
         let net = config.model.build(data.pixels(), data.outputs())?;
         if let Some(flag) = config.needs_validation() {
             ensure!(
                 !split.validation.is_empty(),
                 "--val-split {} holds out no sample of {}, and {flag} needs one",
-                config.split.validation,
+                config.split.validation.unwrap_or(VALIDATION_FRACTION),
                 split.train.len()
             );
         }
@@ -128,10 +127,28 @@ impl<'a> Session<'a> {
              make one of {last}"
         );
         let map = config.inputs.map(data, &split.train)?;
-        let loss = config.loss.build();
+        let features = match (&data.inputs, config.scale) {
+            (Values::Floats(_), Scale::None) => Scaling::default(),
+            (Values::Floats(values), scale) => {
+                Scaling::fit(values, data.pixels(), &split.train, scale)?
+            }
+            (Values::Bytes(_), Scale::Standardize) => Scaling::default(),
+            (Values::Bytes(_), scale) => {
+                bail!(
+                    "--scale {scale} is for features, and {} holds images: see --inputs",
+                    data.source
+                )
+            }
+        };
+        let targets = match &data.targets {
+            Targets::Values(values) => {
+                Scaling::fit(values, data.outputs(), &split.train, Scale::Standardize)?
+            }
+            Targets::Classes(_) => Scaling::default(),
+        };
         // What the machine has no memory for is known before training.
         buffer(net.params(), "parameters")?;
-        let setup = Setup { data, config, split, map, loss, batch_size };
+        let setup = Setup { data, config, split, map, features, targets, loss, batch_size };
         Ok(Self { setup, net, pool, fold })
     }
 
@@ -171,7 +188,7 @@ impl<'a> Session<'a> {
         Start {
             network: widths(net),
             layers: net.layers().iter().map(ToString::to_string).collect(),
-            loss: config.loss.to_string(),
+            loss: config.loss.describe(matches!(data.targets, Targets::Values(_))),
             parameters: net.params(),
             optimizer: config.optimizer.kind.to_string(),
             lr: config.optimizer.learning_rate(),
@@ -210,15 +227,18 @@ impl<'a> Session<'a> {
         let Some(kept) = ended.kept else {
             return Err(Stopped { ending, trained: None }.into());
         };
-        let (net, params) = self.net.fold(&mut params)?;
-        let classifier = Classifier::new(&net, params, self.setup.map, self.setup.loss.kind());
+        let (folded, in_training) = self.net.fold(&mut params)?;
+        let in_training = &*in_training;
+        let Setup { features, targets, .. } = &self.setup;
+        let (net, params) = in_own_units(&folded, in_training, features, &targets.inverse())?;
+        let classifier = Classifier::new(&net, &params, self.setup.map, self.setup.loss.kind());
         // Who stops a run wants it to end now; the model can be measured later.
         let test = if split.test.is_empty() || ending == Ending::Interrupted {
             None
         } else {
             Some(classifier.evaluate(&self.pool, self.setup.data, &split.test)?)
         };
-        let mut trained = Trained::new(&self.setup, &net, params, kept, test)?;
+        let mut trained = Trained::new(&self.setup, net.clone(), params.clone(), kept, test)?;
         trained.steps = ended.steps;
         trained.training = ended.training;
         trained.validation = ended.kept_validation;
@@ -230,7 +250,7 @@ impl<'a> Session<'a> {
             Ending::Finished | Ending::Patience(_) => {
                 // Who asks for a number of steps does not ask for a model that is done.
                 if self.setup.config.max_steps.is_none() {
-                    self.check_learned(&mut trained, &net, params, ended.kept_loss)?;
+                    self.check_learned(&mut trained, &folded, in_training, ended.kept_loss)?;
                 }
                 Ok(trained)
             }
@@ -250,18 +270,25 @@ impl<'a> Session<'a> {
         params: &[f32],
         epoch_loss: f64,
     ) -> Result<()> {
-        let evaluate = |net: &Sequential, params: &[f32]| {
-            let classifier = Classifier::new(net, params, self.setup.map, self.setup.loss.kind());
-            classifier.evaluate(&self.pool, self.setup.data, &self.setup.split.train)
-        };
+        let evaluate =
+            |net: &Sequential, params: &[f32]| self.evaluate(net, params, &self.setup.split.train);
         let measured = trained.test.as_ref().or(trained.validation.as_ref());
-        let guessing = crate::classifier::guessing(self.setup.loss.kind(), net.outputs());
+        let guessing = match self.setup.data.targets {
+            Targets::Classes(_) => {
+                crate::classifier::guessing(self.setup.loss.kind(), net.outputs())
+            }
+            // The variance of standardized targets.
+            Targets::Values(_) => 1.0,
+        };
         let again = if epoch_loss <= guessing && measured.is_some() {
             None
         } else {
             Some(evaluate(net, params)?)
         };
-        let cure = "try another --lr, --init or --inputs";
+        let cure = match self.setup.data.inputs {
+            Values::Bytes(_) => "try another --lr, --init or --inputs",
+            Values::Floats(_) => "try another --lr, --init or --scale",
+        };
         let found = measured.or(again.as_ref());
         let name = |class| self.setup.data.class_name(class);
         let collapse = found.and_then(|found| found.collapse(name));
@@ -282,6 +309,14 @@ impl<'a> Session<'a> {
         }
         trained.collapse = collapse.map(|what| format!("{what}: {cure}"));
         Ok(())
+    }
+
+    /// Measures a network that reads and gives scaled values.
+    fn evaluate(&self, net: &Sequential, params: &[f32], samples: &[u32]) -> Result<Evaluation> {
+        let Setup { data, map, features, targets, loss, .. } = &self.setup;
+        Classifier::new(net, params, *map, loss.kind())
+            .scaled(features)
+            .evaluate_scaled(&self.pool, data, samples, targets)
     }
 
     /// Trains from initial weights on; returns the parameters to keep, if there are some.
@@ -373,11 +408,11 @@ struct Run<'s, 'a, O, G> {
     /// The rate of the last step.
     rate: f32,
     lowest: Option<LowestLoss>,
-    most_correct: usize,
+    best: f64,
     epochs_since: u32,
     /// Of the samples of a step, next to each other.
     inputs: Values,
-    labels: Vec<u8>,
+    targets: BatchTargets,
 }
 
 impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
@@ -388,8 +423,9 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
     ) -> Result<Self> {
         let config = &session.setup.config;
         let rate = config.optimizer.learning_rate();
-        // A full batch is read where it lies: its samples are in their order.
-        let copied = if config.full_batch { 0 } else { session.setup.batch_size };
+        // A full batch is read where it lies, unless it is scaled: its samples are in their order.
+        let stays = config.full_batch && session.setup.features.scales.is_empty();
+        let copied = if stays { 0 } else { session.setup.batch_size };
         let ended = Ended {
             steps: 0,
             kept: None,
@@ -405,13 +441,13 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
                 Values::Bytes(_) => vec![0u8; copied * session.setup.data.pixels()].into(),
                 Values::Floats(_) => vec![0f32; copied * session.setup.data.pixels()].into(),
             },
-            labels: Vec::with_capacity(session.setup.batch_size),
+            targets: BatchTargets::default(),
             session,
             trainer,
             kept,
             ended,
             rate,
-            most_correct: 0,
+            best: session.setup.config.monitor.worst(session.setup.data.classes > 0),
             epochs_since: 0,
         })
     }
@@ -511,16 +547,17 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
 
     /// Makes a step on a batch; returns its loss.
     fn step(&mut self, batch: &[u32]) -> Result<f32, Error> {
-        let (session, Self { trainer, inputs, labels, .. }) = (self.session, self);
+        let (session, Self { trainer, inputs, targets, .. }) = (self.session, self);
         let data = session.setup.data;
-        labels.clear();
-        labels.extend(batch.iter().map(|&sample| data.labels()[sample as usize] as u8));
+        targets.take(data, batch, &session.setup.targets);
+        let targets = targets.get();
         match (&data.inputs, inputs) {
             (Values::Bytes(all), Values::Bytes(some)) => {
-                step_on(trainer, session, all, some, batch, labels)
+                step_on(trainer, session, all, some, |_| (), batch, targets)
             }
             (Values::Floats(all), Values::Floats(some)) => {
-                step_on(trainer, session, all, some, batch, labels)
+                let scale = |some: &mut [f32]| session.setup.features.apply(some);
+                step_on(trainer, session, all, some, scale, batch, targets)
             }
             _ => Err(Error::EmptyBatch),
         }
@@ -537,6 +574,7 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
             event.train_accuracy = Some(self.evaluate(&session.setup.split.train)?.accuracy());
         }
         (event.val_accuracy, event.val_loss) = measured(validation.as_ref());
+        event.val_r2 = r2(validation.as_ref());
         let place = Place { step: self.ended.steps, epoch: event.epoch, rate: self.rate };
         let train_loss = event.train_loss.unwrap_or(f64::NAN);
         if let Some(lowest) = &mut self.lowest {
@@ -547,10 +585,11 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
             self.rates.observe(validation.loss);
         }
         // Of two equally good epochs the later one has seen more.
-        let correct = validation.as_ref().map_or(0, |validation| validation.correct);
-        self.epochs_since = if correct > self.most_correct { 0 } else { self.epochs_since + 1 };
-        if correct >= self.most_correct {
-            self.most_correct = correct;
+        let monitor = session.setup.config.monitor;
+        let score = validation.as_ref().map_or(self.best, |found| monitor.score(found));
+        self.epochs_since = if score > self.best { 0 } else { self.epochs_since + 1 };
+        if score >= self.best {
+            self.best = score;
             self.kept.copy_from_slice(self.trainer.params());
             self.ended.kept = Some(place);
             self.ended.kept_loss = train_loss;
@@ -560,13 +599,7 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
     }
 
     fn evaluate(&self, samples: &[u32]) -> Result<Evaluation> {
-        let (session, trainer) = (self.session, &self.trainer);
-        let loss = session.setup.loss.kind();
-        Classifier::new(trainer.net(), trainer.params(), session.setup.map, loss).evaluate(
-            &session.pool,
-            session.setup.data,
-            samples,
-        )
+        self.session.evaluate(self.trainer.net(), self.trainer.params(), samples)
     }
 }
 
@@ -576,18 +609,20 @@ fn step_on<O: Optimizer, G: GradientBuffer, T: Element>(
     session: &Session<'_>,
     all: &[T],
     some: &mut [T],
+    scale: impl Fn(&mut [T]),
     batch: &[u32],
-    labels: &[u8],
+    targets: picomlp::Targets<'_>,
 ) -> Result<f32, Error> {
     let width = session.setup.data.pixels();
     let x = match some.get_mut(..batch.len() * width) {
         Some(some) => {
             gather(all, width, &*session.pool, batch, some);
+            scale(some);
             Batch::rows(some, width)?
         }
         None => Batch::gather(all, width, batch)?,
     };
-    trainer.step(x.with_map(session.setup.map), labels)
+    trainer.step(x.with_map(session.setup.map), targets)
 }
 
 /// The parameters with the lowest training loss so far.

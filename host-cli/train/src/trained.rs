@@ -5,15 +5,17 @@ use core::time::Duration;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use picomlp::blob::{Contents, DataSplit, Input, InputKind, Preparation, Provenance};
+use picomlp::blob::{
+    self, Contents, DataSplit, Input, InputKind, Preparation, Provenance, TargetKind,
+};
 use picomlp::fingerprint::fingerprint;
 use picomlp::layers::trace;
 use picomlp::{Batch, Error, InputMap, Layer, Loss, LossKind, Network, Sequential};
 
 use crate::classifier::{Classifier, Evaluation};
 use crate::config::{Settings, TrainConfig};
-use crate::data::{Dataset, HeldOut, Split, stats};
-use crate::event::{Done, measured};
+use crate::data::{Dataset, Feature, HeldOut, Scaling, Split, Target, Targets, stats};
+use crate::event::{Done, measured, r2};
 use crate::image::normalize::is_normalized;
 use crate::output::write_file;
 use crate::text::shell_word;
@@ -29,6 +31,10 @@ pub(crate) struct Setup<'a> {
     pub(crate) split: Split,
     /// How inputs are read.
     pub(crate) map: InputMap,
+    /// What features are brought to; empty for pixels.
+    pub(crate) features: Scaling,
+    /// What values to predict are brought to; empty for classes.
+    pub(crate) targets: Scaling,
     pub(crate) loss: Loss<'static>,
     /// Samples of a step: all, if there are fewer than the settings ask for.
     pub(crate) batch_size: usize,
@@ -109,8 +115,12 @@ pub struct Trained {
     pub map: InputMap,
     /// What it was trained with, which says what its outputs are.
     pub loss: LossKind,
-    /// Names of the classes, one for each output.
+    /// Names of the classes or of the values to predict, one for each output.
     pub class_names: Vec<String>,
+    /// Names and units of the features; empty for images.
+    pub features: Vec<Feature>,
+    /// What the outputs are.
+    pub targets: TargetKind,
     /// The settings that repeat the run.
     pub config: TrainConfig,
     /// Where the parameters were taken.
@@ -157,21 +167,30 @@ struct SelfTest {
 impl Trained {
     pub(crate) fn new(
         setup: &Setup<'_>,
-        net: &Sequential,
-        params: &[f32],
+        net: Sequential,
+        params: Vec<f32>,
         kept: Place,
         test: Option<Evaluation>,
     ) -> Result<Self> {
-        let Setup { data, config, split, map, loss, batch_size } = setup;
+        let Setup { data, config, split, map, loss, batch_size, .. } = setup;
         let samples = if split.test.is_empty() { split.seen() } else { split.test.clone() };
         let self_test =
-            SelfTest::new(net, params, *map, data, &samples[..SELF_TESTS.min(samples.len())])?;
+            SelfTest::new(&net, &params, *map, data, &samples[..SELF_TESTS.min(samples.len())])?;
         Ok(Self {
-            net: net.clone(),
-            params: params.to_vec(),
             map: *map,
             loss: loss.kind(),
-            class_names: (0..net.outputs()).map(|class| data.class_name(class)).collect(),
+            class_names: match data.targets {
+                Targets::Classes(_) => (0..net.outputs()).map(|c| data.class_name(c)).collect(),
+                Targets::Values(_) => data.target_names.clone(),
+            },
+            net,
+            params,
+            features: data.features.clone(),
+            targets: match data.targets {
+                Targets::Classes(_) => TargetKind::Classes,
+                Targets::Values(_) if data.schema.target == Target::Inputs => TargetKind::Inputs,
+                Targets::Values(_) => TargetKind::Values,
+            },
             config: config.clone(),
             kept,
             test,
@@ -222,6 +241,9 @@ impl Trained {
         let Record { split, data_fingerprint, batch_size, train_samples, self_test, .. } =
             &self.record;
         let names: Vec<&str> = self.class_names.iter().map(String::as_str).collect();
+        let features = self.features.iter();
+        let features: Vec<_> =
+            features.map(|f| blob::Feature { name: &f.name, unit: &f.unit }).collect();
         let command = self.command(out);
         let count = |samples: usize| u32::try_from(samples).unwrap_or(u32::MAX);
         let config = &self.config;
@@ -229,6 +251,8 @@ impl Trained {
             input: Some(self.input),
             split: Some(*split),
             class_names: &names,
+            features: &features,
+            targets: (self.targets != TargetKind::Classes).then_some(self.targets),
             provenance: Some(Provenance {
                 seed: config.seed,
                 steps: self.kept.step,
@@ -239,7 +263,8 @@ impl Trained {
                 epochs: self.kept.epoch,
                 train_samples: count(*train_samples),
                 test_samples: count(self.test.as_ref().map_or(0, |test| test.samples)),
-                test_accuracy: self.test.as_ref().map_or(0.0, Evaluation::accuracy) as f32,
+                // Of predicted values, R².
+                test_accuracy: self.test.as_ref().map_or(0.0, Evaluation::main_measure) as f32,
                 loss: self.loss,
                 command: &command,
             }),
@@ -265,7 +290,14 @@ impl Trained {
     pub fn done(&self, model: &Path, bytes: usize, elapsed: Duration) -> Done {
         let (test_accuracy, test_loss) = measured(self.test.as_ref());
         let (val_accuracy, val_loss) = measured(self.validation.as_ref());
+        let values = self.test.as_ref().and_then(|test| test.regression);
+        let of_classes = self.test.as_ref().filter(|test| test.regression.is_none());
         Done {
+            test_r2: values.map(|values| values.r2),
+            test_mae: values.map(|values| values.mae),
+            test_rmse: values.map(|values| values.rmse),
+            test_macro_f1: of_classes.map(Evaluation::macro_f1),
+            val_r2: r2(self.validation.as_ref()),
             test_accuracy,
             test_loss,
             val_accuracy,

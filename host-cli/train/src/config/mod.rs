@@ -10,9 +10,10 @@ mod schedule;
 mod train;
 
 pub use init::InitSpec;
+pub(crate) use model::DROPOUT_OF_FEW;
 pub use model::{
     Activation, BiasSpec, Dropout, Hidden, LossFunction, LossSpec, ModelSpec, Norm, PerLayer,
 };
 pub use optimizer::{Built, OptimizerKind, OptimizerSpec};
 pub use schedule::{LearningRate, ScheduleSpec};
-pub use train::{Settings, TrainConfig};
+pub use train::{Monitor, Settings, TrainConfig};

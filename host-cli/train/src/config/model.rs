@@ -3,7 +3,7 @@
 use core::fmt;
 use core::str::FromStr;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use picomlp::layers::LayerList;
 use picomlp::{AnyLayer, Layer, Loss, Sequential};
 
@@ -13,6 +13,9 @@ use crate::named;
 /// defaults.
 const MOMENTUM: f32 = 0.1;
 const EPSILON: f32 = 1e-5;
+
+/// The dropout of networks on few samples of features, unless said otherwise: that of Hinton and others, 2012.
+pub(crate) const DROPOUT_OF_FEW: Dropout = Dropout(0.5);
 
 /// A multi-layer perceptron. A hidden layer is dense → norm → activation → dropout.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,8 +30,8 @@ pub struct ModelSpec {
     pub leaky_slope: f32,
     /// Normalization in front of the activations.
     pub norm: PerLayer<Norm>,
-    /// Dropout behind the activations.
-    pub dropout: PerLayer<Dropout>,
+    /// Dropout behind the activations; without it, [`DROPOUT_OF_FEW`] for few samples of features.
+    pub dropout: Option<PerLayer<Dropout>>,
     /// Which dense layers have a bias.
     pub bias: BiasSpec,
 }
@@ -42,7 +45,7 @@ impl Default for ModelSpec {
             output_activation: Activation::None,
             leaky_slope: 0.01,
             norm: PerLayer::default(),
-            dropout: PerLayer::default(),
+            dropout: None,
             bias: BiasSpec::default(),
         }
     }
@@ -58,7 +61,8 @@ impl ModelSpec {
         let hidden = &self.hidden.0;
         self.activation.check("--activation", hidden.len())?;
         self.norm.check("--norm", hidden.len())?;
-        self.dropout.check("--dropout", hidden.len())?;
+        let dropout = self.dropout.clone().unwrap_or_default();
+        dropout.check("--dropout", hidden.len())?;
         let mut layers = LayerList::new();
         let mut before = inputs;
         for (i, &width) in hidden.iter().enumerate() {
@@ -70,7 +74,7 @@ impl ModelSpec {
                     Norm::Batch => Some(AnyLayer::batch_norm(width, EPSILON, MOMENTUM)),
                 },
                 self.activation_layer(self.activation.of(i), width),
-                match self.dropout.of(i) {
+                match dropout.of(i) {
                     Dropout(0.0) => None,
                     Dropout(probability) => Some(AnyLayer::dropout(width, probability)),
                 },
@@ -114,24 +118,48 @@ pub struct LossSpec {
 }
 
 impl LossSpec {
-    /// Returns the core's form of it.
-    #[must_use]
-    pub fn build(self) -> Loss<'static> {
-        let loss = match self.kind {
-            LossFunction::CrossEntropy => Loss::CROSS_ENTROPY,
-            LossFunction::CrossEntropySum => Loss::CROSS_ENTROPY.summed(),
-            LossFunction::Mse => Loss::SQUARED_ERROR,
+    /// Returns the core's form of it, for targets that are values or classes.
+    ///
+    /// # Errors
+    ///
+    /// If the loss is not for such targets, in the names of the flags.
+    pub fn build(self, are_values: bool) -> Result<Loss<'static>> {
+        let kind = self.kind;
+        let loss = match (kind, are_values) {
+            (LossFunction::Auto | LossFunction::CrossEntropy, false) => Loss::CROSS_ENTROPY,
+            (LossFunction::CrossEntropySum, false) => Loss::CROSS_ENTROPY.summed(),
+            (LossFunction::Mse, false) => Loss::SQUARED_ERROR,
+            (LossFunction::Auto | LossFunction::Mse, true) => Loss::MEAN_SQUARED_ERROR,
+            (LossFunction::Mae, true) => Loss::MEAN_ABSOLUTE_ERROR,
+            (LossFunction::Huber, true) => Loss::HUBER,
+            (LossFunction::Mae | LossFunction::Huber, false) => {
+                bail!(
+                    "--loss {kind} is for values to predict, and the targets are classes: see --target-type"
+                )
+            }
+            (_, true) => {
+                bail!("--loss {kind} is for classes, and the targets are values: see --target-type")
+            }
         };
-        loss.with_smoothing(self.label_smoothing)
+        ensure!(
+            !are_values || self.label_smoothing == 0.0,
+            "--label-smoothing is for classes, and the targets are values"
+        );
+        Ok(loss.with_smoothing(self.label_smoothing))
     }
 }
 
-/// `mse, label smoothing 0.1`.
-impl fmt::Display for LossSpec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl LossSpec {
+    /// Describes the loss: `mse, label smoothing 0.1`.
+    pub(crate) fn describe(self, are_values: bool) -> String {
+        let kind = match self.kind {
+            LossFunction::Auto if are_values => LossFunction::Mse,
+            LossFunction::Auto => LossFunction::CrossEntropy,
+            kind => kind,
+        };
         match self.label_smoothing {
-            0.0 => self.kind.fmt(f),
-            smoothing => write!(f, "{}, label smoothing {smoothing}", self.kind),
+            0.0 => kind.to_string(),
+            smoothing => format!("{kind}, label smoothing {smoothing}"),
         }
     }
 }
@@ -284,11 +312,18 @@ named! {
     /// A loss function.
     #[non_exhaustive]
     pub enum LossFunction {
+        /// Cross-entropy for classes, mean squared error for values.
+        Auto = "auto",
         /// Softmax cross-entropy, mean over the batch.
         CrossEntropy = "cross-entropy",
         /// Softmax cross-entropy, sum over the batch.
         CrossEntropySum = "cross-entropy-sum",
-        /// Squared error against one-hot targets, summed over the outputs, mean over the batch.
+        /// Squared error: for values the mean over outputs and batch; for classes against one-hot targets, summed over the
+        /// outputs, mean over the batch.
         Mse = "mse",
+        /// Absolute error, mean over outputs and batch.
+        Mae = "mae",
+        /// Half the squared error up to 1 standard deviation of the targets, a line beyond.
+        Huber = "huber",
     }
 }

@@ -3,8 +3,13 @@
 use core::fmt::Display;
 
 use super::{InitSpec, LossSpec, ModelSpec, OptimizerSpec, ScheduleSpec};
-use crate::config::Hidden;
-use crate::data::{Inputs, SplitSpec};
+use crate::classifier::Evaluation;
+use crate::config::{DROPOUT_OF_FEW, Hidden, PerLayer};
+use crate::data::{Amount, Dataset, Inputs, Scale, SplitSpec, VALIDATION_FRACTION};
+use crate::named;
+
+/// Fewer samples of features than these are few: a tenth of them tells accuracies apart by 5 points or more.
+const FEW_SAMPLES: usize = 1000;
 
 /// All settings of a training run but for the data.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,7 +32,7 @@ pub struct TrainConfig {
     pub batch_size: u32,
     /// Whether the whole training set is one batch, in file order.
     pub full_batch: bool,
-    /// Epochs without a better validation accuracy after which training stops.
+    /// Epochs without a better validation measure after which training stops.
     pub patience: Option<u32>,
     /// Whether the parameters with the lowest training loss are kept instead of the last ones; needs `full_batch` and no
     /// validation set.
@@ -40,8 +45,12 @@ pub struct TrainConfig {
     pub shuffle: bool,
     /// Initial weights.
     pub init: InitSpec,
-    /// The range that inputs are scaled to.
+    /// The range that pixels are scaled to.
     pub inputs: Inputs,
+    /// What features are brought to.
+    pub scale: Scale,
+    /// What chooses the epoch.
+    pub monitor: Monitor,
     /// How the data is split.
     pub split: SplitSpec,
     /// Threads to use; the model does not depend on their number. One for each core by default.
@@ -70,10 +79,79 @@ impl Default for TrainConfig {
             shuffle: true,
             init: InitSpec::default(),
             inputs: Inputs::default(),
+            scale: Scale::default(),
+            monitor: Monitor::default(),
             split: SplitSpec::default(),
             threads: None,
             measure_training: false,
         }
+    }
+}
+
+named! {
+    /// The validation measure that chooses the epoch and ends training early.
+    pub enum Monitor {
+        /// Accuracy for classes, R² for values.
+        Auto = "auto",
+        /// Fraction of the samples whose class is predicted correctly.
+        Accuracy = "val_acc",
+        /// Loss.
+        Loss = "val_loss",
+        /// Mean F1 of the classes.
+        F1 = "val_f1",
+        /// Mean recall of the classes.
+        BalancedAccuracy = "val_balanced_acc",
+        /// Area under the receiver operating characteristic, for two classes.
+        Auc = "val_auc",
+        /// Fraction of the variance that is predicted.
+        R2 = "val_r2",
+        /// Mean absolute error.
+        Mae = "val_mae",
+        /// Square root of the mean squared error.
+        Rmse = "val_rmse",
+    }
+}
+
+impl Monitor {
+    /// Checks that this is measured of values, or of so many classes.
+    pub(crate) fn check(self, are_values: bool, classes: usize) -> Result<(), String> {
+        let what = match self {
+            Self::Auto | Self::Loss => return Ok(()),
+            Self::R2 | Self::Mae | Self::Rmse if !are_values => {
+                "values, and the targets are classes"
+            }
+            Self::Auc if classes != 2 => "two classes",
+            Self::Accuracy | Self::F1 | Self::BalancedAccuracy if are_values => {
+                "classes, and the targets are values"
+            }
+            _ => return Ok(()),
+        };
+        Err(format!("'--monitor {self}' is measured of {what}"))
+    }
+
+    /// Returns the score that a first epoch has to reach: any, but none correct is not progress.
+    pub(crate) fn worst(self, are_classes: bool) -> f64 {
+        match self {
+            Self::Auto | Self::Accuracy if are_classes => 0.0,
+            _ => f64::NEG_INFINITY,
+        }
+    }
+
+    /// Returns the measure; higher is better.
+    pub(crate) fn score(self, found: &Evaluation) -> f64 {
+        let values = found.regression.as_ref();
+        let score = match self {
+            Self::Loss => -found.loss,
+            Self::F1 => found.macro_f1(),
+            Self::BalancedAccuracy => found.balanced_accuracy(),
+            Self::Auc => found.auc.unwrap_or(f64::NAN),
+            Self::Mae => values.map_or(f64::NAN, |values| -values.mae),
+            Self::Rmse => values.map_or(f64::NAN, |values| -values.rmse),
+            Self::Auto | Self::Accuracy | Self::R2 => {
+                values.map_or(found.correct as f64, |values| values.r2)
+            }
+        };
+        if score.is_nan() { f64::NEG_INFINITY } else { score }
     }
 }
 
@@ -86,6 +164,30 @@ impl TrainConfig {
     pub fn mlp(hidden: impl Into<Vec<usize>>) -> Self {
         let model = ModelSpec { hidden: Hidden(hidden.into()), ..ModelSpec::default() };
         Self { model, ..Self::default() }
+    }
+
+    /// Settles what depends on the data. Few samples of features are all trained on, with dropout: a validation set would be too
+    /// small to tell epochs apart. Returns what was chosen, if it is not the usual.
+    pub(crate) fn settle(&mut self, data: &Dataset) -> Option<String> {
+        let samples = data.len() - data.own_test - data.own_validation;
+        if data.max > 0 || samples >= FEW_SAMPLES {
+            return None;
+        }
+        let mut chosen = Vec::new();
+        if self.split.validation.is_none() && self.needs_validation().is_none() {
+            self.split.validation = Some(Amount::NONE);
+            chosen.push("--val-split 0");
+        }
+        if self.model.dropout.is_none() && !self.model.hidden.0.is_empty() {
+            self.model.dropout = Some(PerLayer(vec![DROPOUT_OF_FEW]));
+            chosen.push("--dropout 0.5");
+        }
+        (!chosen.is_empty()).then(|| {
+            format!(
+                "fewer than {FEW_SAMPLES} samples of features: {} unless said otherwise",
+                chosen.join(" and ")
+            )
+        })
     }
 
     /// Checks that the settings fit each other.
@@ -102,7 +204,7 @@ impl TrainConfig {
         if self.keep_lowest_loss && !self.full_batch {
             return Err("'--keep-lowest-loss' needs '--full-batch'".to_owned());
         }
-        let validates = !self.split.validation.is_zero();
+        let validates = !self.split.validation.is_some_and(Amount::is_zero);
         if self.keep_lowest_loss && validates {
             return Err(
                 "'--keep-lowest-loss' needs '--val-split 0': a validation set chooses the epoch"
@@ -122,6 +224,7 @@ impl TrainConfig {
         match self.schedule {
             ScheduleSpec::Plateau { .. } => Some("--schedule plateau"),
             _ if self.patience.is_some() => Some("--patience"),
+            _ if self.monitor != Monitor::Auto => Some("--monitor"),
             _ => None,
         }
     }
@@ -139,7 +242,9 @@ impl TrainConfig {
         add("output-activation", &model.output_activation, &default.model.output_activation);
         add("leaky-slope", &model.leaky_slope, &default.model.leaky_slope);
         add("norm", &model.norm, &default.model.norm);
-        add("dropout", &model.dropout, &default.model.dropout);
+        if let Some(dropout) = &model.dropout {
+            add("dropout", dropout, &"");
+        }
         add("bias", &model.bias, &default.model.bias);
         add("loss", &loss.kind, &default.loss.kind);
         add("label-smoothing", &loss.label_smoothing, &default.loss.label_smoothing);
@@ -165,6 +270,7 @@ impl TrainConfig {
             ("schedule", text(Some(self.schedule).filter(|s| *s != ScheduleSpec::Constant))),
             ("warmup", text(Some(self.warmup).filter(|steps| *steps > 0))),
             ("patience", text(self.patience)),
+            ("monitor", text(Some(self.monitor).filter(|m| *m != Monitor::Auto))),
             ("keep-lowest-loss", self.keep_lowest_loss.then(String::new)),
         ];
         let given = given.into_iter().filter_map(|(flag, value)| Some((flag, value?)));
@@ -186,13 +292,16 @@ impl TrainConfig {
             ("optimizer", value(&self.optimizer.kind)),
             ("lr", value(&self.optimizer.learning_rate())),
             ("seed", value(&self.seed)),
-            ("val-split", value(&self.split.validation)),
+            ("val-split", value(&self.split.validation.unwrap_or(VALIDATION_FRACTION))),
             ("init", value(&self.init)),
         ];
         settings.extend(self.model_settings());
         settings.extend(self.optimizer_settings());
         if self.inputs != Inputs::default() {
             settings.push(("inputs", value(&self.inputs)));
+        }
+        if self.scale != Scale::default() {
+            settings.push(("scale", value(&self.scale)));
         }
         settings.extend((!self.shuffle).then_some(("no-shuffle", None)));
         settings.extend(self.max_steps.map(|steps| ("max-steps", value(&steps))));

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use picomlp::Threads;
 use picomlp::fingerprint::{FNV_OFFSET, fnv1a};
 
+use super::scaling::Scaling;
 use super::schema::{Schema, Target};
 use super::source::Source;
 use crate::shape::Shape;
@@ -203,6 +204,51 @@ fn gather_in<T: Copy + Send + Sync>(
     );
 }
 
+/// The targets of some samples, next to each other.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct BatchTargets {
+    labels: Vec<u16>,
+    values: Vec<f32>,
+}
+
+impl BatchTargets {
+    /// Takes the targets of `samples`; values are scaled.
+    pub(crate) fn take(&mut self, data: &Dataset, samples: &[u32], scaling: &Scaling) {
+        self.labels.clear();
+        self.values.clear();
+        match &data.targets {
+            Targets::Classes(labels) => {
+                self.labels.extend(samples.iter().map(|&sample| labels[sample as usize]));
+            }
+            Targets::Values(values) => {
+                let width = data.outputs();
+                let row = |&sample: &u32| &values[sample as usize * width..][..width];
+                self.values.extend(samples.iter().flat_map(row));
+                scaling.apply(&mut self.values);
+            }
+        }
+    }
+
+    /// Returns them as the core takes them.
+    pub(crate) fn get(&self) -> picomlp::Targets<'_> {
+        if self.values.is_empty() {
+            picomlp::Targets::WideClasses(&self.labels)
+        } else {
+            picomlp::Targets::Values(&self.values)
+        }
+    }
+
+    /// Returns the classes, if they are classes.
+    pub(crate) fn labels(&self) -> &[u16] {
+        &self.labels
+    }
+
+    /// Returns the values, if they are values.
+    pub(crate) fn values(&self) -> &[f32] {
+        &self.values
+    }
+}
+
 /// Copies the rows of `width` values that `samples` name.
 fn picked<T: Copy>(values: &[T], width: usize, samples: &[u32]) -> Vec<T> {
     let row = |&sample: &u32| &values[sample as usize * width..][..width];
@@ -327,6 +373,16 @@ impl Dataset {
             classes: self.classes,
             max: self.max,
             ..Self::default()
+        }
+    }
+
+    /// Takes classes of features that are numbers for values to predict.
+    pub fn predict_numbers(&mut self) {
+        if let (Targets::Classes(labels), 0, true) =
+            (&self.targets, self.max, self.class_names.is_empty())
+        {
+            self.targets = Targets::Values(labels.iter().map(|&label| label.into()).collect());
+            self.classes = 0;
         }
     }
 

@@ -18,6 +18,9 @@ use crate::text::grouped;
 /// The fraction that is held out for testing where the data has no test set and nothing is said.
 const TEST_FRACTION: Amount = Amount::Fraction(0.1);
 
+/// The fraction that is held out for validation if nothing is said.
+pub(crate) const VALIDATION_FRACTION: Amount = Amount::Fraction(0.1);
+
 /// What samples are set apart for: the turn of the stream of [`Purpose::Split`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -106,8 +109,8 @@ pub struct SplitSpec {
     pub merge: bool,
     /// Samples held out for testing; by default those that the source sets aside, or else a tenth.
     pub test: Option<Amount>,
-    /// Samples held out for validation, if the source sets none aside.
-    pub validation: Amount,
+    /// Samples held out for validation, if the source sets none aside; a tenth by default.
+    pub validation: Option<Amount>,
     /// Whether every class gives the same fraction.
     pub stratified: bool,
     /// Which samples are held out.
@@ -120,7 +123,7 @@ impl Default for SplitSpec {
         Self {
             merge: false,
             test: None,
-            validation: Amount::Fraction(0.1),
+            validation: None,
             stratified: false,
             held_out: HeldOut::Random,
         }
@@ -149,7 +152,8 @@ impl Split {
     ///
     /// # Errors
     ///
-    /// If an amount for testing is given and the source has a test set of its own; if nothing would be left to train on.
+    /// If an amount for testing is given and the source has a test set of its own; if nothing would be left to train on; if classes
+    /// are asked for and the targets are values.
     pub fn new(data: &Dataset, spec: &SplitSpec, seed: u64) -> Result<Self> {
         let mut split = Self::without_test(data, spec, seed, false)?;
         if split.own_validation {
@@ -189,6 +193,10 @@ impl Split {
 
     /// Sets the test samples apart, and the validation samples if they are the source's own and no fold takes them.
     fn without_test(data: &Dataset, spec: &SplitSpec, seed: u64, folds: bool) -> Result<Self> {
+        ensure!(
+            !spec.stratified || !data.labels().is_empty(),
+            "--stratified needs classes, and the targets are values"
+        );
         let [all, validation, test] =
             [data.len(), data.own_validation, data.own_test].map(|count| count as u32);
         let mut split = Self { train: (0..all - validation - test).collect(), ..Self::default() };
@@ -239,7 +247,8 @@ impl Split {
     }
 
     fn hold_out_validation(&mut self, data: &Dataset, spec: &SplitSpec, seed: u64) -> Result<()> {
-        let count = check_amount("--val-split", spec.validation, self.train.len())?;
+        let amount = spec.validation.unwrap_or(VALIDATION_FRACTION);
+        let count = check_amount("--val-split", amount, self.train.len())?;
         let labels = data.labels();
         (self.train, self.validation) =
             spec.hold_out(Part::Validation, seed, &self.train, labels, count);

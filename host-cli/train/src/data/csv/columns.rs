@@ -111,7 +111,9 @@ impl Columns {
 
         // A model knows its features by their names.
         let known = expected.map_or(&[][..], |expected| expected.features);
-        let are_named = has_header && known.iter().any(|feature| names.contains(&feature.name));
+        let have_names =
+            (1..).zip(known).any(|(number, f): (usize, _)| f.name != number.to_string());
+        let are_named = has_header && have_names;
         let (mut is_one_hot, mut is_an_end) = (false, false);
         match schema.target {
             Target::Columns(_) | Target::None | Target::Inputs => {}

@@ -1,0 +1,189 @@
+//! Features in, classes or values out: tables and sensors, from the file to the answer.
+
+use std::path::{Path, PathBuf};
+
+use crate::util::{Place, field};
+
+const FLAGS: &str = "--hidden 32 --epochs 200 --batch-size 16 --lr 0.003";
+
+/// Fisher's iris, in `train.csv` and `test.csv`.
+fn iris() -> Place {
+    let place = Place::new();
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/data");
+    for part in ["train", "test"] {
+        let bytes = std::fs::read(data.join(format!("iris-{part}.csv"))).unwrap();
+        place.put(&format!("{part}.csv"), &bytes);
+    }
+    place
+}
+
+/// A pump: its power is a function of pressure (in pascal) and speed, whose values lie far apart.
+fn pump() -> Place {
+    let place = Place::new();
+    let mut text = "time;pressure;speed;power\ns;Pa;1/s;W\n".to_owned();
+    for row in 0..300 {
+        let (p, v) = (f64::from(row % 17) - 8.0, f64::from(row % 23) / 11.0 - 1.0);
+        let power = 500.0 + 20.0 * p + 150.0 * v + 4.0 * p * v;
+        text += &format!("{row};{};{v:.3e};{power:.2}\n", 101_325.0 + 40.0 * p).replace('.', ",");
+    }
+    place.put("pump.csv", text.as_bytes());
+    place
+}
+
+#[test]
+fn iris_is_trained_measured_and_predicted() {
+    let place = iris();
+    let text = place.ok(&format!("train --data train.csv --test-data test.csv {FLAGS}"));
+    for part in [
+        "112 rows after a header, labels in column 5 (`class`), 4 features in columns 1 to 4",
+        "fewer than 1000 samples of features: --val-split 0 and --dropout 0.5 unless said otherwise",
+        "picomlp predict model.pmlp --data FILE.csv",
+    ] {
+        assert!(text.contains(part), "`{part}` is missing: {text}");
+    }
+    let repeat = field(&text, "repeat").strip_prefix("picomlp ").unwrap().to_owned();
+    let again = place.ok(&repeat);
+    assert_eq!(field(&again, "fingerprint"), field(&text, "fingerprint"));
+    assert_eq!(field(&again, "repeat"), field(&text, "repeat"));
+
+    let eval = place.json("eval model.pmlp --data test.csv --json").pop().unwrap();
+    assert!(eval["test_accuracy"].as_f64().unwrap() >= 0.97, "{eval}");
+    assert!(eval["macro_f1"].as_f64().unwrap() >= 0.97 && eval["auc"].is_null(), "{eval}");
+    let shown = place.ok("eval model.pmlp --data test.csv");
+    assert!(shown.contains("class          precision    recall        f1   samples"), "{shown}");
+    let rows = place.json("predict model.pmlp test.csv --json");
+    assert_eq!((rows.len(), &rows[0]["class"]), (38, &"setosa".into()));
+    let shown = place.ok("inspect model.pmlp");
+    assert!(
+        shown.contains("4 features: sepal_length_(cm)")
+            && shown.contains("classes        setosa versicolor")
+    );
+    assert!(place.ok("report model.pmlp --data test.csv").contains("4 parts"));
+    for (line, part) in [
+        ("train --data train.csv --inputs signed", "--inputs signed is for pixels"),
+        ("train --data train.csv --loss mae", "--loss mae is for values to predict"),
+        ("train --data train.csv --monitor val_r2", "'--monitor val_r2' is measured of values"),
+        (
+            "train --data train.csv --monitor val_auc",
+            "'--monitor val_auc' is measured of two classes",
+        ),
+        ("quantize model.pmlp -o q.pmlp --data train.csv", "int8 models read images"),
+        ("plot mistakes model.pmlp --data test.csv", "test.csv holds features"),
+        ("plot residuals model.pmlp --data test.csv", "the targets are classes"),
+        ("eval model.pmlp", "synthetic data has 10 classes, but the model tells 3 apart"),
+        ("verify model.pmlp --device none --data test.csv", "no image to send"),
+    ] {
+        place.fails(line, &[part]);
+    }
+}
+
+#[test]
+fn values_are_predicted_in_their_own_units() {
+    let place = pump();
+    let line = "train --data pump.csv --target power --drop time --test-split 60";
+    let text = place.ok(&format!("{line} {FLAGS} --dropout 0"));
+    for part in [
+        "300 rows after a header, fields separated by semicolons, values to predict in column 4 (`power`)",
+        "units in line 2, 2 features in columns 2 to 3",
+    ] {
+        assert!(text.contains(part), "`{part}` is missing: {text}");
+    }
+    let eval = place
+        .json("eval model.pmlp --data pump.csv --target power --drop time --split test --json");
+    let eval = &eval[0];
+    let measure = |name: &str| eval[name].as_f64().unwrap();
+    assert!(measure("test_r2") > 0.98 && eval["test_accuracy"].is_null(), "{eval}");
+    assert!(measure("test_mae") <= measure("test_rmse") && measure("test_rmse") < 25.0, "{eval}");
+    let shown = place.ok("predict model.pmlp pump.csv");
+    let first: f64 =
+        shown.lines().next().unwrap().strip_prefix("1: power ").unwrap().parse().unwrap();
+    assert!((first - 222.0).abs() < 75.0, "{first}");
+    place.ok("predict model.pmlp --data pump.csv --submission out.csv");
+    assert!(place.read("out.csv").starts_with(b"Id,power\n1,"));
+    let shown = place.ok("inspect model.pmlp");
+    assert!(
+        shown.contains("2 features: pressure [Pa], speed [1/s]") && shown.contains("test R²"),
+        "{shown}"
+    );
+    place.ok("plot residuals model.pmlp --data pump.csv");
+    assert!(place.ok("report model.pmlp --data pump.csv").contains("3 parts"));
+    let folds = place
+        .ok(&format!("{line} --folds 3 --epochs 2 --val-split 0.1").replace("--test-split 60", ""));
+    assert!(folds.contains("test R²  ") && folds.contains("the mean of 3 folds"), "{folds}");
+
+    let stopped = place.ok(&format!("{line} {FLAGS} --monitor val_mae --patience 5 --loss huber"));
+    assert!(stopped.contains("no better validation mae for 5 epochs"), "{stopped}");
+    // Few whole numbers are classes, unless the loss is one of values.
+    place.put(
+        "few.csv",
+        b"a,b,grade\n0.5,1,3\n1.5,2,5\n2.5,1,4\n3.5,2,6\n4.5,0,7\n5.5,1,1\n6,7,2\n7,8,0\n",
+    );
+    let few = "train --data few.csv --target grade --epochs 20 --test-split 0 --out few.pmlp";
+    assert!(place.ok(few).contains("labels in column 3"));
+    assert!(place.ok(&format!("{few} --loss mse")).contains("train loss         validation R²"));
+    place.fails(
+        &format!("{line} --loss cross-entropy"),
+        &["--loss cross-entropy is for classes, and the targets are values"],
+    );
+    place.fails(&format!("{line} --stratified"), &["--stratified needs classes"]);
+    place.fails("plot confusion model.pmlp --data pump.csv", &["see `plot residuals`"]);
+}
+
+#[test]
+fn scales_are_those_of_the_training_samples_alone() {
+    let place = iris();
+    let print = |flags: &str| {
+        place
+            .json(&format!("train --data train.csv --test-data test.csv --json {flags}"))
+            .last()
+            .unwrap()["fingerprint"]
+            .clone()
+    };
+    let expected = print("--epochs 2");
+    assert_eq!(print("--epochs 2 --scale standardize"), expected);
+    assert_ne!(print("--epochs 2 --scale minmax"), expected);
+    assert_ne!(print("--scale none --lr 0.01 --epochs 20"), expected);
+    // Other test samples change nothing.
+    place.put("test.csv", b"a,b,c,d,class\n1000,2,3,4,setosa\n5,6,7,-1e9,virginica\n");
+    place.fails(
+        "train --data train.csv --test-data test.csv",
+        &["expected a column named", "sepal"],
+    );
+    place.put("test.csv", b"1000,2,3,4,setosa\n5,6,7,-1e9,virginica\n");
+    assert_eq!(print("--epochs 2"), expected);
+}
+
+/// The median of five seeds, or nothing where the sets are not at hand.
+fn median(place: &Place, set: &str, measure: &str) -> Option<f64> {
+    let folder = std::env::var_os("PICOMLP_SENSORS").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/sensors"),
+        PathBuf::from,
+    );
+    let files = ["train", "test"].map(|part| folder.join(format!("{set}-{part}.csv")));
+    if !files.iter().all(|file| file.is_file()) {
+        println!("left out: {set} is not in {}", folder.display());
+        return None;
+    }
+    let [train, test] = files.map(|file| file.display().to_string());
+    let seed = |seed: u32| {
+        let line = format!("train --data {train} --test-data {test} {FLAGS} --seed {seed} --json");
+        place.json(&line).last().unwrap()[measure].as_f64().unwrap()
+    };
+    let mut found: Vec<f64> = (1..=5).map(seed).collect();
+    found.sort_by(f64::total_cmp);
+    Some(found[2])
+}
+
+#[test]
+fn sensors_are_learned_as_well_as_scikit_learn_does() {
+    let place = Place::new();
+    for (set, measure, least) in [
+        ("basic-motions", "test_accuracy", 0.775),
+        ("italy-power", "test_accuracy", 0.945),
+        ("iris", "test_accuracy", 0.97),
+        ("diabetes", "test_r2", 0.30),
+    ] {
+        let found = median(&place, set, measure);
+        assert!(found.is_none_or(|found| found >= least), "{set}: {found:?}");
+    }
+}

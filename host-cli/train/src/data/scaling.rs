@@ -1,0 +1,138 @@
+//! A scale and a shift for each feature or target.
+
+use anyhow::{Result, ensure};
+
+use crate::named;
+
+named! {
+    /// What features are brought to, each by itself.
+    pub enum Scale {
+        /// Mean 0 and standard deviation 1 over the training samples.
+        Standardize = "standardize",
+        /// 0 to 1 over the training samples.
+        MinMax = "minmax",
+        /// The numbers that the file holds.
+        None = "none",
+    }
+}
+
+/// Reads a value `x` of a column as `x·scale + shift`, each operation rounded.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Scaling {
+    /// By column.
+    pub scales: Vec<f32>,
+    /// By column.
+    pub shifts: Vec<f32>,
+}
+
+impl Scaling {
+    /// Finds the scales of `values`, rows of `width`, from the rows that `samples` name. A column that is the same in all of
+    /// them is shifted alone.
+    ///
+    /// # Errors
+    ///
+    /// If a scale or shift is beyond the range of f32.
+    pub fn fit(values: &[f32], width: usize, samples: &[u32], how: Scale) -> Result<Self> {
+        let rows = || samples.iter().map(|&sample| &values[sample as usize * width..][..width]);
+        let count = samples.len().max(1) as f64;
+        // The offset of the values does not cost precision: moments are those around the first row.
+        let first: Vec<f64> = rows().next().unwrap_or(&[]).iter().map(|x| f64::from(*x)).collect();
+        let mut sums = vec![[0.0, 0.0, f64::INFINITY, f64::NEG_INFINITY]; width];
+        for row in rows() {
+            for ((sums, x), first) in sums.iter_mut().zip(row).zip(&first) {
+                let x = f64::from(*x) - first;
+                *sums = [sums[0] + x, sums[1] + x * x, sums[2].min(x), sums[3].max(x)];
+            }
+        }
+        let mut scaling = Self::default();
+        for (column, ([sum, squares, low, high], first)) in sums.iter().zip(first).enumerate() {
+            let mean = sum / count;
+            let (from, span) = match how {
+                Scale::Standardize => (mean, (squares / count - mean * mean).max(0.0).sqrt()),
+                Scale::MinMax => (*low, high - low),
+                Scale::None => (-first, 1.0),
+            };
+            let span = if high > low { span } else { 1.0 };
+            let (scale, shift) = ((1.0 / span) as f32, (-(first + from) / span) as f32);
+            ensure!(
+                scale.is_normal() && shift.is_finite(),
+                "column {} of the features cannot be scaled: its values range from {} to {}",
+                column + 1,
+                first + low,
+                first + high
+            );
+            scaling.scales.push(scale);
+            scaling.shifts.push(shift);
+        }
+        Ok(scaling)
+    }
+
+    /// Returns what takes scaled values back.
+    #[must_use]
+    pub fn inverse(&self) -> Self {
+        let spans = || self.scales.iter().map(|scale| 1.0 / f64::from(*scale));
+        let shifts = spans().zip(&self.shifts).map(|(span, shift)| -f64::from(*shift) * span);
+        Self {
+            scales: spans().map(|span| span as f32).collect(),
+            shifts: shifts.map(|shift| shift as f32).collect(),
+        }
+    }
+
+    /// Scales rows of values; an empty scaling leaves them.
+    pub fn apply(&self, values: &mut [f32]) {
+        if self.scales.is_empty() {
+            return;
+        }
+        for row in values.chunks_exact_mut(self.scales.len()) {
+            for ((x, scale), shift) in row.iter_mut().zip(&self.scales).zip(&self.shifts) {
+                *x = *x * scale + shift;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scaled(values: &[f32], how: Scale) -> Vec<f32> {
+        let samples: Vec<u32> = (0..).take(values.len() / 2).collect();
+        let mut scaled = values.to_vec();
+        Scaling::fit(values, 2, &samples, how).unwrap().apply(&mut scaled);
+        scaled
+    }
+
+    #[test]
+    fn each_column_gets_its_own_scale() {
+        let values = [1.0, 1024.0, 3.0, 3072.0, 1.0, 3072.0, 3.0, 1024.0];
+        let standardized = [-1.0, -1.0, 1.0, 1.0, -1.0, 1.0, 1.0, -1.0];
+        assert_eq!(scaled(&values, Scale::Standardize), standardized);
+        assert_eq!(scaled(&values, Scale::MinMax), standardized.map(|x: f32| x.max(0.0)));
+        assert_eq!(scaled(&values, Scale::None), values);
+    }
+
+    #[test]
+    fn scales_are_those_of_the_samples_that_are_named_and_constants_become_0() {
+        let values = [1.0, 7.0, 3.0, 7.0, 100.0, 9.0];
+        let scaling = Scaling::fit(&values, 2, &[0, 1], Scale::Standardize).unwrap();
+        assert_eq!(scaling, Scaling { scales: vec![1.0, 1.0], shifts: vec![-2.0, -7.0] });
+    }
+
+    #[test]
+    fn values_far_from_zero_keep_their_precision() {
+        let values: Vec<f32> = (0..1000).map(|i| 101_325.0 + (i % 10) as f32).collect();
+        let samples: Vec<u32> = (0..1000).collect();
+        let scaling = Scaling::fit(&values, 1, &samples, Scale::Standardize).unwrap();
+        let deviation = 8.25_f64.sqrt(); // of 0 to 9
+        assert_eq!(scaling.scales, [(1.0 / deviation) as f32]);
+    }
+
+    #[test]
+    fn the_inverse_takes_values_back() {
+        let scaling = Scaling { scales: vec![0.25, 4.0], shifts: vec![-1.0, 8.0] };
+        let mut values = [3.0, 0.5];
+        scaling.apply(&mut values);
+        scaling.inverse().apply(&mut values);
+        assert_eq!(values, [3.0, 0.5]);
+    }
+}
