@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::run::{cargo, root, show};
 use crate::tools::{self, CXX, DENY, MSRV, NEXTEST, need_target};
-use crate::{firmware, fuzz, golden, inlined, kills, lines, miri, mnist, recipes, report};
+use crate::{firmware, fuzz, golden, inlined, kills, lines, miri, mnist, perf, recipes, report};
 
 /// What `cargo xtask ci` may be asked.
 #[derive(Debug, clap::Args)]
@@ -63,6 +63,7 @@ const CHECKS: &[Check] = &[
     Check { name: "miri", run: miri::run },
     Check { name: "golden", run: || golden::run(&golden::Args::default()) },
     Check { name: "inlined", run: inlined::check },
+    Check { name: "perf", run: || perf::run(perf::Args::default()) },
     Check { name: "first-run", run: mnist::first_run },
     Check { name: "same-bits", run: mnist::same_bits },
     Check { name: "report", run: report::check },

@@ -18,6 +18,7 @@ mod lines;
 mod miri;
 mod mnist;
 mod on_the_host;
+mod perf;
 mod recipes;
 mod report;
 mod run;
@@ -54,6 +55,8 @@ enum Task {
     Lines,
     /// Run the core's tests under Miri.
     Miri,
+    /// Count the instructions of fixed training steps, and compare with `xtask/perf.txt`.
+    Perf(perf::Args),
     /// Train the published networks by their names and compare what they reach; the long ones take half an hour.
     Recipes(recipes::Args),
     /// Kill runs of the command line at random moments and look at what they leave.
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         Task::Golden(args) => golden::run(&args),
         Task::Lines => lines::run(),
         Task::Miri => miri::run(),
+        Task::Perf(args) => perf::run(args),
         Task::Recipes(args) => recipes::run(&args),
         Task::Kills(args) => kills::run(&args),
     };

@@ -34,6 +34,7 @@ pub(crate) const QEMU_RISCV: Tool =
 pub(crate) const QEMU_AARCH64: Tool = debian("qemu-aarch64", &["qemu-user"]);
 pub(crate) const GCC_AARCH64: Tool =
     debian("aarch64-linux-gnu-gcc", &["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"]);
+pub(crate) const VALGRIND: Tool = debian("valgrind", &["valgrind"]);
 pub(crate) const CHROMIUM: Tool = debian("chromium", &["chromium"]);
 pub(crate) const NODE: Tool = debian("node", &["nodejs"]);
 /// libFuzzer is C++.
@@ -50,8 +51,18 @@ pub(crate) const NEXTEST: Tool = Tool {
     },
 };
 
-const TOOLS: [&Tool; 9] =
-    [&QEMU_ARM, &QEMU_RISCV, &QEMU_AARCH64, &GCC_AARCH64, &CHROMIUM, &NODE, &CXX, &DENY, &NEXTEST];
+const TOOLS: [&Tool; 10] = [
+    &QEMU_ARM,
+    &QEMU_RISCV,
+    &QEMU_AARCH64,
+    &GCC_AARCH64,
+    &VALGRIND,
+    &CHROMIUM,
+    &NODE,
+    &CXX,
+    &DENY,
+    &NEXTEST,
+];
 
 const TARGETS: [&str; 7] = [
     "thumbv6m-none-eabi",

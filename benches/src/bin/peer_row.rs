@@ -19,7 +19,7 @@ use picomlp_cli::measure::Epochs;
 use picomlp_cli::measure::machine::target_features;
 use picomlp_cli::measure::timing::{best_of, percentile};
 use picomlp_train::data::{Dataset, TrainTest, mnist};
-use picomlp_train::{Buffer, buffer};
+use picomlp_train::{Buffer, Pool, buffer};
 use serde_json::{Value, json};
 
 /// Measure picomlp on MNIST.
@@ -37,7 +37,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Train 784-H-10 and print the time of each epoch and the accuracy on the test set.
+    /// Train 784-H-10, or a deeper network, and print the time of each epoch and the accuracy on the test set.
     Train(TrainArgs),
     /// Run 784-128-10: one image at a time in place, and the test set in batches.
     Infer(InferArgs),
@@ -45,9 +45,12 @@ enum Task {
 
 #[derive(Debug, clap::Args)]
 struct TrainArgs {
-    /// Width of the hidden layer.
-    #[arg(long, default_value_t = 128)]
-    hidden: usize,
+    /// Widths of the hidden layers.
+    #[arg(long, value_delimiter = ',', default_value = "128")]
+    hidden: Vec<usize>,
+    /// Threads.
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
     /// Gradient descent at a rate of 0.1, or Adam at 0.001.
     #[arg(long, value_enum, default_value_t = OptimizerName::Sgd)]
     optimizer: OptimizerName,
@@ -109,25 +112,29 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn train<O: Optimizer>(args: &TrainArgs, data: &TrainTest, optimizer: O) -> Result<Value> {
+fn train<O: Optimizer + Send>(args: &TrainArgs, data: &TrainTest, optimizer: O) -> Result<Value> {
     let TrainTest { train, test } = data;
     ensure!(args.batch > 0, "--batch must be at least 1");
     let width = train.pixels();
-    let net = Sequential::mlp(&[width, args.hidden, train.classes])?;
+    let widths: Vec<usize> =
+        [width].into_iter().chain(args.hidden.iter().copied()).chain([train.classes]).collect();
+    let net = Sequential::mlp(&widths)?;
+    let pool = Pool::new(Some(args.threads))?;
     let mut params = buffer(net.params(), "parameters")?;
     let mut state = buffer(O::STATE_PER_PARAM * net.params(), "the optimizer's state")?;
-    let mut scratch = buffer(net.train_scratch(args.batch), "a batch")?;
+    let mut scratch = buffer(net.shape().train_scratch(args.threads, args.batch), "a batch")?;
     net.init(&mut params, Init::He, 1)?;
     let mut trainer = Trainer::new(
         net.clone(),
         optimizer,
         Buffers { params: &mut params[..], state: &mut state[..], workspace: &mut scratch[..] },
-    )?;
+    )?
+    .with_threads(&pool);
     let mut epochs = Epochs::new(train, args.batch);
     let (mut seconds, mut loss) = (Vec::new(), 0.0);
     for epoch in 1..=args.epochs {
         let began = Instant::now();
-        loss = epochs.run(&mut trainer, epoch)?;
+        loss = pool.run(|| epochs.run(&mut trainer, epoch))?;
         seconds.push(began.elapsed().as_secs_f64());
     }
     let accuracy = accuracy(&net, &params, test)?;
@@ -139,6 +146,7 @@ fn train<O: Optimizer>(args: &TrainArgs, data: &TrainTest, optimizer: O) -> Resu
         "what": "train",
         "who": "picomlp",
         "hidden": args.hidden,
+        "threads": args.threads,
         "optimizer": format!("{:?}", args.optimizer).to_lowercase(),
         "batch": args.batch,
         "seconds": seconds.iter().copied().fold(f64::INFINITY, f64::min),
