@@ -185,12 +185,16 @@ fn find_samples<T: Element>(x: Batch<'_, T>, first: usize, tiles: &mut [Masks]) 
     let mut any = 0;
     for (t, tile) in tiles.iter_mut().enumerate() {
         let mut masks = [0u64; MASK_BITS];
-        for (s, mask) in masks.iter_mut().enumerate().take(x.len() - t * MASK_BITS) {
+        let samples = MASK_BITS.min(x.len() - t * MASK_BITS);
+        let mut all = u64::MAX;
+        for (s, mask) in masks.iter_mut().enumerate().take(samples) {
             let sample = x.sample(t * MASK_BITS + s);
             *mask = T::nonzero_mask(sample.get(first..).unwrap_or_default());
-            any |= *mask;
+            (any, all) = (any | *mask, all & *mask);
         }
-        if x.len() == 1 {
+        if all == u64::MAX {
+            masks.fill(all >> (MASK_BITS - samples)); // transposed as it is
+        } else if x.len() == 1 {
             let mut bits = any;
             masks.iter_mut().for_each(|mask| (*mask, bits) = (bits & 1, bits >> 1));
         } else {
@@ -227,7 +231,7 @@ pub(super) fn weight_gradient_rows<S: Simd, T: Element>(simd: S, work: WeightGra
     for first in inputs.clone().step_by(MASK_BITS) {
         let len = MASK_BITS.min(inputs.end - first);
         let any = find_samples(x, first, tiles);
-        let dense = dense_inputs(x.len(), tiles) & u64::MAX >> (MASK_BITS - len);
+        let dense = dense_inputs(x.len(), tiles, least) & u64::MAX >> (MASK_BITS - len);
         // With a shift, a row of zeros has a gradient as well.
         let zero = if shifted.is_some() { 0 } else { !any };
         let dense = long_runs(dense, least);
@@ -289,18 +293,20 @@ fn long_runs(bits: u64, least: usize) -> u64 {
     (1..least).fold(starts, |runs, i| runs | starts << i)
 }
 
-/// Of 64 inputs, those few of whose samples are zero, one bit each.
-fn dense_inputs(batch: usize, tiles: &[Masks]) -> u64 {
-    let mut dense = 0;
-    for bit in 0..MASK_BITS {
+/// Of 64 inputs, those few of whose samples are zero, one bit each; none if there can't be `least` beside each other.
+fn dense_inputs(batch: usize, tiles: &[Masks], least: usize) -> u64 {
+    let is_dense = |bit: usize| {
         let nonzeros = |tile: &Masks| {
             let [low, high] = tile.get(bit).copied().unwrap_or_default();
-            (u64::from(low) | u64::from(high) << 32).count_ones() as usize
+            (low.count_ones() + high.count_ones()) as usize
         };
-        let nonzeros: usize = tiles.iter().map(nonzeros).sum();
-        dense |= u64::from(100 * nonzeros >= DENSE_INPUTS * batch) << bit;
+        100 * tiles.iter().map(nonzeros).sum::<usize>() >= DENSE_INPUTS * batch
+    };
+    // One of `least` neighbours is a multiple of it.
+    if !(0..MASK_BITS).step_by(least.max(1)).any(is_dense) {
+        return 0;
     }
-    dense
+    (0..MASK_BITS).fold(0, |dense, bit| dense | u64::from(is_dense(bit)) << bit)
 }
 
 /// Sums `rows` of the gradient with all their terms; row 0 is that of the input `first`.
