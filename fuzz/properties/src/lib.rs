@@ -16,6 +16,7 @@ mod blob;
 mod csv_file;
 mod idx;
 mod image;
+mod interchange;
 mod protocol;
 mod self_test;
 mod source;
@@ -25,6 +26,7 @@ pub use blob::{blob, blob_int8};
 pub use csv_file::csv;
 pub use idx::idx;
 pub use image::image;
+pub use interchange::{npz, onnx, safetensors};
 pub use protocol::{desktop, device};
 pub use self_test::self_test;
 pub use text::{history, recipe};
@@ -33,7 +35,7 @@ pub use text::{history, recipe};
 pub type Target = (&'static str, fn(&[u8]) -> bool);
 
 /// All of them.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 13] = [
     ("blob", blob),
     ("blob_int8", blob_int8),
     ("csv", csv),
@@ -42,6 +44,9 @@ pub const TARGETS: [Target; 10] = [
     ("history", history),
     ("idx", idx),
     ("image", image),
+    ("npz", npz),
+    ("onnx", onnx),
     ("recipe", recipe),
+    ("safetensors", safetensors),
     ("self_test", self_test),
 ];

@@ -68,6 +68,17 @@ impl Affine {
     }
 }
 
+/// When an affine map behind a dense layer becomes a part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fold {
+    /// Always: batch normalization, as in training.
+    Always,
+    /// If the layer has no bias: a sum, which then is its bias.
+    AsBias,
+    /// Never: it stays a layer of its own, which computes the same bits.
+    Never,
+}
+
 /// Value `i` of one for all, or of one for each.
 fn of(values: &[f64]) -> impl Fn(usize) -> f64 {
     move |i| if values.len() == 1 { values[0] } else { values[i] }
@@ -109,11 +120,10 @@ impl Builder {
         self.push(layer, &[weights, bias.unwrap_or_default()])
     }
 
-    /// Adds `x·scale + shift`, which `is_norm` says is a batch normalization.
-    pub(super) fn affine(&mut self, affine: Affine, is_norm: bool) -> Result<()> {
-        let is_sum = affine.scale.iter().all(|scale| *scale == 1.0);
+    /// Adds `x·scale + shift`.
+    pub(super) fn affine(&mut self, affine: Affine, fold: Fold) -> Result<()> {
         if let (None, Some(&AnyLayer::Dense(layer))) = (&self.waiting, self.layers.last())
-            && (is_norm || is_sum && !layer.has_bias())
+            && (fold == Fold::Always || fold == Fold::AsBias && !layer.has_bias())
         {
             // (x·W + b)·s + t = x·(W·s) + (b·s + t)
             let outputs = layer.outputs();

@@ -172,12 +172,15 @@ pub fn read_bytes(
         Format::C | Format::Rust => bail!("{format} is written, not read: import the .pmlp file"),
     };
     let is_image = |inputs| image_shape(inputs, &about, &dims, options).holds_an_image();
+    // A graph begins with raw values; tensors say nothing of them.
+    let is_graph = format == Format::Onnx;
     let has_map = |inputs| match about.input {
         // Features that are bytes have a maximum value, others no map.
-        Some(input) => input.kind == InputKind::Image || input.max.is_some(),
-        None => is_image(inputs),
+        Some(input) => is_graph && (input.kind == InputKind::Image || input.max.is_some()),
+        None => is_graph && is_image(inputs),
     };
     let (net, params, map) = builder.finish(has_map)?;
+    let map = map.filter(|_| is_graph);
     if let Some(expected) = &options.widths {
         let (expected, got) = (expected.iter().map(usize::to_string), widths(&net));
         let expected = expected.collect::<Vec<_>>().join("-");

@@ -13,7 +13,7 @@ use super::tensors::{Dtype, Tensor, is_counter};
 const METADATA: &str = "picomlp";
 
 /// Unpacked bytes at most: a small archive can hold many.
-const MOST: u64 = 1 << 30;
+const MOST: u64 = 1 << 28;
 
 /// The arrays of an archive, and its metadata.
 pub(super) fn read(bytes: &[u8]) -> Result<(Vec<(String, Tensor)>, Metadata)> {

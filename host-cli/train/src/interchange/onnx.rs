@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use picomlp::{AnyLayer, InputMap, Layer, Sequential};
 
 use super::about::Metadata;
-use super::builder::{Affine, Builder};
+use super::builder::{Affine, Builder, Fold};
 use super::protobuf::Value::{Bytes, Varint};
 use super::protobuf::{Message, Value, fields, varint};
 use super::tensors::{Dtype, Tensor, doubles, named};
@@ -382,7 +382,9 @@ impl<'a> Walk<'a> {
             "Add" | "Sub" | "Mul" | "Div" => {
                 let other =
                     node.inputs.get(1 - place.min(1)).context("its second input is missing")?;
-                builder.affine(arithmetic(node.op, place, &constants.tensor(other)?)?, false)
+                let is_sum = node.op == "Add" || (node.op == "Sub" && place == 0);
+                let fold = if is_sum { Fold::AsBias } else { Fold::Never };
+                builder.affine(arithmetic(node.op, place, &constants.tensor(other)?)?, fold)
             }
             // scikit-learn's StandardScaler and its like.
             "Scaler" => {
@@ -390,16 +392,17 @@ impl<'a> Walk<'a> {
                 let [offset, scale] = ["offset", "scale"].map(floats);
                 builder.affine(
                     Affine::shift(offset.iter().map(|x| -f64::from(*x)).collect()),
-                    false,
+                    Fold::Never,
                 )?;
-                builder.affine(Affine::scale(doubles(scale)), false)
+                builder.affine(Affine::scale(doubles(scale)), Fold::Never)
             }
             "BatchNormalization" => {
                 let [gamma, beta, mean, variance] =
                     [1, 2, 3, 4].map(|input| constants.vector(node, input));
                 let [gamma, beta, mean, variance] = [gamma?, beta?, mean?, variance?];
                 let vectors = [&gamma[..], &beta, &mean, &variance];
-                builder.affine(Affine::batch_norm(vectors, node.float("epsilon", 1e-5))?, true)
+                builder
+                    .affine(Affine::batch_norm(vectors, node.float("epsilon", 1e-5))?, Fold::Always)
             }
             "LayerNormalization" => {
                 ensure!(node.int("axis", -1).abs() == 1, "its axis is not the last one");

@@ -8,7 +8,7 @@ use picomlp::{AnyLayer, Layer, Sequential};
 use serde::{Deserialize, Serialize};
 
 use super::Options;
-use super::builder::{Affine, Builder};
+use super::builder::{Affine, Builder, Fold};
 use crate::config::{Activation, PerLayer};
 use crate::named::Named;
 
@@ -282,8 +282,10 @@ fn add_group(
             let [beta, mean, variance] = [Role::Bias, Role::Mean, Role::Variance];
             let [beta, mean, variance] =
                 [group.values(beta)?, group.values(mean)?, group.values(variance)?];
-            builder
-                .affine(Affine::batch_norm([&weights.data, beta, mean, variance], epsilon)?, true)
+            builder.affine(
+                Affine::batch_norm([&weights.data, beta, mean, variance], epsilon)?,
+                Fold::Always,
+            )
         }
         "layer-norm" => {
             let params = [&weights.data, group.values(Role::Bias)?];
@@ -291,7 +293,7 @@ fn add_group(
         }
         "rescale" => {
             let [scale, shift] = [&weights.data, group.values(Role::Bias)?].map(doubles);
-            builder.affine(Affine { scale, shift }, false)
+            builder.affine(Affine { scale, shift }, Fold::Never)
         }
         other => bail!("unknown kind of layer '{other}'"),
     }
