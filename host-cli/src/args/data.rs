@@ -43,6 +43,9 @@ pub(crate) struct SchemaArgs {
     /// zero.
     #[arg(long, value_parser = named::<Missing>(), default_value_t, value_name = "WHAT")]
     missing: Missing,
+    /// Classes that an autoencoder (--target inputs) is trained on; the rest of the test data are anomalies.
+    #[arg(long, value_name = "CLASSES")]
+    normal: Option<Selection>,
     /// Maximum value of a pixel in a CSV file, read as 1; `auto`: the largest value if that is 1, 16 or 255.
     #[arg(long, alias = "pixel-max", default_value_t, value_name = "VALUE")]
     csv_max: CsvMax,
@@ -67,6 +70,7 @@ impl SchemaArgs {
             features: self.features.clone().unwrap_or_default(),
             drop: self.drop.clone().unwrap_or_default(),
             missing: self.missing,
+            normal: self.normal.clone().unwrap_or_default(),
             csv_max: self.csv_max,
             image_shape: self.image_shape,
             normalize: self.normalize,

@@ -73,6 +73,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
             line["test_r2"] = values.r2.into();
             line["test_mae"] = values.mae.into();
             line["test_rmse"] = values.rmse.into();
+            line["auc"] = json!(result.auc);
         } else {
             let classes = result.classes();
             let of = |measure: fn(&ClassMeasures) -> Option<f64>| {
@@ -104,7 +105,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     }
     ensure!(result.loss.is_finite(), "{shown}: the loss is {}, no finite number", result.loss);
     // A network that has just begun to learn may be a little above.
-    if result.loss > 2.0 * result.guessing {
+    if result.loss > 2.0 * result.guessing && !input.is_autoencoder() {
         warn(&format!("{shown}: {}", result.worse_than_guessing()));
     }
     Ok(())

@@ -37,6 +37,10 @@ pub struct Args {
     submission: Option<PathBuf>,
     #[command(flatten)]
     schema: SchemaArgs,
+    /// Score of an autoencoder above which a sample is an anomaly. The score is the mean squared error over the features, each
+    /// in standard deviations.
+    #[arg(long, value_name = "SCORE")]
+    threshold: Option<f32>,
     /// Run the model's int8 form, as `quantize` writes it.
     #[arg(long)]
     int8: bool,
@@ -181,6 +185,20 @@ fn run_rows(
     );
     if let Some(submission) = submission {
         return submit(submission, model, &images, args.json, out);
+    }
+    if input.is_autoencoder() {
+        for (id, score) in (1..).zip(model.classifier.scores(&images)?) {
+            let is_anomaly = args.threshold.map(|threshold| score > threshold);
+            if args.json {
+                let line =
+                    json!({"event": "prediction", "id": id, "score": score, "anomaly": is_anomaly});
+                writeln!(out, "{line}")?;
+            } else {
+                let word = is_anomaly.map_or("", |is| if is { "   anomaly" } else { "   normal" });
+                writeln!(out, "{id}: score {score}{word}")?;
+            }
+        }
+        return Ok(());
     }
     let names = input.target_names();
     if !names.is_empty() {

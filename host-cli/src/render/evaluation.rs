@@ -15,6 +15,9 @@ pub(crate) fn write_result(out: &mut dyn Write, result: &Evaluation) -> Result<(
             grouped(result.samples),
             result.loss
         )?;
+        if let Some(auc) = result.auc {
+            writeln!(out, "anomalies      ROC AUC {auc:.4}")?;
+        }
         return Ok(());
     }
     writeln!(

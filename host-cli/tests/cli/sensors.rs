@@ -187,3 +187,22 @@ fn sensors_are_learned_as_well_as_scikit_learn_does() {
         assert!(found.is_none_or(|found| found >= least), "{set}: {found:?}");
     }
 }
+
+#[test]
+fn an_autoencoder_tells_what_it_has_not_seen() {
+    let place = iris();
+    let line = "train --data train.csv --test-data test.csv --target inputs --normal setosa";
+    let text =
+        place.ok(&format!("{line} --hidden 8 --epochs 200 --batch-size 8 --lr 0.01 --dropout 0"));
+    assert!(text.contains("rows of other classes left out (--normal setosa)"), "{text}");
+    assert_eq!(field(&text, "anomalies"), "ROC AUC 1.0000");
+    let eval = place.json("eval model.pmlp --data test.csv --normal setosa --json").pop().unwrap();
+    assert_eq!(eval["auc"], 1.0);
+    let rows = place.json("predict model.pmlp test.csv --threshold 1 --json");
+    assert_eq!((&rows[0]["anomaly"], rows.len()), (&false.into(), 38));
+    place.fails("train --data train.csv --normal setosa", &["--normal needs --target inputs"]);
+    place.fails(
+        &line.replace("setosa", "rose"),
+        &["none of 112 rows is of the normal classes rose"],
+    );
+}

@@ -2,8 +2,8 @@
 
 use anyhow::{Result, bail};
 use picomlp::{
-    Batch, Error, InputMap, Layer, Loss, LossKind, Model, Network, QuantizedModel, Sequential,
-    Threads, argmax,
+    AnyLayer, Batch, Error, InputMap, Layer, Loss, LossKind, Model, Network, QuantizedModel,
+    Sequential, Threads, argmax,
 };
 use rayon::prelude::*;
 
@@ -165,6 +165,35 @@ impl<'a> Classifier<'a> {
         Ok(values)
     }
 
+    /// Returns how far an autoencoder's outputs are from its inputs: the mean square over the features of a sample, each in
+    /// standard deviations of the training data.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`logits`](Self::logits); if the inputs are images.
+    pub fn scores(&self, inputs: &Values) -> Result<Vec<f32>> {
+        let Values::Floats(targets) = inputs else { bail!("images have no anomaly score") };
+        Ok(self.scores_of(&self.logits(inputs)?, targets, &Scaling::default()))
+    }
+
+    /// Scores of samples, whose targets have been scaled by `scaling`, or by the network.
+    fn scores_of(&self, outputs: &[f32], targets: &[f32], scaling: &Scaling) -> Vec<f32> {
+        let width = self.net().outputs();
+        let scales = match self.form {
+            Form::F32(net, params) if scaling.scales.is_empty() => match net.layers()[0] {
+                AnyLayer::Rescale(_) => params.get(..width).unwrap_or_default(),
+                _ => &[],
+            },
+            _ => &[],
+        };
+        let score = |(y, t): (&[f32], &[f32])| {
+            let scales = scales.iter().copied().chain(core::iter::repeat(1.0));
+            let errors = y.iter().zip(t).zip(scales).map(|((y, t), scale)| (y - t) * scale);
+            errors.fold(0.0, |sum, error| sum + error * error) / width as f32
+        };
+        outputs.chunks_exact(width).zip(targets.chunks_exact(width)).map(score).collect()
+    }
+
     fn make_probabilities(&self, outputs: &mut [f32]) {
         let samples = outputs.chunks_exact_mut(self.net().outputs());
         samples.for_each(|outputs| self.loss.probabilities(outputs));
@@ -195,6 +224,11 @@ impl<'a> Classifier<'a> {
                     let (sums, error) =
                         (&mut batch.errors[i % outputs], f64::from(*y) - f64::from(*t));
                     *sums = [sums[0] + error * error, sums[1] + error.abs()];
+                }
+                if !data.anomalous.is_empty() {
+                    let scores = self.scores_of(logits, targets.values(), scaling);
+                    let anomalous = samples.iter().map(|&sample| data.anomalous[sample as usize]);
+                    batch.scores = scores.into_iter().zip(anomalous).collect();
                 }
             } else {
                 batch.predicted = logits.chunks_exact(outputs).map(argmax).collect();
@@ -302,7 +336,7 @@ pub struct Evaluation {
     pub loss: f64,
     /// Counts, `[true class][predicted class]`; empty where values are predicted.
     pub confusion: Vec<Vec<usize>>,
-    /// The area under the receiver operating characteristic, of two classes.
+    /// The area under the receiver operating characteristic, of two classes or of anomaly scores.
     pub auc: Option<f64>,
     /// Errors, where values are predicted.
     pub regression: Option<Regression>,

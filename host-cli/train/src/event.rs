@@ -202,6 +202,9 @@ pub struct Done {
     /// Root of the mean squared error on them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_rmse: Option<f64>,
+    /// Area under the receiver operating characteristic on them, of two classes or of anomaly scores.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_auc: Option<f64>,
     /// Mean F1 of the classes on them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_macro_f1: Option<f64>,

@@ -112,6 +112,12 @@ impl ModelInput {
         &self.target_names
     }
 
+    /// Whether the model predicts its own inputs: an autoencoder, whose answer is how far off it is.
+    #[must_use]
+    pub fn is_autoencoder(&self) -> bool {
+        self.is_autoencoder
+    }
+
     /// Returns names and units of the features; none if they have no names.
     #[must_use]
     pub fn features(&self) -> &[Feature] {

@@ -296,6 +296,7 @@ impl Trained {
             test_r2: values.map(|values| values.r2),
             test_mae: values.map(|values| values.mae),
             test_rmse: values.map(|values| values.rmse),
+            test_auc: self.test.as_ref().and_then(|test| test.auc),
             test_macro_f1: of_classes.map(Evaluation::macro_f1),
             val_r2: r2(self.validation.as_ref()),
             test_accuracy,

@@ -29,7 +29,7 @@ use std::path::Path;
 use ::csv::ByteRecord;
 use anyhow::{Context, Result, bail, ensure};
 
-use self::cell::{is_missing, number, whole};
+use self::cell::{is_missing, number, unquoted, whole};
 use self::columns::{Columns, Kind};
 use self::rows::{Rows, line};
 use self::targets::TargetReader;
@@ -83,6 +83,13 @@ pub fn read(
         columns.targets.clear();
     }
 
+    let normal = &schema.normal.0;
+    let class = columns.class.filter(|_| !normal.is_empty() && wanted == Labels::Read);
+    ensure!(
+        normal.is_empty() || wanted == Labels::Ignore || class.is_some(),
+        "{name}: --normal needs --target inputs, and a column of classes (named label, class or target, or of words)"
+    );
+
     let limit = limit(path, schema.csv_max, expected)?;
     // What is predicted must be as many rows as the file has.
     let missing = match schema.missing {
@@ -103,7 +110,7 @@ pub fn read(
     };
     let mut targets = TargetReader::new(expected, rows.delimiter);
     let are_values = columns.targets.len() > 1 && !columns.is_one_hot;
-    let (mut count, mut dropped) = (0, 0);
+    let (mut count, mut dropped, mut left_out, mut anomalous) = (0, 0, 0, Vec::new());
     loop {
         record = match first.next() {
             Some(record) => record,
@@ -121,6 +128,15 @@ pub fn read(
         {
             dropped += 1;
             continue;
+        }
+        if let Some(column) = class {
+            let word = unquoted(&record[column]);
+            let is_normal = normal.iter().any(|name| word.eq_ignore_ascii_case(name.as_bytes()));
+            if expected.is_none() && !is_normal {
+                left_out += 1;
+                continue;
+            }
+            anomalous.push(!is_normal);
         }
         for &column in &columns.features {
             // Either end may turn out to be the label: then its limit is another.
@@ -159,6 +175,11 @@ pub fn read(
         count += 1;
     }
     ensure!(count > 0 || dropped == 0, "{name}: a value is missing in each of {dropped} rows");
+    ensure!(
+        count > 0 || left_out == 0,
+        "{name}: none of {left_out} rows is of the normal classes {}",
+        schema.normal
+    );
     ensure!(count > 0, "{name}: the file has a header, but no row after it");
     let mut label_end = None;
     if columns.is_an_end {
@@ -229,6 +250,12 @@ pub fn read(
         columns.describe(&kind),
     );
     data.notes.push(note);
+    if left_out > 0 {
+        let rows = grouped(left_out);
+        data.notes
+            .push(format!("{rows} rows of other classes left out (--normal {})", schema.normal));
+    }
+    data.anomalous = anomalous;
     if dropped > 0 {
         data.notes.push(format!(
             "{} rows with a missing value left out (--missing drop)",

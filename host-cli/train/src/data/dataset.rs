@@ -48,6 +48,8 @@ pub struct Dataset {
     pub inputs: Values,
     /// Targets, as many as there are samples.
     pub targets: Targets,
+    /// Whether each sample is of none of the normal classes; empty if that is not known.
+    pub anomalous: Vec<bool>,
     /// Rows of a sample; 1 for features.
     pub rows: usize,
     /// Columns of a sample.
@@ -365,6 +367,10 @@ impl Dataset {
                 Targets::Classes(labels) => Targets::Classes(picked(labels, 1, samples)),
                 Targets::Values(values) => Targets::Values(picked(values, self.outputs(), samples)),
             },
+            anomalous: match self.anomalous.len() {
+                0 => Vec::new(),
+                _ => picked(&self.anomalous, 1, samples),
+            },
             features: self.features.clone(),
             class_names: self.class_names.clone(),
             target_names: self.target_names.clone(),
@@ -389,6 +395,7 @@ impl Dataset {
     /// Drops all but the first `len` samples.
     pub(super) fn truncate(&mut self, len: usize) {
         self.inputs.truncate(len * self.pixels());
+        self.anomalous.truncate(len);
         let outputs = self.outputs();
         match &mut self.targets {
             Targets::Classes(labels) => labels.truncate(len),
@@ -419,6 +426,7 @@ impl Dataset {
             (Targets::Values(values), Targets::Values(more)) => append(values, more, "targets")?,
             _ => bail!("classes and values to predict do not go together"),
         }
+        self.anomalous.extend(other.anomalous);
         self.classes = self.classes.max(other.classes);
         Ok(())
     }

@@ -23,6 +23,8 @@ pub struct Schema {
     pub drop: Selection,
     /// What becomes of missing features.
     pub missing: Missing,
+    /// The classes that an autoencoder is trained on; samples of others are anomalies. All, if it is empty.
+    pub normal: Selection,
     /// The maximum value of a pixel in a CSV file, read as 1.
     pub csv_max: CsvMax,
     /// Rows and columns of an image. Without it, those of a CSV file are square, and images have the size of the first one.
@@ -55,6 +57,7 @@ impl Schema {
         add("features", self.features != default.features, self.features.to_string());
         add("drop", self.drop != default.drop, self.drop.to_string());
         add("missing", self.missing != default.missing, self.missing.to_string());
+        add("normal", self.normal != default.normal, self.normal.to_string());
         add("csv-max", self.csv_max != default.csv_max, self.csv_max.to_string());
         let shape = self.image_shape.map(|shape| shape.to_string());
         add("image-shape", shape.is_some(), shape.unwrap_or_default());
@@ -332,6 +335,7 @@ mod tests {
             features: "a*,3-4".parse().unwrap(),
             drop: "id".parse().unwrap(),
             missing: Missing::Mean,
+            normal: "idle".parse().unwrap(),
             csv_max: CsvMax(Some(16)),
             image_shape: "8x8".parse().ok(),
             normalize: true,
@@ -345,6 +349,7 @@ mod tests {
             ("features", value("a*,3-4")),
             ("drop", value("id")),
             ("missing", value("mean")),
+            ("normal", value("idle")),
             ("csv-max", value("16")),
             ("image-shape", value("8x8")),
             ("normalize", None),

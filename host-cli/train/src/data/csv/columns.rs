@@ -36,6 +36,8 @@ pub(super) struct Columns {
     pub(super) features: Vec<usize>,
     /// Those of the targets.
     pub(super) targets: Vec<usize>,
+    /// The column of the classes that an autoencoder does not read.
+    pub(super) class: Option<usize>,
     /// Whether the targets are one-hot.
     pub(super) is_one_hot: bool,
     /// Whether the target may be the last feature instead.
@@ -114,9 +116,19 @@ impl Columns {
         let have_names =
             (1..).zip(known).any(|(number, f): (usize, _)| f.name != number.to_string());
         let are_named = has_header && have_names;
-        let (mut is_one_hot, mut is_an_end) = (false, false);
+        let (mut is_one_hot, mut is_an_end, mut class) = (false, false, None);
+        let is_label = |column: &usize| is_label_name(names[*column].as_bytes());
+        let is_word = |column: &usize| {
+            let field = sample.map_or(&b"0"[..], |sample| &sample[*column]);
+            !is_number(field) && !is_missing(field)
+        };
         match schema.target {
-            Target::Columns(_) | Target::None | Target::Inputs => {}
+            Target::Columns(_) | Target::None => {}
+            Target::Inputs => {
+                class = read.iter().copied().find(is_label);
+                class = class.or_else(|| read.iter().copied().find(is_word));
+                features.retain(|column| Some(*column) != class);
+            }
             Target::First => targets.extend(read.first()),
             Target::Last => targets.extend(read.last()),
             Target::FirstOf(len) | Target::LastOf(len) => {
@@ -135,7 +147,6 @@ impl Columns {
                 let place = |wanted: &String| names.iter().position(|name| name == wanted);
                 targets.extend(wanted.iter().filter_map(place).filter(|_| has_header));
                 if targets.is_empty() {
-                    let is_label = |column: &usize| is_label_name(names[*column].as_bytes());
                     targets = read.iter().copied().filter(is_label).collect();
                     if let [one, other, ..] = targets[..] {
                         bail!(
@@ -148,10 +159,6 @@ impl Columns {
                         );
                     }
                 }
-                let is_word = |column: &usize| {
-                    let field = sample.map_or(&b"0"[..], |sample| &sample[*column]);
-                    !is_number(field) && !is_missing(field)
-                };
                 let is_feature = |column: &usize| {
                     are_named && known.iter().any(|feature| feature.name == names[*column])
                 };
@@ -209,6 +216,7 @@ impl Columns {
         Ok(Self {
             features,
             targets,
+            class,
             is_one_hot,
             is_an_end,
             kind,
