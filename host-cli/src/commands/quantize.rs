@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail, ensure};
 use picomlp::Layer;
 use picomlp::layers::INFER_STACK;
-use picomlp_train::data::{Amount, Dataset, Source};
+use picomlp_train::data::{Amount, Dataset, Feature, Source};
 use picomlp_train::output::Inputs;
-use picomlp_train::quantize::{Comparison, largest_activations, quantize};
-use picomlp_train::text::{grouped, percent};
-use picomlp_train::{Classifier, ModelFile, ModelInput, Pool};
+use picomlp_train::quantize::{Comparison, Ranges, quantize};
+use picomlp_train::text::{grouped, one_line, percent};
+use picomlp_train::{Classifier, Evaluation, ModelFile, ModelInput, Pool};
 use serde_json::{Value, json};
 
 use crate::args::count;
@@ -20,9 +20,10 @@ use crate::text::warn;
 
 /// Make a model's int8 form: a quarter of the flash, and integers alone.
 ///
-/// Weights become i8 with a step for each output; the largest activations on training data say what the u8 values between
-/// the layers are worth. Beside FILE a certificate is written (FILE with the ending `.certificate.json`): the accuracy of
-/// both forms on the test set, how many images change class, the worst error of a logit, flash and RAM.
+/// Weights become i8 with a step for each output; the ranges of features and activations on training data say what the u8
+/// values in their place are worth. Beside FILE a certificate is written (FILE with the ending `.certificate.json`): the
+/// accuracy of both forms on the test set (or R² and errors of values), how many samples change class, the worst error of an
+/// output, flash and RAM.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The model, as `train` writes it.
@@ -42,13 +43,13 @@ pub struct Args {
     /// Int8 model file to write.
     #[arg(short, long, value_name = "FILE")]
     out: PathBuf,
-    /// Fail, and write nothing, if int8 loses more than POINTS percentage points of test accuracy.
+    /// Fail, and write nothing, if int8 loses more than POINTS percentage points of test accuracy. For classes alone.
     #[arg(long, value_parser = parse_points, value_name = "POINTS")]
     max_drop: Option<f64>,
     /// Keep the f32 parameters in FILE, beside the int8 ones.
     #[arg(long)]
     keep_f32: bool,
-    /// Training samples to find the largest activations on, from the first on.
+    /// Training samples to find the ranges on, from the first on.
     #[arg(long, default_value_t = 10_000, value_parser = count(u64::from(u32::MAX)), value_name = "N")]
     calibration: usize,
     /// Print the certificate as one JSON line instead of text.
@@ -72,10 +73,15 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let file = ModelFile::read(&args.model)?;
     let model = file.model()?;
     let shown = file.path().display();
-    let loaded = load(args, &ModelInput::new(&file, model.blob(), model.net()))?;
+    let input = ModelInput::new(&file, model.blob(), model.net());
+    ensure!(
+        args.max_drop.is_none() || input.target_names().is_empty(),
+        "--max-drop is in points of accuracy, but {shown} predicts values: leave it out"
+    );
+    let loaded = load(args, &input)?;
     let (data, pool) = (&loaded.data, Pool::new(None)?);
     let calibration = &loaded.train[..args.calibration.min(loaded.train.len())];
-    let ranges = largest_activations(&pool, &model, data, calibration);
+    let ranges = Ranges::calibrate(&pool, &model, data, calibration);
     let ranges = ranges.with_context(|| shown.to_string())?;
     let quantized = quantize(&model, &ranges, args.keep_f32, &args.out);
     let quantized = quantized.with_context(|| shown.to_string())?;
@@ -83,42 +89,40 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let forms = [Classifier::f32(&model), Classifier::int8(&int8, model.loss_kind())];
     let test = loaded.other.as_ref().unwrap_or(data);
     let compared = Comparison::new(&pool, forms, test, &loaded.test)?;
-    let ([f32_accuracy, int8_accuracy], drop) = (compared.accuracies(), compared.drop_points());
-    if let Some(most) = args.max_drop
+    let [f32_form, int8_form] = &compared.forms;
+    let drop = f32_form.regression.is_none().then(|| compared.drop_points());
+    if let (Some(drop), Some(most)) = (drop, args.max_drop)
         && drop > most
     {
         bail!(
             "{shown}: int8 loses {drop:.2} points of accuracy ({} to {}), at most {most} are allowed; nothing was written",
-            percent(f32_accuracy),
-            percent(int8_accuracy)
+            percent(f32_form.accuracy()),
+            percent(int8_form.accuracy())
         );
     }
-    let certificate = json!({
+    let mut certificate = json!({
         "event": "quantize",
         "model": shown.to_string(),
         "quantized": args.out.display().to_string(),
         "data": args.data.to_string(),
         "fingerprint": format!("{:016x}", model.blob().fingerprint()),
-        "test_samples": compared.samples,
-        "f32": {
-            "accuracy": f32_accuracy,
-            "flash_bytes": 4 * model.net().params(),
-            "ram_bytes": 4 * model.net().infer_scratch(1) + INFER_STACK,
-        },
-        "int8": {
-            "accuracy": int8_accuracy,
-            "flash_bytes": int8.param_bytes(),
-            "ram_bytes": 4 * int8.scratch_len() + INFER_STACK,
-            "logit_step": int8.logit_step(),
-        },
+        "test_samples": f32_form.samples,
+        "f32": measures(f32_form),
+        "int8": measures(int8_form),
         "drop_points": drop,
         "max_drop_points": args.max_drop,
-        "changed_classes": compared.changed,
+        "changed_classes": drop.map(|_| compared.changed),
         "worst_logit_error": compared.worst_error,
         "calibration_samples": calibration.len(),
-        "largest_activations": ranges,
+        "input_range": ranges.inputs,
+        "largest_activations": ranges.activations,
         "bytes": quantized.bytes().len(),
     });
+    certificate["f32"]["flash_bytes"] = (4 * model.net().params()).into();
+    certificate["f32"]["ram_bytes"] = (4 * model.net().infer_scratch(1) + INFER_STACK).into();
+    certificate["int8"]["flash_bytes"] = int8.param_bytes().into();
+    certificate["int8"]["ram_bytes"] = (4 * int8.scratch_len() + INFER_STACK).into();
+    certificate["int8"]["logit_step"] = int8.logit_step().into();
     files::write(outputs, &[quantized.bytes(), format!("{certificate:#}\n").as_bytes()])?;
     if args.json {
         writeln!(out, "{certificate}")?;
@@ -127,6 +131,14 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     write_text(out, args, &certificate, &compared)?;
     writeln!(out, "certificate    {}", certificate_path.display())?;
     Ok(())
+}
+
+/// What the certificate says that a form reaches.
+fn measures(form: &Evaluation) -> Value {
+    match form.regression {
+        None => json!({"accuracy": form.accuracy()}),
+        Some(values) => json!({"r2": values.r2, "mae": values.mae, "rmse": values.rmse}),
+    }
 }
 
 /// Training samples, and the test samples that go with them.
@@ -140,15 +152,27 @@ struct Loaded {
 
 fn load(args: &Args, input: &ModelInput) -> Result<Loaded> {
     let schema = args.schema.schema();
-    let data = Dataset::load(&args.data, &input.schema(&schema)?)?;
+    let mut data = Dataset::load(&args.data, &input.schema(&schema)?)?;
+    if !input.target_names().is_empty() {
+        data.predict_numbers();
+    }
     input.check_fit(&data, &args.data)?;
+    let names = |features: &[Feature]| -> Vec<String> {
+        features.iter().map(|feature| feature.name.clone()).collect()
+    };
+    let (expected, got) = (names(input.features()), names(&data.features));
     ensure!(
-        !data.images().is_empty(),
-        "{}: int8 models read images, and this one reads features",
-        args.model.display()
+        expected.is_empty() || expected == got,
+        "{}: expected the features of {} in its order ({}), got {}: name them by --features, or calibrate on what it was \
+         trained on",
+        args.data,
+        args.model.display(),
+        one_line(&expected.join(", ")),
+        one_line(&got.join(", "))
     );
     let trained = data.len() - data.own_test;
-    if let Some(what) = input.foreign(&data.images()[..trained * data.pixels()], &args.data) {
+    let pixels = data.images().get(..trained * data.pixels()).unwrap_or_default();
+    if let Some(what) = input.foreign(pixels, &args.data) {
         warn(&what);
     }
     let train = || data.all()[..trained - data.own_validation].to_vec();
@@ -161,6 +185,17 @@ fn load(args: &Args, input: &ModelInput) -> Result<Loaded> {
                 "--test-split {amount} was given, but {} has a test set of its own: leave it out",
                 args.data
             );
+            if let Some(class) =
+                (0..data.classes).find(|&class| data.class_name(class) != input.class_name(class))
+            {
+                bail!(
+                    "{}: its class {class} is `{}`, but that of {} is `{}`: name test data by --test-data instead",
+                    args.data,
+                    data.class_name(class),
+                    args.model.display(),
+                    input.class_name(class)
+                );
+            }
             let split = input.split_by(&data, amount)?;
             return Ok(Loaded { data, train: split.train, test: split.test, other: None });
         }
@@ -203,19 +238,30 @@ fn write_text(
         grouped(certificate["bytes"].as_u64().unwrap_or_default() as usize),
         if args.keep_f32 { "f32 and int8" } else { "int8 alone" }
     )?;
-    let [f32, int8] = compared.accuracies().map(percent);
-    writeln!(
-        out,
-        "test accuracy  {f32} in f32, {int8} in int8: {:.2} points lost",
-        compared.drop_points()
-    )?;
-    writeln!(
-        out,
-        "differences    {} of {} images change class; worst error of a logit {:.4}",
-        grouped(compared.changed),
-        grouped(compared.samples),
-        compared.worst_error
-    )?;
+    let [f32, int8] = &compared.forms;
+    if let (Some(f32), Some(int8)) = (f32.regression, int8.regression) {
+        writeln!(out, "test R²        {:.4} in f32, {:.4} in int8", f32.r2, int8.r2)?;
+        writeln!(
+            out,
+            "test errors    root mean squared {:.4} in f32, {:.4} in int8; int8 is {:.4} off f32 at most",
+            f32.rmse, int8.rmse, compared.worst_error
+        )?;
+    } else {
+        writeln!(
+            out,
+            "test accuracy  {} in f32, {} in int8: {:.2} points lost",
+            percent(f32.accuracy()),
+            percent(int8.accuracy()),
+            compared.drop_points()
+        )?;
+        writeln!(
+            out,
+            "differences    {} of {} samples change class; worst error of a logit {:.4}",
+            grouped(compared.changed),
+            grouped(f32.samples),
+            compared.worst_error
+        )?;
+    }
     for (name, what) in [("flash", "flash_bytes"), ("RAM", "ram_bytes")] {
         let (f32, int8) = (bytes("f32", what), bytes("int8", what));
         writeln!(out, "{name:<14} {f32} bytes in f32, {int8} in int8")?;

@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use picomlp::blob::{Contents, Input, InputKind};
+use picomlp::{InputMap, Sequential};
+
 use crate::util::{Place, field};
 
 const FLAGS: &str = "--hidden 32 --epochs 200 --batch-size 16 --lr 0.003";
@@ -67,7 +70,10 @@ fn iris_is_trained_measured_and_predicted() {
             "train --data train.csv --monitor val_auc",
             "'--monitor val_auc' is measured of two classes",
         ),
-        ("quantize model.pmlp -o q.pmlp --data train.csv", "int8 models read images"),
+        (
+            "quantize model.pmlp -o q.pmlp --data train.csv",
+            "train.csv has no test set, and training held none out: name one by --test-data",
+        ),
         ("plot mistakes model.pmlp --data test.csv", "test.csv holds features"),
         ("plot residuals model.pmlp --data test.csv", "the targets are classes"),
         ("eval model.pmlp", "synthetic data has 10 classes, but the model tells 3 apart"),
@@ -204,5 +210,87 @@ fn an_autoencoder_tells_what_it_has_not_seen() {
     place.fails(
         &line.replace("setosa", "rose"),
         &["none of 112 rows is of the normal classes rose"],
+    );
+}
+
+#[test]
+fn a_model_of_features_is_quantized_measured_and_predicts_in_int8() {
+    let place = iris();
+    place.ok(&format!("train --data train.csv --test-data test.csv {FLAGS}"));
+    let quantize = "quantize model.pmlp --data train.csv --test-data test.csv -o q.pmlp";
+    let certificate = place.json(&format!("{quantize} --max-drop 3 --json")).pop().unwrap();
+    assert!(certificate["drop_points"].as_f64().unwrap() <= 3.0, "{certificate}");
+    // Standardized features lie on both sides of 0.
+    let [low, high] = [0, 1].map(|end| certificate["input_range"][end].as_f64().unwrap());
+    assert!(low < -1.5 && high > 1.5, "{certificate}");
+    for (model, form) in [("model.pmlp", "f32"), ("q.pmlp --int8", "int8")] {
+        let eval = place.json(&format!("eval {model} --data test.csv --json")).pop().unwrap();
+        assert_eq!(certificate[form]["accuracy"], eval["test_accuracy"], "{form}");
+    }
+    let classes = |line: &str| {
+        let rows = place.json(&format!("predict {line} test.csv --json"));
+        rows.iter().map(|row| row["class"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let [exact, near] = ["model.pmlp", "q.pmlp --int8"].map(classes);
+    let changed = exact.iter().zip(&near).filter(|(exact, near)| exact != near).count();
+    assert_eq!(certificate["changed_classes"], changed);
+    let shown = place.ok("inspect q.pmlp");
+    assert!(shown.contains("4 features: sepal_length_(cm)"), "{shown}");
+    assert!(place.ok(quantize).contains("of 38 samples change class"));
+    // Features are found by name in test data, but calibration takes them as they come.
+    let text = String::from_utf8(place.read("train.csv")).unwrap();
+    place.put("other.csv", text.replacen("sepal", "petiole", 1).as_bytes());
+    let parts = ["other.csv: expected the features of model.pmlp", "petiole"];
+    place.fails(&quantize.replace("train.csv", "other.csv"), &parts);
+    // Without scales the network reads features as they are.
+    place.ok("train --data train.csv --test-data test.csv --scale none --lr 0.01 --epochs 60");
+    place.ok(&format!("{quantize} --max-drop 3"));
+
+    // An imported network may read its features by a map, which the int8 form does not know.
+    let net = Sequential::mlp(&[4, 2, 3]).unwrap();
+    let map = InputMap { scale: 0.5, shift: 0.0 };
+    let input = Input { kind: InputKind::Features, max: None, ..Input::image(1, 4, map) };
+    let class_names = ["setosa", "versicolor", "virginica"];
+    let params = [0.5; 19];
+    let contents =
+        Contents { input: Some(input), class_names: &class_names, ..Contents::new(&net, &params) };
+    let mut bytes = Vec::new();
+    contents.write_pieces(|piece| bytes.extend_from_slice(piece)).unwrap();
+    place.put("mapped.pmlp", &bytes);
+    place.fails(
+        &quantize.replace("model.pmlp", "mapped.pmlp"),
+        &["mapped.pmlp: its features are read as x·0.5 + 0, which has no int8 form"],
+    );
+
+    place.ok("train --data train.csv --target inputs --normal setosa --epochs 2");
+    place.fails(
+        &format!("{quantize} --target inputs"),
+        &["anomaly scores are computed in f32 alone"],
+    );
+}
+
+#[test]
+fn a_model_of_values_is_quantized_and_both_errors_are_given() {
+    let place = pump();
+    let data = "--data pump.csv --target power --drop time";
+    place.ok(&format!("train {data} --test-split 60 {FLAGS} --dropout 0"));
+    let quantize = format!("quantize model.pmlp {data} -o q.pmlp");
+    let certificate = place.json(&format!("{quantize} --json")).pop().unwrap();
+    for (model, form) in [("model.pmlp", "f32"), ("q.pmlp --int8", "int8")] {
+        let line = format!("eval {model} {data} --split test --json");
+        let eval = place.json(&line).pop().unwrap();
+        for measure in ["r2", "mae", "rmse"] {
+            assert_eq!(certificate[form][measure], eval[format!("test_{measure}")], "{form}");
+        }
+    }
+    let r2 = |form: &str| certificate[form]["r2"].as_f64().unwrap();
+    assert!(r2("int8") > r2("f32") - 0.03 && certificate["drop_points"].is_null(), "{certificate}");
+    let shown = place.ok(&quantize);
+    assert!(field(&shown, "test R²").contains("in f32, 0.9"), "{shown}");
+    assert!(place.ok("predict q.pmlp --int8 pump.csv").starts_with("1: power 2"));
+    assert!(place.ok("inspect q.pmlp").contains("2 features: pressure [Pa], speed [1/s]"));
+    place.fails(
+        &format!("{quantize} --max-drop 1"),
+        &["--max-drop is in points of accuracy, but model.pmlp predicts values"],
     );
 }

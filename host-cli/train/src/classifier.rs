@@ -84,6 +84,7 @@ impl<'a> Classifier<'a> {
             Form::Int8(model) => (0, model.scratch_len()),
         };
         let (mut floats, mut integers) = (vec![0.0; floats], vec![0; integers]);
+        let mut bytes = vec![0; width];
         let mut results = Vec::with_capacity(samples.len().div_ceil(BATCH));
         for samples in samples.chunks(BATCH) {
             let logits = &mut logits[..samples.len() * outputs];
@@ -112,12 +113,16 @@ impl<'a> Classifier<'a> {
                     }
                 }
                 Form::Int8(model) => {
-                    let Values::Bytes(inputs) = inputs else {
-                        bail!("the int8 form reads pixels, not features: leave --int8 out");
-                    };
                     let step = model.logit_step();
                     for (&sample, logits) in samples.iter().zip(logits.chunks_exact_mut(outputs)) {
-                        let input = &inputs[sample as usize * width..][..width];
+                        let start = sample as usize * width;
+                        let input = match inputs {
+                            Values::Bytes(inputs) => &inputs[start..][..width],
+                            Values::Floats(inputs) => {
+                                model.read_features(&inputs[start..][..width], &mut bytes)?;
+                                &bytes
+                            }
+                        };
                         let z = model.logits(input, &mut integers)?;
                         logits.iter_mut().zip(z).for_each(|(y, z)| *y = *z as f32 * step);
                     }

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use picomlp::blob::{Blob, MAGIC};
+use picomlp::blob::{Blob, MAGIC, TargetKind};
 use picomlp::{LossKind, Model, QuantizedModel, Sequential};
 
 use crate::classifier::Classifier;
@@ -129,9 +129,10 @@ impl ModelFile {
     ///
     /// # Errors
     ///
-    /// Those of [`model`](Self::model) or of [`quantized`](Self::quantized).
+    /// Those of [`model`](Self::model) or of [`quantized`](Self::quantized); for the int8 form of an autoencoder.
     pub fn form(&self, int8: bool) -> Result<ModelForm<'_>> {
         Ok(if int8 {
+            check_scores(&self.path, &self.blob()?)?;
             ModelForm::Int8(self.quantized()?, self.blob()?.loss_kind())
         } else {
             ModelForm::F32(self.model()?)
@@ -158,4 +159,14 @@ impl ModelFile {
         }
         Ok(model)
     }
+}
+
+/// Refuses autoencoders: their scores are in standard deviations of the features, which an int8 form does not record.
+pub(crate) fn check_scores(path: &Path, blob: &Blob<'_>) -> Result<()> {
+    ensure!(
+        blob.targets() != Some(TargetKind::Inputs),
+        "{}: anomaly scores are computed in f32 alone: an autoencoder has no int8 form, run it without --int8",
+        path.display()
+    );
+    Ok(())
 }

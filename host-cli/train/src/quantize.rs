@@ -2,42 +2,106 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
-use picomlp::blob::{Contents, Int8Contents};
-use picomlp::{AnyLayer, Layer, Model, Sequential, argmax};
+use anyhow::{Context, Result, ensure};
+use picomlp::blob::{Contents, Feature, Int8Contents};
+use picomlp::{AnyLayer, InputMap, Layer, Model, Sequential, argmax};
 
-use crate::classifier::Classifier;
-use crate::data::Dataset;
-use crate::model_file::ModelFile;
+use crate::classifier::{Classifier, Evaluation};
+use crate::data::{Dataset, Values};
+use crate::model_file::{ModelFile, check_scores};
 use crate::pool::Pool;
 use crate::trained::written;
 
 /// Samples that both forms of a model are compared on at once.
 const AT_ONCE: usize = 4096;
 
-/// Makes the model file with the int8 form of `model`. Weights become i8 with a step for each output; the largest activation of
-/// each ReLU over `calibration`, in `ranges`, says what the u8 values between the layers are worth. The self-test's logits are
-/// what the int8 form gives here.
+/// The values that the int8 form tells apart; others saturate.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ranges {
+    /// The lowest and the highest input of the first dense layer, 0 among them; `None` for images, whose pixels are the int8
+    /// inputs.
+    pub inputs: Option<[f32; 2]>,
+    /// The largest output of each ReLU.
+    pub activations: Vec<f32>,
+}
+
+impl Ranges {
+    /// Calibrates: returns the ranges over `samples`.
+    ///
+    /// # Errors
+    ///
+    /// If the network does not fit the data, or an output is not finite.
+    pub fn calibrate(
+        pool: &Pool,
+        model: &Model<'_, Sequential>,
+        data: &Dataset,
+        samples: &[u32],
+    ) -> Result<Self> {
+        let layers = model.net().layers();
+        let outputs_of = |layer: usize| {
+            // The network up to this layer is one of its own.
+            let head = Sequential::new(layers.iter().take(layer + 1).copied().collect())?;
+            let params = &model.params()[..head.params()];
+            let map = model.blob().input_map();
+            let head = Classifier::new(&head, params, map, model.loss_kind());
+            let batches = head.run(pool, data, samples, false, |_, outputs| Ok(range(outputs)));
+            let batches = batches.with_context(|| format!("layer {layer}"))?;
+            anyhow::Ok(range(batches.as_flattened()))
+        };
+        let inputs = match (&data.inputs, layers.first()) {
+            (Values::Bytes(_), _) => None,
+            (Values::Floats(_), Some(AnyLayer::Rescale(_))) => Some(outputs_of(0)?),
+            (Values::Floats(values), _) => {
+                let width = data.pixels();
+                let rows = samples.iter().map(|&s| range(&values[s as usize * width..][..width]));
+                Some(range(rows.collect::<Vec<_>>().as_flattened()))
+            }
+        };
+        let relus = layers.iter().enumerate().filter(|(_, l)| matches!(l, AnyLayer::Relu(_)));
+        let activations = relus.map(|(i, _)| Ok(outputs_of(i)?[1])).collect::<Result<_>>()?;
+        Ok(Self { inputs, activations })
+    }
+}
+
+/// Returns the lowest and the highest of 0 and `values`.
+fn range(values: &[f32]) -> [f32; 2] {
+    values.iter().fold([0.0; 2], |[low, high], value| [value.min(low), value.max(high)])
+}
+
+/// Makes the model file with the int8 form of `model`. Weights become i8 with a step for each output; `ranges` says what the u8
+/// values between the layers, and inputs that are features, are worth. The self-test's logits are what the int8 form gives
+/// here.
 ///
 /// # Errors
 ///
-/// If the network has no int8 form.
+/// If the network has no int8 form, is an autoencoder, or maps features before the first layer.
 pub fn quantize(
     model: &Model<'_, Sequential>,
-    ranges: &[f32],
+    ranges: &Ranges,
     keep_f32: bool,
     path: &Path,
 ) -> Result<ModelFile> {
     let (net, old) = (model.net(), model.blob());
+    check_scores(path, old)?;
+    let InputMap { scale, shift } = old.input_map();
+    ensure!(
+        ranges.inputs.is_none() || (scale, shift) == (1.0, 0.0),
+        "its features are read as x·{scale} + {shift}, which has no int8 form: make it a first rescale, or part of the first \
+         dense layer"
+    );
     let names: Vec<&str> = old.class_names().collect();
+    let features: Vec<Feature<'_>> = old.features().collect();
     let (mut inputs, mut logits) = (Vec::new(), Vec::new());
     for (x, bits) in old.self_test().iter().flat_map(|test| test.vectors()) {
         inputs.extend_from_slice(x);
         logits.extend(bits.map(f32::from_bits));
     }
-    let int8 = Int8Contents::new(ranges).keep_f32(keep_f32);
+    let int8 = Int8Contents::new(&ranges.activations).keep_f32(keep_f32);
+    let int8 = ranges.inputs.map_or(int8, |range| int8.features(range));
     let mut contents = Contents {
         input: old.input(),
+        features: &features,
+        targets: old.targets(),
         class_names: &names,
         provenance: old.provenance(),
         split: old.split(),
@@ -57,45 +121,14 @@ pub fn quantize(
     ModelFile::from_bytes(path, &written(&contents)?)
 }
 
-/// Returns the largest output of each ReLU over `samples`.
-///
-/// # Errors
-///
-/// If the network does not fit the data, or an output is not finite.
-pub fn largest_activations(
-    pool: &Pool,
-    model: &Model<'_, Sequential>,
-    data: &Dataset,
-    samples: &[u32],
-) -> Result<Vec<f32>> {
-    let layers = model.net().layers();
-    let mut largest = Vec::new();
-    for (i, _) in layers.iter().enumerate().filter(|(_, l)| matches!(l, AnyLayer::Relu(_))) {
-        // The network up to this layer is one of its own.
-        let head = Sequential::new(layers.iter().take(i + 1).copied().collect())?;
-        let params = &model.params()[..head.params()];
-        let map = model.blob().input_map();
-        let head = Classifier::new(&head, params, map, model.loss_kind());
-        let most = |_: &[u32], outputs: &mut [f32]| {
-            Ok(outputs.iter().fold(0.0_f32, |most, y| most.max(*y)))
-        };
-        let batches = head.run(pool, data, samples, false, most);
-        let batches = batches.with_context(|| format!("layer {i}"))?;
-        largest.push(batches.into_iter().fold(0.0, f32::max));
-    }
-    Ok(largest)
-}
-
-/// Both forms of a model on labeled samples.
+/// Both forms of a model, f32 and int8, on samples with targets.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Comparison {
-    /// Number of samples.
-    pub samples: usize,
-    /// Samples whose class is predicted correctly: in f32, in int8.
-    pub correct: [usize; 2],
-    /// Samples whose predicted class differs.
+    /// What each form was measured to reach.
+    pub forms: [Evaluation; 2],
+    /// Samples whose predicted class differs; 0 where values are predicted.
     pub changed: usize,
-    /// The largest difference of two logits.
+    /// The largest difference of two outputs.
     pub worst_error: f32,
 }
 
@@ -111,23 +144,19 @@ impl Comparison {
         data: &Dataset,
         samples: &[u32],
     ) -> Result<Self> {
-        let mut all = Self { samples: samples.len(), ..Self::default() };
+        let [f32, int8] = forms.map(|form| form.evaluate(pool, data, samples));
+        let mut all = Self { forms: [f32?, int8?], ..Self::default() };
+        let are_classes = data.classes > 0;
         for samples in samples.chunks(AT_ONCE) {
-            let mut logits = [Vec::new(), Vec::new()];
-            for (logits, form) in logits.iter_mut().zip(forms) {
+            let mut outputs = [Vec::new(), Vec::new()];
+            for (outputs, form) in outputs.iter_mut().zip(forms) {
                 let batches = form.run(pool, data, samples, false, |_, y| Ok(y.to_vec()))?;
-                *logits = batches.concat();
+                *outputs = batches.concat();
             }
-            let [exact, near] = &logits;
-            let classes = exact.len() / samples.len();
-            let rows = exact.chunks_exact(classes).zip(near.chunks_exact(classes));
-            for (&sample, (exact, near)) in samples.iter().zip(rows) {
-                let predicted = [argmax(exact), argmax(near)];
-                let label = data.label(sample as usize);
-                for (correct, class) in all.correct.iter_mut().zip(predicted) {
-                    *correct += usize::from(class == label);
-                }
-                all.changed += usize::from(predicted[0] != predicted[1]);
+            let [exact, near] = &outputs;
+            let width = exact.len() / samples.len();
+            for (exact, near) in exact.chunks_exact(width).zip(near.chunks_exact(width)) {
+                all.changed += usize::from(are_classes && argmax(exact) != argmax(near));
                 for (exact, near) in exact.iter().zip(near) {
                     all.worst_error = all.worst_error.max((*exact - *near).abs());
                 }
@@ -136,16 +165,10 @@ impl Comparison {
         Ok(all)
     }
 
-    /// Returns both accuracies: in f32, in int8.
-    #[must_use]
-    pub fn accuracies(&self) -> [f64; 2] {
-        self.correct.map(|correct| correct as f64 / self.samples as f64)
-    }
-
-    /// Returns the percentage points that int8 is worse by; negative if it is better.
+    /// Returns the percentage points of accuracy that int8 is worse by; negative if it is better.
     #[must_use]
     pub fn drop_points(&self) -> f64 {
-        let [f32, int8] = self.correct.map(|correct| correct as f64);
-        100.0 * (f32 - int8) / self.samples as f64
+        let [f32, int8] = self.forms.each_ref().map(|form| form.correct as f64);
+        100.0 * (f32 - int8) / self.forms[0].samples as f64
     }
 }
