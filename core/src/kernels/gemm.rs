@@ -190,12 +190,18 @@ impl Gemm<'_> {
     pub(super) fn run(self, factors: &impl Factors, out: &mut impl Output) {
         // A buffer is filled with zeros first; a small product doesn't pay for a large one.
         if self.terms.min(TERMS) * self.width.div_ceil(COLUMNS) <= FEW_PANEL_ROWS {
-            self.run_in(factors, out, &mut Panels([[0.0; COLUMNS]; FEW_PANEL_ROWS]).0);
+            self.run_with::<FEW_PANEL_ROWS>(factors, out);
         } else {
-            self.run_in(factors, out, &mut Panels([[0.0; COLUMNS]; PANEL_ROWS]).0);
+            self.run_with::<PANEL_ROWS>(factors, out);
         }
     }
 
+    #[inline(never)] // no caller's stack is to be that large: it would be probed at each call
+    fn run_with<const N: usize>(self, factors: &impl Factors, out: &mut impl Output) {
+        self.run_in(factors, out, &mut Panels([[0.0; COLUMNS]; N]).0);
+    }
+
+    #[inline(never)] // once for both
     fn run_in<F: Factors, O: Output>(
         self,
         factors: &F,

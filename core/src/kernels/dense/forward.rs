@@ -104,20 +104,19 @@ impl<T: Element> Split for Forward<'_, T> {
     }
 }
 
-/// Adds all products: as a [`Gemm`] where most inputs are not zero; else `sparse` walks the nonzero ones of each sample.
-#[inline]
-pub(super) fn by_kind<T: Element>(work: Forward<'_, T>, sparse: impl Fn(Forward<'_, T>)) {
+/// Adds all products as a [`Gemm`].
+pub(super) fn forward_dense<T: Element>(work: Forward<'_, T>) {
     let Forward { x, weights, outputs, y } = work;
-    if !looks_dense(x) {
-        return sparse(Forward { x, weights, outputs, y });
-    }
     let matrix = Matrix { values: weights, stride: outputs, transposed: false };
     Gemm { matrix, rows: x.len(), terms: x.width(), width: outputs }
         .run(&Samples(x), &mut Rows { values: y, stride: outputs, finish: Finish::Add });
 }
 
 /// Whether most inputs are not zero, as far as four masks of a few samples tell.
-fn looks_dense<T: Element>(x: Batch<'_, T>) -> bool {
+pub(super) fn looks_dense<T: Element>(x: Batch<'_, T>) -> bool {
+    if x.len() < FEW_ROWS {
+        return false;
+    }
     let (mut nonzeros, mut values) = (0, 0);
     let step = x.width().div_ceil(MASK_BITS).div_ceil(4) * MASK_BITS;
     for s in (0..x.len()).step_by(x.len().div_ceil(4).max(1)) {
@@ -126,7 +125,7 @@ fn looks_dense<T: Element>(x: Batch<'_, T>) -> bool {
             values += part.len().min(MASK_BITS);
         }
     }
-    x.len() >= FEW_ROWS && 100 * nonzeros >= DENSE_SAMPLES * values
+    100 * nonzeros >= DENSE_SAMPLES * values
 }
 
 /// Samples with zeros, one by one.

@@ -36,10 +36,10 @@ macro_rules! compiled {
                 if parts > 1 {
                     return fork(threads, parts, work);
                 }
-                fn sparse(work: Forward<'_, $element>) {
-                    with_best_vectors!(forward_rows(work: Forward<'_, $element>));
+                if forward::looks_dense(work.x) {
+                    return forward::forward_dense(work);
                 }
-                forward::by_kind(work, sparse);
+                with_best_vectors!(forward_rows(work: Forward<'_, $element>));
             }
 
             fn weight_gradient(threads: &dyn Threads, work: WeightGradient<'_, Self>) {
