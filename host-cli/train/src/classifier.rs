@@ -8,14 +8,11 @@ use picomlp::{
 use rayon::prelude::*;
 
 use crate::data::{BatchTargets, Dataset, Scaling, Targets, Values};
-use crate::measures::{Regression, roc_auc};
+use crate::measures::{Evaluation, Regression, roc_auc};
 use crate::pool::Pool;
 
 /// Samples that go through the network together; their logits and hidden values stay in the caches.
 const BATCH: usize = 256;
-
-/// From this number of samples on, one class for all of them says something about the network.
-const COLLAPSE_SAMPLES: usize = 20;
 
 /// The form of a network's parameters.
 #[derive(Clone, Copy)]
@@ -328,58 +325,6 @@ struct Measured {
     /// Sums of squared and absolute errors of each value.
     errors: Vec<[f64; 2]>,
     loss: f64,
-}
-
-/// What was measured of a network on samples with targets.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Evaluation {
-    /// Number of samples.
-    pub samples: usize,
-    /// Samples whose class is predicted correctly.
-    pub correct: usize,
-    /// Mean loss, without smoothing: cross-entropy in nats, or squared error summed over the classes.
-    pub loss: f64,
-    /// Counts, `[true class][predicted class]`; empty where values are predicted.
-    pub confusion: Vec<Vec<usize>>,
-    /// The area under the receiver operating characteristic, of two classes or of anomaly scores.
-    pub auc: Option<f64>,
-    /// Errors, where values are predicted.
-    pub regression: Option<Regression>,
-    /// The loss of guessing: of a network that holds all classes equally probable.
-    pub guessing: f64,
-}
-
-impl Evaluation {
-    /// Returns the fraction of samples whose class is predicted correctly.
-    #[must_use]
-    pub fn accuracy(&self) -> f64 {
-        self.correct as f64 / self.samples as f64
-    }
-
-    /// Returns R² of predicted values, else the accuracy.
-    #[must_use]
-    pub fn main_measure(&self) -> f64 {
-        self.regression.as_ref().map_or_else(|| self.accuracy(), |values| values.r2)
-    }
-
-    /// Says so if one class is predicted for all samples, which are of several.
-    #[must_use]
-    pub fn collapse(&self, name: impl Fn(usize) -> String) -> Option<String> {
-        let classes = self.confusion.len();
-        let present = self.confusion.iter().filter(|row| row.iter().any(|count| *count > 0));
-        let is_predicted = |class: &usize| self.confusion.iter().any(|row| row[*class] > 0);
-        let mut predicted = (0..classes).filter(is_predicted);
-        let (only, None) = (predicted.next()?, predicted.next()) else { return None };
-        (present.count() > 1 && self.samples >= COLLAPSE_SAMPLES).then(|| {
-            format!("class {} is predicted for all {} samples measured", name(only), self.samples)
-        })
-    }
-
-    /// Says that the loss is above that of guessing.
-    #[must_use]
-    pub fn worse_than_guessing(&self) -> String {
-        format!("the loss, {:.4}, is above that of guessing, {:.4}", self.loss, self.guessing)
-    }
 }
 
 /// The predictions for all samples of a set.

@@ -4,7 +4,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::classifier::Evaluation;
+use crate::measures::Evaluation;
 use crate::text::{grouped, percent};
 
 /// One line.

@@ -46,10 +46,10 @@ mod shape;
 mod trained;
 
 pub use buffer::{Buffer, buffer};
-pub use classifier::{Classifier, Evaluation, Predictions};
+pub use classifier::{Classifier, Predictions};
 pub use cross_validation::CrossValidation;
 pub use history::History;
-pub use measures::{ClassMeasures, Regression, roc_auc};
+pub use measures::{ClassMeasures, Evaluation, Regression, roc_auc};
 pub use model_file::{ModelFile, ModelForm};
 pub use model_input::ModelInput;
 pub use named::Named;

@@ -14,12 +14,13 @@ use picomlp::{
 };
 
 use crate::buffer::{Buffer, buffer};
-use crate::classifier::{Classifier, Evaluation};
+use crate::classifier::Classifier;
 use crate::config::{Built, LearningRate, TrainConfig};
 use crate::data::{
     BatchTargets, Dataset, Scale, Scaling, Split, Targets, VALIDATION_FRACTION, Values, gather,
 };
 use crate::event::{Epoch, Event, Start, measured, r2};
+use crate::measures::Evaluation;
 use crate::pool::Pool;
 use crate::scaled::in_own_units;
 use crate::text::widths;

@@ -12,11 +12,12 @@ use picomlp::fingerprint::fingerprint;
 use picomlp::layers::trace;
 use picomlp::{Batch, Error, InputMap, Layer, Loss, LossKind, Network, Sequential};
 
-use crate::classifier::{Classifier, Evaluation};
+use crate::classifier::Classifier;
 use crate::config::{Settings, TrainConfig};
 use crate::data::{Dataset, Feature, HeldOut, Scaling, Split, Target, Targets, stats};
 use crate::event::{Done, measured, r2};
 use crate::image::normalize::is_normalized;
+use crate::measures::Evaluation;
 use crate::output::write_file;
 use crate::text::shell_word;
 

@@ -3,9 +3,9 @@
 use core::fmt::Display;
 
 use super::{InitSpec, LossSpec, ModelSpec, OptimizerSpec, ScheduleSpec};
-use crate::classifier::Evaluation;
 use crate::config::{DROPOUT_OF_FEW, Hidden, PerLayer};
 use crate::data::{Amount, Dataset, Inputs, Scale, SplitSpec, VALIDATION_FRACTION};
+use crate::measures::Evaluation;
 use crate::named;
 
 /// Fewer samples of features than these are few: a tenth of them tells accuracies apart by 5 points or more.
