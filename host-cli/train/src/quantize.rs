@@ -6,8 +6,9 @@ use anyhow::{Context, Result, ensure};
 use picomlp::blob::{Contents, Feature, Int8Contents};
 use picomlp::{AnyLayer, InputMap, Layer, Model, Sequential, argmax};
 
-use crate::classifier::{Classifier, Evaluation};
+use crate::classifier::Classifier;
 use crate::data::{Dataset, Values};
+use crate::measures::Evaluation;
 use crate::model_file::{ModelFile, check_scores};
 use crate::pool::Pool;
 use crate::trained::written;
