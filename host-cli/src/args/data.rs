@@ -83,7 +83,7 @@ impl SchemaArgs {
 pub(crate) struct MeasureArgs {
     /// Model file, as `train` writes it.
     pub(crate) model: PathBuf,
-    /// Data to measure the model on: `synthetic`, a folder with MNIST's test images and labels, a labeled CSV file, or a folder
+    /// Data to measure the model on: `synthetic`, `synthetic:motion`, a folder with MNIST's test images and labels, a labeled CSV file, or a folder
     /// of images by class (of which DIR/test is taken if it is there).
     #[arg(long, default_value_t, value_name = "DATA")]
     pub(crate) data: Source,
@@ -118,7 +118,7 @@ impl MeasureArgs {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Data")]
 pub(crate) struct DataArgs {
-    /// Training data: `synthetic`; a folder with MNIST's four IDX files; a CSV file with a sample in each row; or a folder of
+    /// Training data: `synthetic` (digits) or `synthetic:motion` (an accelerometer); a folder with MNIST's four IDX files; a CSV file with a sample in each row; or a folder of
     /// images by class (DIR/train/0/*.png, DIR/test/0/*.png, or DIR/0/*.png). Files may be gzipped.
     #[arg(long = "data", default_value_t, value_name = "DATA")]
     pub(crate) source: Source,

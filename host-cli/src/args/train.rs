@@ -34,6 +34,7 @@ pub const COMMON: [&str; 12] = [
 const EXAMPLES: &str = "\
 Examples:
   picomlp train                                             # synthetic digits, no files needed
+  picomlp train --data synthetic:motion                     # synthetic accelerometer, no files needed
   picomlp train --data mnist --hidden 200,100 --epochs 20   # MNIST's four IDX files in a folder
   picomlp train --data vibration.csv --target state --out m.pmlp
 

@@ -294,3 +294,45 @@ fn a_model_of_values_is_quantized_and_both_errors_are_given() {
         &["--max-drop is in points of accuracy, but model.pmlp predicts values"],
     );
 }
+
+#[test]
+fn synthetic_movements_are_told_apart_with_the_defaults() {
+    let place = Place::new();
+    let text = place.ok("train --data synthetic:motion");
+    assert!(
+        text.contains("synthetic:motion: 1,800 training, 200 validation, 1,000 test"),
+        "{text}"
+    );
+    let line = "eval model.pmlp --data synthetic:motion --json";
+    let eval = place.json(line).pop().unwrap();
+    assert!(eval["test_accuracy"].as_f64().unwrap() > 0.95, "{eval}");
+    place.ok("eval model.pmlp --data synthetic:motion --split test");
+    let shown = place.ok("inspect model.pmlp");
+    assert!(shown.contains("150 features: acc_x_0 [g], acc_y_0 [g]"), "{shown}");
+    let rows = place.json("predict model.pmlp --data synthetic:motion --json");
+    assert_eq!((rows.len(), &rows[2]["class"]), (1000, &"running".into()));
+    place.ok("quantize model.pmlp --data synthetic:motion -o q.pmlp --max-drop 1");
+
+    // Four other classes, of other features.
+    let header: Vec<String> = (0..150).map(|i| format!("f{i}")).collect();
+    let mut csv = format!("{},class\n", header.join(","));
+    for row in 0..8 {
+        csv += &format!("{}{}\n", format!("{row}.5,").repeat(150), ["a", "b", "c", "d"][row % 4]);
+    }
+    place.put("other.csv", csv.as_bytes());
+    for (line, part) in [
+        ("eval model.pmlp", "synthetic data has 10 classes, but the model tells 4 apart"),
+        (
+            "train --data other.csv --test-data synthetic:motion",
+            "synthetic:motion data does not have the features of the training data",
+        ),
+        (
+            "train --data synthetic:motion --target inputs",
+            "leave --target, which is for files, out",
+        ),
+        ("eval model.pmlp --data synthetic:motion --drop acc_x_0", "leave --drop, which is"),
+    ] {
+        place.fails(line, &[part]);
+    }
+    place.misused("train --data synthetic:letters", &["there is no such synthetic data"]);
+}

@@ -62,22 +62,47 @@ impl<'a> Expected<'a> {
         }
     }
 
-    /// Gives data whose labels are numbers the labels that classes of these names have.
+    /// Takes synthetic data, with the labels that classes of its names have here.
+    ///
+    /// # Errors
+    ///
+    /// If its classes or features are others, naming `source`.
+    pub(super) fn fit_drawn(&self, data: Dataset, source: &Source) -> Result<Dataset> {
+        ensure!(
+            data.classes == self.classes,
+            "{source} data has {} classes, but {} tells {} apart",
+            data.classes,
+            self.of,
+            self.classes
+        );
+        let names =
+            |features: &[Feature]| features.iter().map(|f| f.name.clone()).collect::<Vec<_>>();
+        ensure!(
+            self.features.is_empty() || names(self.features) == names(&data.features),
+            "{source} data does not have the features of {}",
+            self.of
+        );
+        self.relabel(data, source)
+    }
+
+    /// Gives data the labels that classes of its names have here.
     ///
     /// # Errors
     ///
     /// If there is no class of that name, naming `source`.
-    pub(super) fn relabel(&self, mut data: Dataset, source: &Source) -> Result<Dataset> {
+    pub(super) fn relabel(&self, data: Dataset, source: &Source) -> Result<Dataset> {
         if self.names.is_empty() {
             return Ok(data);
         }
-        let Targets::Classes(labels) = &mut data.targets else { return Ok(data) };
-        for label in labels {
-            *label = self.class_named(&label.to_string()).with_context(|| {
-                format!("{source}: {} has no class `{label}`, expected {}", self.of, self.list())
-            })?;
-        }
-        Ok(Dataset { classes: self.classes, class_names: self.names.to_vec(), ..data })
+        let Targets::Classes(labels) = &data.targets else { return Ok(data) };
+        let relabeled = |&label: &u16| {
+            let name = data.class_name(label.into());
+            self.class_named(&name).with_context(|| {
+                format!("{source}: {} has no class `{name}`, expected {}", self.of, self.list())
+            })
+        };
+        let targets = Targets::Classes(labels.iter().map(relabeled).collect::<Result<_>>()?);
+        Ok(Dataset { targets, classes: self.classes, class_names: self.names.to_vec(), ..data })
     }
 
     /// Checks the shape and the maximum value of data.

@@ -37,8 +37,8 @@ impl Dataset {
 
     /// Loads or draws all of the data of a source.
     ///
-    /// Synthetic data is always the same: [`synthetic::TRAIN`] and [`synthetic::TEST`] samples of the seed
-    /// [`synthetic::SEED`], so that two runs can be compared.
+    /// Synthetic data is always the same: [`synthetic::TRAIN`] and [`synthetic::TEST`] digits, or [`synthetic::MOTION_TRAIN`] and
+    /// [`synthetic::MOTION_TEST`] windows, of the seed [`synthetic::SEED`], so that two runs can be compared.
     ///
     /// # Errors
     ///
@@ -48,6 +48,7 @@ impl Dataset {
             Source::Synthetic => {
                 both(synthetic::split(synthetic::TRAIN, synthetic::TEST, synthetic::SEED))?
             }
+            Source::Motion => both(motion(synthetic::MOTION_TRAIN, schema)?)?,
             Source::Path(named) => {
                 let (kind, path) = &find(named)?;
                 match kind {
@@ -85,18 +86,17 @@ impl Dataset {
     ///
     /// # Errors
     ///
-    /// Those of [`open`](Self::open); the samples do not fit; synthetic data has another number of classes.
+    /// Those of [`open`](Self::open); the samples do not fit; synthetic data has other classes or features.
     pub fn load_test(source: &Source, schema: &Schema, expected: &Expected<'_>) -> Result<Self> {
-        let Source::Path(named) = source else {
-            let data = synthetic::split(0, synthetic::TEST, synthetic::SEED).test;
-            ensure!(
-                data.classes == expected.classes,
-                "synthetic data has {} classes, but {} tells {} apart",
-                data.classes,
-                expected.of,
-                expected.classes
-            );
-            return expected.relabel(data, source);
+        let named = match source {
+            Source::Synthetic => {
+                let data = synthetic::split(0, synthetic::TEST, synthetic::SEED).test;
+                return expected.fit_drawn(data, source);
+            }
+            Source::Motion => {
+                return expected.fit_drawn(motion(0, schema)?.test, source);
+            }
+            Source::Path(named) => named,
         };
         let (kind, path) = &find(named)?;
         match kind {
@@ -184,6 +184,17 @@ impl Dataset {
         }
         Ok(())
     }
+}
+
+/// Draws [`Source::Motion`], whose form is fixed.
+fn motion(train: usize, schema: &Schema) -> Result<TrainTest> {
+    if let Some((flag, _)) = schema.settings().first() {
+        bail!(
+            "{} has features and classes of its own: leave --{flag}, which is for files, out",
+            Source::Motion
+        );
+    }
+    Ok(synthetic::motion(train, synthetic::MOTION_TEST, synthetic::SEED))
 }
 
 fn both(TrainTest { mut train, test }: TrainTest) -> Result<Dataset> {

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 /// The word that stands for [`Source::Synthetic`].
 const SYNTHETIC: &str = "synthetic";
 
+/// The word that stands for [`Source::Motion`].
+const MOTION: &str = "synthetic:motion";
+
 /// The forms that data may have, for messages.
-pub(super) const FORMS: &str =
-    "a folder with MNIST's IDX files or with a folder of PNG files for each class, or a CSV file";
+pub(super) const FORMS: &str = "a folder with MNIST's IDX files or with a folder of PNG files for each class, a CSV file, `synthetic` or `synthetic:motion`";
 
 /// A data source: the value of `--data`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub enum Source {
     /// `./synthetic`.
     #[default]
     Synthetic,
+    /// Windows of an accelerometer drawn by [`synthetic::motion`](super::synthetic::motion): `synthetic:motion`.
+    Motion,
     /// A file or folder; its contents decide which reader reads it.
     Path(PathBuf),
 }
@@ -26,7 +30,7 @@ impl Source {
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match self {
-            Self::Synthetic => None,
+            Self::Synthetic | Self::Motion => None,
             Self::Path(path) => Some(path),
         }
     }
@@ -39,6 +43,10 @@ impl FromStr for Source {
         match word {
             "" => Err(format!("expected a folder, a file or `{SYNTHETIC}`, got an empty string")),
             SYNTHETIC => Ok(Self::Synthetic),
+            MOTION => Ok(Self::Motion),
+            word if word.starts_with("synthetic:") => Err(format!(
+                "there is no such synthetic data, expected `{SYNTHETIC}` or `{MOTION}`; a file of that name is `./{word}`"
+            )),
             path => Ok(Self::Path(path.into())),
         }
     }
@@ -48,6 +56,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Synthetic => f.write_str(SYNTHETIC),
+            Self::Motion => f.write_str(MOTION),
             Self::Path(path) => write!(f, "{}", path.display()),
         }
     }
@@ -59,12 +68,21 @@ mod tests {
 
     #[test]
     fn source_is_read_and_written_as_the_same_word() {
-        for word in ["synthetic", "./synthetic", "data/mnist", "Synthetic"] {
+        for word in ["synthetic", "synthetic:motion", "./synthetic", "data/mnist", "Synthetic"] {
             assert_eq!(word.parse::<Source>().unwrap().to_string(), word);
         }
         assert_eq!("synthetic".parse::<Source>().unwrap(), Source::Synthetic);
         assert_eq!("./synthetic".parse::<Source>().unwrap(), Source::Path("./synthetic".into()));
     }
+
+    #[test]
+    fn source_refuses_synthetic_data_that_there_is_not() {
+        let error = "synthetic:letters".parse::<Source>().unwrap_err();
+        let expected =
+            "there is no such synthetic data, expected `synthetic` or `synthetic:motion`";
+        assert!(error.starts_with(expected) && error.ends_with("`./synthetic:letters`"), "{error}");
+    }
+
     #[test]
     fn source_refuses_an_empty_word() {
         let error = "".parse::<Source>().unwrap_err();
