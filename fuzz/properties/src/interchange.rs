@@ -20,17 +20,17 @@ fn interchange(format: Format, data: &[u8]) -> bool {
     true
 }
 
-/// [`interchange`] of an ONNX file.
+/// An ONNX file is imported and comes back from its export.
 pub fn onnx(data: &[u8]) -> bool {
     interchange(Format::Onnx, data)
 }
 
-/// [`interchange`] of a safetensors file.
+/// As [`onnx`], a safetensors file.
 pub fn safetensors(data: &[u8]) -> bool {
     interchange(Format::Safetensors, data)
 }
 
-/// [`interchange`] of an npz archive.
+/// As [`onnx`], an npz archive.
 pub fn npz(data: &[u8]) -> bool {
     interchange(Format::Npz, data)
 }
