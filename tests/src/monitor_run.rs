@@ -22,25 +22,15 @@ pub const WALKING: usize = 1;
 /// The autoencoder.
 pub type Net = Mlp<FEATURES, 4, FEATURES>;
 
+type Params = [f32; Net::PARAMS];
+type Moments = [f32; Adam::state_len(Net::PARAMS)];
+type Workspace = [f32; Net::train_scratch(1)];
+
 /// Its trainer, which owns its memory: 1.5 KB.
-pub type Held = Trainer<
-    'static,
-    Net,
-    Adam,
-    [f32; Net::PARAMS],
-    [f32; Adam::state_len(Net::PARAMS)],
-    [f32; Net::train_scratch(1)],
->;
+pub type Held = Trainer<'static, Net, Adam, Params, Moments, Workspace>;
 
 /// A monitor with such a trainer.
-pub type Watch = Monitor<
-    'static,
-    Net,
-    Adam,
-    [f32; Net::PARAMS],
-    [f32; Adam::state_len(Net::PARAMS)],
-    [f32; Net::train_scratch(1)],
->;
+pub type Watch = Monitor<'static, Net, Adam, Params, Moments, Workspace>;
 
 /// Logarithms of the deviation of each axis and of its changes, and half its mean: a few hundredths of a g and a landing are
 /// then of one size.
@@ -70,11 +60,7 @@ pub fn window_of(activity: usize, index: u64, seed: u64) -> [f32; FEATURES] {
 
 /// A trainer with these numbers, after this many steps. There is one: the buffers have their sizes by their types.
 #[must_use]
-pub fn trainer(
-    params: [f32; Net::PARAMS],
-    state: [f32; Adam::state_len(Net::PARAMS)],
-    steps: u64,
-) -> Option<Held> {
+pub fn trainer(params: Params, state: Moments, steps: u64) -> Option<Held> {
     let mut adam = Adam::new(3e-3);
     adam.set_steps(steps);
     let workspace = [0.0; Net::train_scratch(1)];

@@ -1,12 +1,12 @@
 //! A training step phase by phase, on one thread and on two, and what it costs that two cores share the weights.
 //!
-//! The phases are those of `Trainer::step` with plain gradient descent on 784-H-10, whose parameters they must end in, bit
-//! for bit, before anything is timed. Rounds on one thread and on two alternate; each column is the round with the
+//! The phases are those of `Trainer::step` with plain gradient descent on 784-H-10, whose parameters they must end in,
+//! bit for bit, before anything is timed. Rounds on one thread and on two alternate; each column is the round with the
 //! shortest step, so that it is one state of the machine.
 //!
-//! Between two steps, each thread updates the rows of weights of its half of the inputs, and then reads the rows of all the
-//! inputs that its half of the samples has: cache lines go from core to core. What that costs shows where the first layer's
-//! forward pass is run again, when both cores have all the weights; the program also counts the lines.
+//! Between two steps, each thread updates the rows of weights of its half of the inputs, and then reads the rows of all
+//! the inputs that its half of the samples has: cache lines go from core to core. What that costs shows where the first
+//! layer's forward pass is run again, when both cores have all the weights; the program also counts the lines.
 
 use core::ops::Range;
 use std::path::PathBuf;

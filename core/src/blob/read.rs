@@ -170,7 +170,7 @@ impl<'a> Blob<'a> {
         Ok(())
     }
 
-    /// Whether a section, if it is there, holds so many names.
+    /// Whether a section holds the expected number of names, or is missing.
     #[inline(never)] // one copy
     fn has_names(&self, kind: u32, expected: usize) -> bool {
         self.section(kind).is_none_or(|names| {

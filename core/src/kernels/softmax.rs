@@ -53,7 +53,7 @@ pub fn smoothed_cross_entropy(
 ///
 /// # Shapes
 ///
-/// `logits: [batch][terms.outputs]`. Samples without a class are passed over.
+/// `logits: [batch][terms.outputs]`. Samples without a class are skipped.
 #[inline]
 pub fn cross_entropy(logits: &mut [f32], targets: Targets<'_>, terms: &Terms<'_>) -> f32 {
     if SCALAR { run_scalar(logits, targets, terms) } else { run(logits, targets, terms, exp) }

@@ -6,7 +6,7 @@ use picomlp::{Adam, AnyLayer, Layer, Sequential, Sgd};
 /// A microcontroller as its data sheet has it.
 #[derive(Clone, Copy, Debug)]
 pub struct Chip {
-    /// What it is sold as.
+    /// Its part number.
     pub name: &'static str,
     /// Its processor.
     pub core: Core,
@@ -16,7 +16,7 @@ pub struct Chip {
     pub ram: usize,
     /// The highest clock, in MHz.
     pub mhz: u32,
-    /// Where that is from.
+    /// The data sheet.
     pub source: &'static str,
 }
 
@@ -25,9 +25,9 @@ pub struct Chip {
 pub struct Core {
     /// Its name.
     pub name: &'static str,
-    /// Whether it has a unit for `f32` that the assembler kernels use.
+    /// An FPU for `f32`, which the assembler kernels need.
     pub fpu: bool,
-    /// Whether it has the DSP extension, for int8.
+    /// The DSP extension, which the int8 kernel uses.
     pub dsp: bool,
 }
 

@@ -287,7 +287,7 @@ pub(super) fn weight_gradient_rows<S: Simd, T: Element>(simd: S, work: WeightGra
     dense_rows(x, [d_y, shifted.unwrap_or_default()], inputs.start, rows, &mut sink);
 }
 
-/// The set bits that have at least so many set bits beside each other.
+/// The set bits in runs of at least `least`.
 fn long_runs(bits: u64, least: usize) -> u64 {
     let starts = (1..least).fold(bits, |starts, i| starts & bits >> i);
     (1..least).fold(starts, |runs, i| runs | starts << i)

@@ -49,7 +49,7 @@ pub struct TrainConfig {
     pub inputs: Inputs,
     /// What features are brought to.
     pub scale: Scale,
-    /// What chooses the epoch.
+    /// The measure that picks the best epoch.
     pub monitor: Monitor,
     /// How the data is split.
     pub split: SplitSpec,
@@ -113,7 +113,7 @@ named! {
 }
 
 impl Monitor {
-    /// Checks that this is measured of values, or of so many classes.
+    /// Checks that this can be measured on values, or on that number of classes.
     pub(crate) fn check(self, are_values: bool, classes: usize) -> Result<(), String> {
         let what = match self {
             Self::Auto | Self::Loss => return Ok(()),

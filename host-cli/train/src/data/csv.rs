@@ -58,7 +58,7 @@ pub enum Labels {
 /// # Errors
 ///
 /// Each names the file and, where there is one, line and column, what was expected and what came: it cannot be read; it
-/// is no text or has no rows; a row is longer or shorter than the first; a field is no number, or no whole number from 0 to the
+/// is not text or has no rows; a row is longer or shorter than the first; a field is no number, or no whole number from 0 to the
 /// maximum value of a pixel; a label is none of the classes; what is not said by `schema` cannot be told from the file.
 pub fn read(
     path: &Path,

@@ -11,7 +11,7 @@ use crate::shape::Shape;
 pub struct Schema {
     /// Whether a CSV file's first line names its columns.
     pub csv_header: CsvHeader,
-    /// What separates the fields of a CSV file.
+    /// The delimiter of a CSV file.
     pub csv_delimiter: CsvDelimiter,
     /// The CSV columns with what the network is to answer.
     pub target: Target,
@@ -79,7 +79,7 @@ named! {
 }
 
 named! {
-    /// What separates fields.
+    /// The delimiter.
     pub enum CsvDelimiter {
         /// Detects it: the first of semicolon, tab, comma and space that the first line has.
         Auto = "auto",
