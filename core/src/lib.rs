@@ -60,6 +60,7 @@ pub mod rng;
 mod samples;
 mod step;
 mod trainer;
+mod training;
 
 pub use blob::{Model, QuantizedModel};
 pub use buffers::{Buffers, GradientBuffer};
@@ -76,3 +77,4 @@ pub use network::{Network, argmax};
 pub use optim::{Adam, AdamW, Momentum, Optimizer, RmsProp, Sgd, WeightDecay};
 pub use samples::{Sample, Samples, StoredSamples};
 pub use trainer::{BufferedTrainer, Epoch, Trainer, supports_micro_batches};
+pub use training::TrainingState;

@@ -4,7 +4,8 @@ use core::fmt;
 
 use crate::buffers::{Buffers, GradientBuffer};
 use crate::kernels::{
-    Batch, Element, InputMap, IntoBatch, Serial, Sink, Targets, Threads, scale, sum_of_squares,
+    Batch, Element, InputMap, IntoBatch, Serial, Sink, Targets, Threads, copy, scale,
+    sum_of_squares,
 };
 use crate::layers::{AnyLayer, Layer, Single, for_each_group};
 use crate::loss::{Loss, Objective};
@@ -12,6 +13,7 @@ use crate::network::{Network, check_float_mode, check_len, check_room};
 use crate::optim::{Optimizer, apply_whole};
 use crate::samples::{Sample, Samples};
 use crate::step::{Part, Slices};
+use crate::training::TrainingState;
 use crate::{Error, math};
 
 /// A network, its optimizer, and the memory of both.
@@ -495,6 +497,32 @@ where
     #[must_use]
     pub fn steps(&self) -> u64 {
         self.objective.step
+    }
+
+    /// What a run goes on from after the last whole step; samples [accumulated](Self::accumulate) since are not in it.
+    #[must_use]
+    pub fn training_state(&self) -> TrainingState<'_> {
+        let Objective { seed, step: steps, .. } = self.objective;
+        TrainingState { seed, steps, params: self.params(), state: self.state(), best: &[] }
+    }
+
+    /// Goes on from a [training state](Self::training_state), with the bits of the run that it is from if network, optimizer,
+    /// loss and clipping are the same.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BufferLength`] naming `params` or `state`; everything is then as it was.
+    pub fn resume(&mut self, from: &TrainingState<'_>) -> Result<(), Error> {
+        let Self { buffers, optimizer, objective, .. } = self;
+        let (params, state) = (buffers.params.as_mut(), buffers.state.as_mut());
+        check_len("params", from.params, params.len())?;
+        check_len("state", from.state, state.len())?;
+        copy(from.params, params);
+        copy(from.state, state);
+        optimizer.set_steps(from.steps);
+        (objective.seed, objective.step) = (from.seed, from.steps);
+        self.accumulated = Accumulated::default();
+        Ok(())
     }
 
     /// The network, the optimizer and the buffers.

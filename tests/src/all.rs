@@ -23,6 +23,7 @@ mod pytorch;
 mod reference;
 mod refused;
 mod rescale;
+mod resume;
 mod same_bits;
 mod self_test;
 mod sources;

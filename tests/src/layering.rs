@@ -91,6 +91,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("core/src/checksum.rs", &[]),
     ("core/src/frames.rs", &[]),
     ("core/src/buffers.rs", &[]),
+    ("core/src/training.rs", &[]),
     ("core/src/kernels/", &["math", "Error", "kernels", "frames"]),
     ("core/src/init.rs", &["math", "rng"]),
     ("core/src/int8/", &["kernels", "layers"]),
@@ -107,7 +108,7 @@ const MODULES: &[(&str, &[&str])] = &[
         "core/src/trainer.rs",
         &[
             "Error", "buffers", "kernels", "layers", "loss", "math", "network", "optim", "samples",
-            "step",
+            "step", "training",
         ],
     ),
     (
@@ -127,6 +128,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "blob",
             "loss",
             "samples",
+            "training",
             "Sgd",
             "Adam",
         ],

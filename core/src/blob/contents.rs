@@ -6,7 +6,7 @@ use super::names::TARGETS_LEN;
 use super::provenance::FIXED as PROVENANCE_FIXED;
 use super::self_test::{FIXED as SELF_TEST_FIXED, vector_len};
 use super::split::LEN as SPLIT_LEN;
-use super::{BlobError, DataSplit, Feature, Input, Provenance, TargetKind};
+use super::{BlobError, Checkpoint, DataSplit, Feature, Input, Provenance, TargetKind};
 use crate::checksum;
 use crate::fingerprint::{FNV_OFFSET, fingerprint, fnv1a};
 use crate::int8;
@@ -40,6 +40,8 @@ pub struct Contents<'a, N: ?Sized> {
     /// What the layers before the last give, `[vectors][layers][outputs of the layer]`, as
     /// [`trace`](crate::layers::trace) shows it; or nothing.
     pub self_test_layers: &'a [f32],
+    /// What training goes on from, if it is to.
+    pub checkpoint: Option<Checkpoint<'a>>,
     /// What the int8 form takes, if the blob is to have one.
     pub int8: Option<Int8Contents<'a>>,
 }
@@ -104,6 +106,7 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
             self_test_inputs: &[],
             self_test_logits: &[],
             self_test_layers: &[],
+            checkpoint: None,
             int8: None,
         }
     }
@@ -219,6 +222,9 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
                     take(&provenance.to_bytes());
                     take(provenance.command.as_bytes());
                 }
+                section::TRAINING => self.resumed().training.write(take),
+                section::PROGRESS => take(self.resumed().progress.as_bytes()),
+                section::SETTINGS => take(self.resumed().settings.as_bytes()),
                 section::SPLIT => take(&self.split.unwrap_or_default().to_bytes()),
                 section::SELF_TEST => {
                     self.take_self_test(self.self_test_logits, |z| z.to_le_bytes(), take);
@@ -233,6 +239,11 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
             }
             pad(len, SECTION_ALIGN, take);
         }
+    }
+
+    /// What training goes on from, or nothing.
+    fn resumed(&self) -> Checkpoint<'a> {
+        self.checkpoint.unwrap_or_default()
     }
 
     /// How the network reads its inputs.
@@ -344,6 +355,9 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
                 if with_f32 { self.self_test_layers.len().checked_mul(4) } else { Some(0) },
             ),
             (section::INT8_SELF_TEST, if int8_vectors { self_test() } else { Some(0) }),
+            (section::TRAINING, self.checkpoint.map_or(Some(0), |c| c.training.byte_len())),
+            (section::PROGRESS, Some(self.resumed().progress.len())),
+            (section::SETTINGS, Some(self.resumed().settings.len())),
         ];
         let present = lens.iter().filter(|(_, len)| *len != Some(0)).count();
         let mut end = HEADER + ROW * (layers.len() + present);
@@ -400,7 +414,7 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
 }
 
 /// Kinds of sections.
-const SECTIONS: usize = 12;
+const SECTIONS: usize = 15;
 
 /// Where everything goes.
 struct Layout {
@@ -455,7 +469,11 @@ fn take_names<'a>(names: impl Iterator<Item = &'a str>, take: &mut dyn FnMut(&[u
 }
 
 /// The bytes of words, 16 words a piece.
-fn take_words<T: Copy>(words: &[T], bytes_of: impl Fn(T) -> [u8; 4], take: &mut dyn FnMut(&[u8])) {
+pub(super) fn take_words<T: Copy>(
+    words: &[T],
+    bytes_of: impl Fn(T) -> [u8; 4],
+    take: &mut dyn FnMut(&[u8]),
+) {
     for piece in words.chunks(16) {
         let mut bytes = [0; 64];
         for (to, word) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(piece) {

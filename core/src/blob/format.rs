@@ -53,6 +53,9 @@ pub(super) mod section {
     pub(crate) const SPLIT: u32 = 10;
     pub(crate) const FEATURES: u32 = 11;
     pub(crate) const TARGETS: u32 = 12;
+    pub(crate) const TRAINING: u32 = 13;
+    pub(crate) const PROGRESS: u32 = 14;
+    pub(crate) const SETTINGS: u32 = 15;
     pub(crate) const INT8_INPUTS: u32 = 17;
 }
 

@@ -4,6 +4,7 @@
 //! reads, [`Contents`] writes, [`Model`] and [`QuantizedModel`] run.
 
 mod aligned;
+mod checkpoint;
 mod contents;
 mod error;
 mod format;
@@ -17,6 +18,7 @@ mod self_test;
 mod split;
 
 pub use aligned::Aligned;
+pub use checkpoint::Checkpoint;
 pub use contents::{Contents, Int8Contents};
 pub use error::BlobError;
 pub use format::{MAGIC, VERSION};

@@ -9,11 +9,12 @@ use super::format::{
     u64_at,
 };
 use super::input::{Input, InputSection};
-use super::{BlobError, DataSplit, Feature, Provenance, SelfTest, TargetKind};
+use super::{BlobError, Checkpoint, DataSplit, Feature, Provenance, SelfTest, TargetKind};
 use crate::int8::{dense_len, hidden_layers, section_len};
 use crate::kernels::{InputMap, Int8Row};
 use crate::layers::{AnyLayer, Layer, LayerList, MAX_LAYERS, Sequential, Sizes, is_finite};
 use crate::loss::LossKind;
+use crate::training::TrainingState;
 
 /// A blob whose header, checksums and tables have been found sound. Borrows the bytes; copies nothing.
 #[derive(Clone, Copy, Debug)]
@@ -146,6 +147,14 @@ impl<'a> Blob<'a> {
             && Provenance::from_bytes(provenance).is_none()
         {
             return malformed("its provenance cannot be read, or its loss is unknown");
+        }
+        if let Some(training) = self.section(section::TRAINING)
+            && !TrainingState::fits(training, net.params)
+        {
+            return malformed("its training state has not the length that it says");
+        }
+        if [section::PROGRESS, section::SETTINGS].iter().any(|kind| self.text(*kind).is_none()) {
+            return malformed("its progress or its settings of training are not UTF-8");
         }
         if let Some(split) = self.section(section::SPLIT)
             && DataSplit::from_bytes(split).is_none()
@@ -388,6 +397,25 @@ impl<'a> Blob<'a> {
     #[must_use]
     pub fn split(&self) -> Option<DataSplit> {
         DataSplit::from_bytes(self.section(section::SPLIT)?)
+    }
+
+    /// What training goes on from, in place.
+    ///
+    /// # Errors
+    ///
+    /// As [`params`](Self::params): a model that is no checkpoint has none.
+    pub fn checkpoint(&self) -> Result<Checkpoint<'a>, BlobError> {
+        let what = "training state: it is a model, not a checkpoint";
+        let training = self.section(section::TRAINING).ok_or(BlobError::NoSection { what })?;
+        let [progress, settings] =
+            [section::PROGRESS, section::SETTINGS].map(|kind| self.text(kind).unwrap_or_default());
+        let training = TrainingState::read(training, || self.params())?;
+        Ok(Checkpoint { training, progress, settings })
+    }
+
+    /// The text of a section, empty if there is none; nothing if it is not UTF-8.
+    fn text(&self, kind: u32) -> Option<&'a str> {
+        core::str::from_utf8(self.section(kind).unwrap_or_default()).ok()
     }
 
     /// The loss that it was trained with; cross-entropy if it does not say where the model comes from.

@@ -163,6 +163,7 @@ pub(super) fn written(int8: Option<Int8Contents<'_>>) -> Bytes {
         self_test_inputs: &SELF_TEST_PIXELS,
         self_test_logits: &logits,
         self_test_layers: &[],
+        checkpoint: None,
         int8,
     };
     let mut blob = vec![];
