@@ -75,6 +75,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
             leaky_slope: args.leaky_slope,
             inputs: args.inputs,
             image_shape: args.image_shape,
+            assumed: None,
         },
     )?;
     let bytes = imported.to_bytes()?;

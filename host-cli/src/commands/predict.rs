@@ -122,7 +122,7 @@ fn run_images(
                 let inputs: Vec<u8> =
                     levels.iter().map(|&level| of_range(level, input.max)).collect();
                 all.extend_from_slice(&inputs);
-                let values = Values::Bytes(inputs);
+                let values = Values::from(inputs);
                 let ranking = model.ranking(&model.classifier.probabilities(&values)?);
                 show(args, path, &ranking, note, (&levels, input.shape), out)?;
                 if let Some(note) = note {

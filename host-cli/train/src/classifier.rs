@@ -167,6 +167,15 @@ impl<'a> Classifier<'a> {
         Ok(values)
     }
 
+    /// Returns the outputs for every sample of a set, as [`logits`](Self::logits) does, on all threads.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`logits`](Self::logits).
+    pub fn outputs(&self, pool: &Pool, data: &Dataset) -> Result<Vec<f32>> {
+        Ok(self.run(pool, data, &data.all(), false, |_, outputs| Ok(outputs.to_vec()))?.concat())
+    }
+
     /// Returns how far an autoencoder's outputs are from its inputs: the mean square over the features of a sample, each in
     /// standard deviations of the training data.
     ///

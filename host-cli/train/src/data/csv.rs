@@ -205,7 +205,7 @@ pub fn read(
     if missing == Missing::Mean
         && let Values::Floats(values) = &mut inputs
     {
-        fill_means(values, width);
+        fill_means(values.to_mut(), width);
     }
     let is_image = matches!(inputs, Values::Bytes(_));
     let mut data = Dataset {
@@ -224,7 +224,7 @@ pub fn read(
         let Values::Floats(values) = &data.inputs else {
             bail!("{name}: --target inputs takes features, and these are images");
         };
-        data.targets = Targets::Values(values.clone());
+        data.targets = Targets::Values(values.to_vec());
         data.target_names = columns.target_names();
         "targets".clone_into(&mut kind);
     } else if !targets.is_empty() {
@@ -285,8 +285,8 @@ struct Samples {
 impl Samples {
     fn reserve(&mut self, width: usize, path: &Path) -> Result<()> {
         let room = match &mut self.values {
-            Values::Bytes(values) => values.try_reserve(width),
-            Values::Floats(values) => values.try_reserve(width),
+            Values::Bytes(values) => values.to_mut().try_reserve(width),
+            Values::Floats(values) => values.to_mut().try_reserve(width),
         };
         room.with_context(|| {
             format!("{}: no memory beside {} values", path.display(), self.values.len())
@@ -299,14 +299,14 @@ impl Samples {
         match &mut self.values {
             Values::Floats(values) => match number(field, self.delimiter) {
                 Some(value) => {
-                    values.push(value);
+                    values.to_mut().push(value);
                     Ok(())
                 }
                 None => self.push_gap(field, missing),
             },
             Values::Bytes(values) => match whole(field, self.limit) {
                 Some(value) => {
-                    values.push(value);
+                    values.to_mut().push(value);
                     Ok(())
                 }
                 None if self.kind == Kind::Bytes => Err(format!(
@@ -355,8 +355,8 @@ impl Samples {
         }
         let Values::Floats(values) = &mut self.values else { return Ok(()) };
         match missing {
-            Missing::Mean => values.push(f32::NAN),
-            Missing::Zero => values.push(0.0),
+            Missing::Mean => values.to_mut().push(f32::NAN),
+            Missing::Zero => values.to_mut().push(0.0),
             Missing::Refuse | Missing::Drop => {
                 return Err("a number (a missing value: --missing drop leaves the row out, mean or zero fill it)"
                     .to_owned());
@@ -399,7 +399,7 @@ fn finish(
         let max = expected.map(|expected| expected.max).or(schema.csv_max.0);
         let max = max.or(USUAL_MAX.contains(&largest).then_some(largest));
         if let Some(max) = max {
-            pixels.shrink_to_fit();
+            pixels.to_mut().shrink_to_fit();
             let what = format!(
                 "images of {}×{}, pixels from 0 to {max} (largest: {largest})",
                 shape.rows, shape.cols
@@ -414,7 +414,7 @@ fn finish(
         values = Values::Floats(pixels.iter().map(|&pixel| f32::from(pixel)).collect());
     }
     if let Values::Floats(values) = &mut values {
-        values.shrink_to_fit();
+        values.to_mut().shrink_to_fit();
     }
     let count = columns.features.len();
     let (first, last) = (columns.features[0] + 1, columns.features[count - 1] + 1);
@@ -461,7 +461,7 @@ fn constant_features(data: &Dataset) -> Option<String> {
     let width = data.pixels();
     let mut varies = vec![false; width];
     for row in values.chunks_exact(width) {
-        for ((varies, value), first) in varies.iter_mut().zip(row).zip(values) {
+        for ((varies, value), first) in varies.iter_mut().zip(row).zip(&values[..]) {
             *varies |= value != first;
         }
     }
@@ -521,8 +521,10 @@ fn settle_end(
         (false, true) => Ok(Target::First),
         (true, false) => {
             match values {
-                Values::Bytes(values) => swap_ends(values, first, width, |v| v as u8, f32::from),
-                Values::Floats(values) => swap_ends(values, first, width, |v| v, |v| v),
+                Values::Bytes(values) => {
+                    swap_ends(values.to_mut(), first, width, |v| v as u8, f32::from)
+                }
+                Values::Floats(values) => swap_ends(values.to_mut(), first, width, |v| v, |v| v),
             }
             Ok(Target::Last)
         }

@@ -1,6 +1,7 @@
 //! A labeled data set in memory.
 
 use core::fmt;
+use std::borrow::Cow;
 
 use anyhow::{Context, Result, bail, ensure};
 use picomlp::Threads;
@@ -11,13 +12,13 @@ use super::schema::{Schema, Target};
 use super::source::Source;
 use crate::shape::Shape;
 
-/// The inputs of all samples, `[len][rows][cols]`.
+/// The inputs of all samples, `[len][rows][cols]`: owned, or lent by whoever holds them.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Values {
     /// Pixels from 0 to [`max`](Dataset::max).
-    Bytes(Vec<u8>),
+    Bytes(Cow<'static, [u8]>),
     /// Features in their own units.
-    Floats(Vec<f32>),
+    Floats(Cow<'static, [f32]>),
 }
 
 /// What the network is to answer.
@@ -93,7 +94,7 @@ pub struct TrainTest {
 
 impl Default for Values {
     fn default() -> Self {
-        Self::Bytes(Vec::new())
+        Self::Bytes(Cow::default())
     }
 }
 
@@ -122,8 +123,8 @@ impl Values {
     /// Drops all but the first `len` values.
     pub(super) fn truncate(&mut self, len: usize) {
         match self {
-            Self::Bytes(values) => values.truncate(len),
-            Self::Floats(values) => values.truncate(len),
+            Self::Bytes(values) => values.to_mut().truncate(len),
+            Self::Floats(values) => values.to_mut().truncate(len),
         }
     }
 
@@ -143,13 +144,13 @@ impl Values {
 
 impl From<Vec<u8>> for Values {
     fn from(pixels: Vec<u8>) -> Self {
-        Self::Bytes(pixels)
+        Self::Bytes(pixels.into())
     }
 }
 
 impl From<Vec<f32>> for Values {
     fn from(features: Vec<f32>) -> Self {
-        Self::Floats(features)
+        Self::Floats(features.into())
     }
 }
 
@@ -417,8 +418,12 @@ impl Dataset {
     pub(super) fn append(&mut self, other: Self) -> Result<()> {
         debug_assert!((self.rows, self.cols, self.max) == (other.rows, other.cols, other.max));
         match (&mut self.inputs, other.inputs) {
-            (Values::Bytes(values), Values::Bytes(more)) => append(values, more, "pixels")?,
-            (Values::Floats(values), Values::Floats(more)) => append(values, more, "features")?,
+            (Values::Bytes(values), Values::Bytes(more)) => {
+                append(values.to_mut(), more.into_owned(), "pixels")?
+            }
+            (Values::Floats(values), Values::Floats(more)) => {
+                append(values.to_mut(), more.into_owned(), "features")?
+            }
             _ => bail!("images and features do not go together"),
         }
         match (&mut self.targets, other.targets) {

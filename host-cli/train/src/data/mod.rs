@@ -11,6 +11,7 @@ mod expected;
 mod input;
 mod inputs;
 mod load;
+mod memory;
 mod scaling;
 mod schema;
 mod source;

@@ -132,7 +132,7 @@ mod tests {
         let (train, test) = (floats(&many.train), floats(&many.test));
         assert_eq!(
             (floats(&few.train), floats(&few.test)),
-            (train[..8 * VALUES].to_vec(), test[..4 * VALUES].to_vec())
+            (train[..8 * VALUES].into(), test[..4 * VALUES].into())
         );
         assert!(test.chunks(VALUES).all(|test| train.chunks(VALUES).all(|train| train != test)));
         assert_eq!(few.test.labels(), [0, 1, 2, 3]);

@@ -83,6 +83,8 @@ pub struct Options {
     pub leaky_slope: f32,
     /// How raw values from 0 to 255 become inputs.
     pub inputs: Option<Inputs>,
+    /// The same where the file does not say it; by default 0 to 1 for images, and raw otherwise.
+    pub assumed: Option<Inputs>,
     /// Rows and columns of the images that the network reads.
     pub image_shape: Option<Shape>,
 }
@@ -96,6 +98,7 @@ impl Default for Options {
             output_activation: Activation::None,
             leaky_slope: 0.01,
             inputs: None,
+            assumed: None,
             image_shape: None,
         }
     }
@@ -233,9 +236,10 @@ fn input(
     if let (Some(given), Some(read)) = (given, read) {
         ensure!(given == read, "--inputs contradicts the file, which says how it reads its inputs");
     }
-    let map = match read.or(given) {
-        Some(map) => map,
-        None => {
+    let map = match (read.or(given), options.assumed) {
+        (Some(map), _) => map,
+        (None, Some(assumed)) => fixed(assumed)?,
+        (None, None) => {
             notes.push(format!(
                 "the file does not say how raw values become inputs; they are read as --inputs {guessed} has it"
             ));

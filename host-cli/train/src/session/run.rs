@@ -185,11 +185,11 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
         let targets = targets.get();
         match (&data.inputs, inputs) {
             (Values::Bytes(all), Values::Bytes(some)) => {
-                step_on(trainer, session, all, some, |_| (), batch, targets)
+                step_on(trainer, session, all, some.to_mut(), |_| (), batch, targets)
             }
             (Values::Floats(all), Values::Floats(some)) => {
                 let scale = |some: &mut [f32]| session.setup.features.apply(some);
-                step_on(trainer, session, all, some, scale, batch, targets)
+                step_on(trainer, session, all, some.to_mut(), scale, batch, targets)
             }
             _ => Err(Error::EmptyBatch),
         }
