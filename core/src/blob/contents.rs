@@ -33,6 +33,10 @@ pub struct Contents<'a, N: ?Sized> {
     pub provenance: Option<Provenance<'a>>,
     /// How its training data was split.
     pub split: Option<DataSplit>,
+    /// How a data file becomes its inputs: settings by name.
+    pub reading: &'a [[&'a str; 2]],
+    /// What stands in for a missing input, `[inputs]`; nothing if none may be missing.
+    pub fill: &'a [f32],
     /// Pixels of self-test vectors, `[vectors][inputs]`.
     pub self_test_inputs: &'a [u8],
     /// The logits they give, `[vectors][outputs]`.
@@ -103,6 +107,8 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
             class_names: &[],
             provenance: None,
             split: None,
+            reading: &[],
+            fill: &[],
             self_test_inputs: &[],
             self_test_logits: &[],
             self_test_layers: &[],
@@ -212,6 +218,8 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
                 section::FEATURES => {
                     take_names(self.features.iter().flat_map(|f| [f.name, f.unit]), take);
                 }
+                section::READING => take_names(self.reading.iter().flatten().copied(), take),
+                section::FILL => take_words(self.fill, |w| w.to_le_bytes(), take),
                 section::TARGETS => {
                     if let Some(targets) = self.targets {
                         take(&targets.to_bytes());
@@ -294,8 +302,14 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
             return malformed("its feature names are not as many as its inputs");
         }
         let named = features.iter().flat_map(|feature| [feature.name, feature.unit]);
-        if names.iter().copied().chain(named.clone()).any(|name| name.contains('\0')) {
+        let reading = self.reading.iter().flatten().copied();
+        let all = names.iter().copied().chain(named.clone()).chain(reading.clone());
+        if all.into_iter().any(|name| name.contains('\0')) {
             return malformed("a name holds a zero byte");
+        }
+        let is_filled = self.fill.iter().all(|v| v.is_finite()) && self.fill.len() == inputs;
+        if !(self.fill.is_empty() || is_filled) {
+            return malformed("its fill values are not finite, or not as many as its inputs");
         }
         let vectors = self.self_test_inputs.len().checked_div(inputs).unwrap_or(0);
         if Some(self.self_test_inputs.len()) != vectors.checked_mul(inputs)
@@ -320,6 +334,7 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
         let int8_vectors = self.int8.is_some_and(|int8| !int8.self_test_logits.is_empty());
         let names_len = names.iter().map(|name| name.len() + 1).sum::<usize>();
         let features_len = named.map(|name| name.len() + 1).sum::<usize>();
+        let reading_len = reading.map(|word| word.len() + 1).sum::<usize>();
         let self_test =
             || vectors.checked_mul(vector_len(inputs, outputs)?)?.checked_add(SELF_TEST_FIXED);
         let lens = [
@@ -349,6 +364,8 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
                 Some(self.provenance.map_or(0, |p| PROVENANCE_FIXED + p.command.len())),
             ),
             (section::SPLIT, Some(if self.split.is_some() { SPLIT_LEN } else { 0 })),
+            (section::READING, Some(reading_len.saturating_sub(1))),
+            (section::FILL, self.fill.len().checked_mul(4)),
             (section::SELF_TEST, if vectors > 0 && with_f32 { self_test() } else { Some(0) }),
             (
                 section::SELF_TEST_LAYERS,
@@ -414,7 +431,7 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
 }
 
 /// Kinds of sections.
-const SECTIONS: usize = 15;
+const SECTIONS: usize = 17;
 
 /// Where everything goes.
 struct Layout {

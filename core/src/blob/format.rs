@@ -57,6 +57,8 @@ pub(super) mod section {
     pub(crate) const PROGRESS: u32 = 14;
     pub(crate) const SETTINGS: u32 = 15;
     pub(crate) const INT8_INPUTS: u32 = 17;
+    pub(crate) const READING: u32 = 18;
+    pub(crate) const FILL: u32 = 19;
 }
 
 /// The little-endian number at `at`, 0 past the end: callers have checked the length.

@@ -128,6 +128,12 @@ impl<'a> Blob<'a> {
         {
             return malformed("its int8 inputs' scales and shifts are not finite, or not as many");
         }
+        if let Some(fill) = self.section(section::FILL)
+            && (Some(fill.len()) != net.inputs.checked_mul(4)
+                || fill.as_chunks::<4>().0.iter().any(|w| !is_finite(f32::from_le_bytes(*w))))
+        {
+            return malformed("its fill values are not finite, or not as many as its inputs");
+        }
         if let Some(input) = self.input_section()
             && let Err(what) = input.check(net.inputs)
         {
@@ -135,6 +141,12 @@ impl<'a> Blob<'a> {
         }
         if self.section(section::TARGETS).is_some() && self.targets().is_none() {
             return malformed("its kind of targets is unknown");
+        }
+        if let Some(reading) = self.section(section::READING)
+            && (reading.iter().filter(|byte| **byte == 0).count() % 2 == 0
+                || core::str::from_utf8(reading).is_err())
+        {
+            return malformed("its settings of reading data are not pairs of UTF-8 words");
         }
         let names = self.targets().unwrap_or(TargetKind::Classes).names(net.outputs);
         if !self.has_names(section::CLASSES, names) {
@@ -371,9 +383,26 @@ impl<'a> Blob<'a> {
 
     /// The names and units of the inputs, in order, if it has them.
     pub fn features(&self) -> impl Iterator<Item = Feature<'a>> + Clone + use<'a> {
-        let (names, units) = (self.names(section::FEATURES), self.names(section::FEATURES));
-        let pairs = names.step_by(2).zip(units.skip(1).step_by(2));
-        pairs.map(|(name, unit)| Feature { name, unit })
+        self.pairs(section::FEATURES).map(|(name, unit)| Feature { name, unit })
+    }
+
+    /// How a data file becomes the inputs, if it says: settings of `picomlp train` and their values.
+    pub fn reading(&self) -> impl Iterator<Item = (&'a str, &'a str)> + Clone + use<'a> {
+        self.pairs(section::READING)
+    }
+
+    /// What stands in for a missing input, one for each, if inputs may be missing.
+    ///
+    /// # Errors
+    ///
+    /// As [`params`](Self::params).
+    pub fn fill(&self) -> Result<&'a [f32], BlobError> {
+        self.in_place(section::FILL, "fill values")
+    }
+
+    fn pairs(&self, kind: u32) -> impl Iterator<Item = (&'a str, &'a str)> + Clone + use<'a> {
+        let (first, second) = (self.names(kind), self.names(kind).skip(1));
+        first.step_by(2).zip(second.step_by(2))
     }
 
     fn names(&self, kind: u32) -> impl Iterator<Item = &'a str> + Clone + use<'a> {

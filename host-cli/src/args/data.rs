@@ -9,7 +9,7 @@ use picomlp_train::data::{
     SplitSpec, Target, TargetType,
 };
 use picomlp_train::output::Inputs;
-use picomlp_train::{ModelInput, Shape};
+use picomlp_train::{Measured, ModelInput, Shape};
 
 use super::{count, named};
 use crate::text::warn;
@@ -57,6 +57,9 @@ pub(crate) struct SchemaArgs {
     /// on dark, centered by mass). A model records it, and all commands that read the model do the same.
     #[arg(long, alias = "normalise")]
     normalize: bool,
+    /// CSV column that says which rows belong together, such as a person or a recording: no split separates them.
+    #[arg(long, value_name = "COLUMN")]
+    group: Option<Selection>,
 }
 
 impl SchemaArgs {
@@ -74,6 +77,7 @@ impl SchemaArgs {
             csv_max: self.csv_max,
             image_shape: self.image_shape,
             normalize: self.normalize,
+            group: self.group.clone().unwrap_or_default(),
         }
     }
 }
@@ -83,8 +87,8 @@ impl SchemaArgs {
 pub(crate) struct MeasureArgs {
     /// Model file, as `train` writes it.
     pub(crate) model: PathBuf,
-    /// Data to measure the model on: `synthetic`, `synthetic:motion`, a folder with MNIST's test images and labels, a labeled CSV file, or a folder
-    /// of images by class (of which DIR/test is taken if it is there).
+    /// Data to measure the model on, as `train` takes it: its test set, or what training held out of it if it is the training
+    /// data (the model records that), or else all of it.
     #[arg(long, default_value_t, value_name = "DATA")]
     pub(crate) data: Source,
     #[command(flatten)]
@@ -100,12 +104,12 @@ impl MeasureArgs {
     /// # Errors
     ///
     /// If it cannot be read, or does not fit the model.
-    pub(crate) fn load(&self, input: &ModelInput) -> Result<Dataset> {
-        let data = input.load_test(&self.data, &self.schema.schema())?;
-        if let Some(what) = input.foreign(data.images(), &self.data) {
+    pub(crate) fn load(&self, input: &ModelInput) -> Result<Measured> {
+        let measured = input.load_measured(&self.data, &self.schema.schema())?;
+        if let Some(what) = input.foreign(measured.data.images(), &self.data) {
             warn(&what);
         }
-        Ok(data)
+        Ok(measured)
     }
 
     /// Returns what is read.

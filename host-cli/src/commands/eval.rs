@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use picomlp_train::data::Dataset;
 use picomlp_train::text::grouped;
-use picomlp_train::{ClassMeasures, ModelFile, ModelInput, Pool};
+use picomlp_train::{ClassMeasures, Measured, ModelFile, ModelInput, Pool};
 use serde_json::json;
 
 use crate::args::data::MeasureArgs;
@@ -18,8 +18,8 @@ use crate::text::warn;
 pub struct Args {
     #[command(flatten)]
     of: MeasureArgs,
-    /// Measure on the samples that training took from DATA for this, instead of all of a CSV file or the test set. The
-    /// model records the split; DATA must be what it was trained on.
+    /// Part of DATA to measure on, which must be what the model was trained on (the model records the split), or all of it
+    /// [default: what training held out for testing, if DATA is that; else all of a file, or the test set].
     #[arg(long, value_enum, value_name = "PART")]
     split: Option<SplitPart>,
     /// Run the model's int8 form, as `quantize` writes it.
@@ -30,7 +30,7 @@ pub struct Args {
     json: bool,
 }
 
-/// A part of the training data.
+/// A part of the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum SplitPart {
     /// What was trained on.
@@ -39,6 +39,8 @@ enum SplitPart {
     Validation,
     /// What was held out.
     Test,
+    /// All of a file, or the test set.
+    All,
 }
 
 /// Evaluates and reports on `out`.
@@ -52,15 +54,16 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let input = ModelInput::new(&file, &blob, &blob.network()?);
     let form = file.form(args.int8)?;
     let classifier = form.classifier();
-    let (data, samples, note) = load(args, &input)?;
-    ensure!(!samples.is_empty(), "{}: there is no sample to measure on", args.of.data);
-    let result = classifier.evaluate(&Pool::new(args.of.threads)?, &data, &samples);
+    let (data, note) = load(args, &input)?;
+    ensure!(!data.is_empty(), "{}: there is no sample to measure on", args.of.data);
+    let result = classifier.evaluate(&Pool::new(args.of.threads)?, &data, &data.all());
     let result = result.with_context(|| shown.to_string())?;
     if args.json {
         let mut line = json!({
             "event": "eval",
             "model": shown.to_string(),
             "data": args.of.data.to_string(),
+            "note": note,
             "test_accuracy": result.accuracy(),
             "test_loss": result.loss,
             "samples": result.samples,
@@ -89,9 +92,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         }
         writeln!(out, "{line}")?;
     } else {
-        if let Some(note) = note {
-            writeln!(out, "data           {note}")?;
-        }
+        writeln!(out, "data           {note}")?;
         write_result(out, &result)?;
         if result.regression.is_none() {
             let names: Vec<&str> = blob.class_names().collect();
@@ -111,20 +112,27 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-/// The data, the samples of it to measure on, and a sentence about them.
-fn load(args: &Args, input: &ModelInput) -> Result<(Dataset, Vec<u32>, Option<String>)> {
-    let Some(part) = args.split else {
-        let data = args.of.load(input)?;
-        let (samples, note) = (data.all(), data.notes.first().cloned());
-        return Ok((data, samples, note));
+/// What to measure on, and a sentence about it.
+fn load(args: &Args, input: &ModelInput) -> Result<(Dataset, String)> {
+    let (source, schema) = (&args.of.data, args.of.schema.schema());
+    let (part, name) = match args.split {
+        None => {
+            let Measured { data, is_held_out, note } = args.of.load(input)?;
+            let hint = if is_held_out { " (all: --split all)" } else { "" };
+            return Ok((data, note + hint));
+        }
+        Some(SplitPart::All) => {
+            let data = input.load_test(source, &schema)?;
+            let note = format!("{source}: all {} samples", grouped(data.len()));
+            return Ok((data, note));
+        }
+        Some(SplitPart::Train) => (0, "training"),
+        Some(SplitPart::Validation) => (1, "validation"),
+        Some(SplitPart::Test) => (2, "test"),
     };
-    let (data, split) = input.split_again(&args.of.data, &args.of.schema.schema())?;
-    let (samples, name) = match part {
-        SplitPart::Train => (split.train, "training"),
-        SplitPart::Validation => (split.validation, "validation"),
-        SplitPart::Test => (split.test, "test"),
-    };
-    let (count, source) = (grouped(samples.len()), &args.of.data);
-    let note = format!("{source}: the {count} {name} samples of the model's training");
-    Ok((data, samples, Some(note)))
+    let (data, split) = input.split_again(source, &schema)?;
+    let samples = vec![split.train, split.validation, split.test].swap_remove(part);
+    let note =
+        format!("{source}: the {} {name} samples of the model's training", grouped(samples.len()));
+    Ok((data.subset(&samples), note))
 }

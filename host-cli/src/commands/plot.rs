@@ -173,41 +173,53 @@ impl Kind {
         }
     }
 
-    fn figure(&self) -> Result<Figure> {
-        match self {
-            Self::Curves { history } => Ok(curves(&History::read(history)?)),
-            Self::Residuals { of } => draw(of, |_, subject, data| residuals(subject, data)),
-            Self::Confusion { of } => draw(of, |pool, subject, data| {
-                check_classes(data, &of.data)?;
-                Ok(confusion(subject, &subject.classifier().predict(pool, data)?))
-            }),
-            Self::Classes { of } => draw(of, |pool, subject, data| {
-                check_classes(data, &of.data)?;
-                Ok(classes(subject, &subject.classifier().predict(pool, data)?))
-            }),
-            Self::Mistakes { of, count } => draw(of, |pool, subject, data| {
-                check_images(data, &of.data)?;
-                let predictions = subject.classifier().predict(pool, data)?;
-                Ok(mistakes(subject, &predictions, data, *count))
-            }),
-            Self::Rotation { of, sample, step } => draw(of, |_, subject, data| {
-                check_images(data, &of.data)?;
-                let samples = data.len();
-                ensure!(
-                    *sample < samples,
-                    "--sample {sample} of {samples} samples, counted from 0"
-                );
-                rotation(subject, data, *sample, *step)
-            }),
+    /// Returns the figure, and a sentence about the samples if they were held out.
+    fn figure(&self) -> Result<(Figure, Option<String>)> {
+        let figure = match self {
+            Self::Curves { history } => curves(&History::read(history)?),
+            Self::Residuals { of } => {
+                return draw(of, |_, subject, data| residuals(subject, data));
+            }
+            Self::Confusion { of } => {
+                return draw(of, |pool, subject, data| {
+                    check_classes(data, &of.data)?;
+                    Ok(confusion(subject, &subject.classifier().predict(pool, data)?))
+                });
+            }
+            Self::Classes { of } => {
+                return draw(of, |pool, subject, data| {
+                    check_classes(data, &of.data)?;
+                    Ok(classes(subject, &subject.classifier().predict(pool, data)?))
+                });
+            }
+            Self::Mistakes { of, count } => {
+                return draw(of, |pool, subject, data| {
+                    check_images(data, &of.data)?;
+                    let predictions = subject.classifier().predict(pool, data)?;
+                    Ok(mistakes(subject, &predictions, data, *count))
+                });
+            }
+            Self::Rotation { of, sample, step } => {
+                return draw(of, |_, subject, data| {
+                    check_images(data, &of.data)?;
+                    let samples = data.len();
+                    ensure!(
+                        *sample < samples,
+                        "--sample {sample} of {samples} samples, counted from 0"
+                    );
+                    rotation(subject, data, *sample, *step)
+                });
+            }
             Self::Weights { model, count } => {
                 let file = ModelFile::read(model)?;
                 let model = file.model()?;
                 let input = ModelInput::new(&file, model.blob(), model.net());
-                weights(&Subject::of_model(&model), input.shape, *count)
+                weights(&Subject::of_model(&model), input.shape, *count)?
             }
-            Self::Samples { of, count } => Ok(samples(&of.load()?, *count)),
-            Self::Pca { of } => Ok(of.pca()?.figure()),
-        }
+            Self::Samples { of, count } => samples(&of.load()?, *count),
+            Self::Pca { of } => of.pca()?.figure(),
+        };
+        Ok((figure, None))
     }
 }
 
@@ -227,11 +239,12 @@ fn check_images(data: &Dataset, source: &Source) -> Result<()> {
 fn draw(
     of: &MeasureArgs,
     draw: impl FnOnce(&Pool, &Subject<'_>, &Dataset) -> Result<Figure>,
-) -> Result<Figure> {
+) -> Result<(Figure, Option<String>)> {
     let file = ModelFile::read(&of.model)?;
     let model = file.model()?;
-    let data = of.load(&ModelInput::new(&file, model.blob(), model.net()))?;
-    draw(&Pool::new(of.threads)?, &Subject::of_model(&model), &data)
+    let measured = of.load(&ModelInput::new(&file, model.blob(), model.net()))?;
+    let figure = draw(&Pool::new(of.threads)?, &Subject::of_model(&model), &measured.data)?;
+    Ok((figure, measured.is_held_out.then_some(measured.note)))
 }
 
 impl DataOnly {
@@ -264,9 +277,12 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         writeln!(out, "{shown}: {}", pca.note())?;
         return Ok(());
     }
-    let figure = args.kind.figure()?;
+    let (figure, note) = args.kind.figure()?;
     files::write(output, &[&format.encode(&figure)?])?;
     let (width, height) = format.size(&figure);
     writeln!(out, "{shown}: {width}×{height}, {}", args.kind.name())?;
+    if let Some(note) = note {
+        writeln!(out, "data           {note}")?;
+    }
     Ok(())
 }

@@ -8,7 +8,7 @@ use picomlp::blob::{Provenance, TargetKind};
 use picomlp::{Layer, Model, Sequential};
 use picomlp_plots::{Part, Show, Subject, parts};
 use picomlp_train::text::{grouped, percent, widths};
-use picomlp_train::{History, ModelFile, ModelInput, Pool};
+use picomlp_train::{History, Measured, ModelFile, ModelInput, Pool};
 
 use crate::args::data::MeasureArgs;
 use crate::files;
@@ -40,7 +40,8 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let file = ModelFile::read(&args.of.model)?;
     let model = file.model()?;
     let history = args.history.as_deref().map(History::read).transpose()?;
-    let data = args.of.load(&ModelInput::new(&file, model.blob(), model.net()))?;
+    let Measured { data, is_held_out, note } =
+        args.of.load(&ModelInput::new(&file, model.blob(), model.net()))?;
     let pool = Pool::new(args.of.threads)?;
     let subject = Subject::of_model(&model);
     let show = Show { subject, measured: &data, shown: &data, history: history.as_ref() };
@@ -52,16 +53,20 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     parts.insert(0, ("settings", "Settings", Part::Settings(settings(&file, &model))));
     let name = args.of.model.file_name().unwrap_or(args.of.model.as_os_str()).to_string_lossy();
     let lead = format!(
-        "{}, {} parameters, measured on {} samples of {}",
+        "{}, {} parameters, measured on {} samples of {}{}",
         widths(model.net()),
         grouped(model.net().params()),
         grouped(data.len()),
-        args.of.data
+        args.of.data,
+        if is_held_out { " that training held out" } else { "" }
     );
     let page = picomlp_plots::report(&name, &lead, &parts);
     files::write(output, &[page.as_bytes()])?;
     let shown = args.out.display();
     writeln!(out, "{shown}: {} parts, {} bytes", parts.len(), grouped(page.len()))?;
+    if is_held_out {
+        writeln!(out, "data           {note}")?;
+    }
     Ok(())
 }
 

@@ -31,8 +31,6 @@ pub(crate) struct Report<'a> {
     validates: bool,
     /// The command that repeats a cross-validation.
     command: String,
-    /// Whether the data was split off for testing.
-    holds_out: bool,
     history: History,
     /// The JSON lines of epochs and end, for `--plots`.
     lines: String,
@@ -51,7 +49,6 @@ impl<'a> Report<'a> {
             epochs: args.config().epochs,
             validates: false,
             command: String::new(),
-            holds_out: false,
             history: History::default(),
             lines: String::new(),
             failed: None,
@@ -82,7 +79,6 @@ impl<'a> Report<'a> {
         let start = Start { command: typed(&start.command), ..start };
         self.samples = session.samples();
         self.validates = start.validation_samples > 0;
-        self.holds_out = session.split().test_amount.is_some_and(|amount| !amount.is_zero());
         self.command.clone_from(&start.command);
         self.start_progress();
         if self.args.output.json {
@@ -195,7 +191,7 @@ impl<'a> Report<'a> {
         writeln!(out, "model          {path}, {} bytes{why}", grouped(bytes))?;
         writeln!(out, "repeat         {}", typed(&trained.command(&flags.out)))?;
         if is_text && !is_interrupted {
-            next_steps(*out, &path, self.data, self.holds_out, &trained.input)?;
+            next_steps(*out, &path, self.data, &trained.input)?;
         }
         Ok(())
     }
@@ -300,15 +296,8 @@ fn flags(settings: &Settings) -> String {
     settings.iter().map(word).collect()
 }
 
-fn next_steps(
-    out: &mut dyn Write,
-    model: &str,
-    data: &Dataset,
-    holds_out: bool,
-    input: &Input,
-) -> Result<()> {
+fn next_steps(out: &mut dyn Write, model: &str, data: &Dataset, input: &Input) -> Result<()> {
     let (picomlp, model) = (program(), shell_word(model));
-    let schema = flags(&data.schema.settings());
     writeln!(out, "\nWhat to do next:")?;
     match (input.kind, input.preparation) {
         (InputKind::Image, Preparation::MnistForm) => {
@@ -339,10 +328,9 @@ fn next_steps(
         writeln!(out, "    {picomlp} train --data DIR")?;
     } else {
         let source = data.test_source.as_ref().unwrap_or(&data.source).to_string();
-        let split = if holds_out { " --split test" } else { "" };
         let what = if data.classes == 0 { "measure it" } else { "see which classes it confuses" };
         writeln!(out, "  {what}:")?;
-        writeln!(out, "    {picomlp} eval {model} --data {}{split}{schema}", shell_word(&source))?;
+        writeln!(out, "    {picomlp} eval {model} --data {}", shell_word(&source))?;
     }
     Ok(())
 }

@@ -274,7 +274,7 @@ fn eval_and_quantize_repeat_the_split_that_training_made() {
         assert_eq!(json["split"]["samples"], 200);
     }
     let shown = place.ok(line);
-    assert!(shown.contains("eval model.pmlp --data all.csv --split test --csv-max 255"), "{shown}");
+    assert!(shown.ends_with("eval model.pmlp --data all.csv\n"), "{shown}");
     place.ok("eval model.pmlp --data all.csv --split test --csv-max 255");
     let parts = ["fewer.csv has 199 training samples, but model.pmlp was trained on data with 200"];
     place.fails("eval model.pmlp --data fewer.csv --split test", &parts);

@@ -1,18 +1,17 @@
-//! What a model's inputs are: what data must fit, how image files are read for it, and how its training data was split.
+//! What a model's inputs are: what data must fit, and how image files are read for it.
 //!
 //! Whatever was done to the data before training is a property of the model. Each command takes it from here, and refuses a
 //! setting that contradicts it.
 
 use core::fmt::Display;
+use core::str::FromStr;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use picomlp::blob::{Blob, DataSplit, InputKind, InputStats, Preparation, TargetKind};
 use picomlp::{InputMap, Layer, Sequential};
 
-use crate::data::{
-    Amount, CsvMax, Dataset, Expected, Feature, HeldOut, Schema, Source, Split, SplitSpec, Target,
-};
+use crate::data::{CsvMax, Dataset, Expected, Feature, Schema, Source, Target, TargetType};
 use crate::image;
 use crate::model_file::ModelFile;
 use crate::shape::Shape;
@@ -39,10 +38,12 @@ pub struct ModelInput {
     features: Vec<Feature>,
     /// Whether it predicts its own inputs.
     is_autoencoder: bool,
+    /// How the training data was read and split: settings by flag.
+    reading: Vec<(String, String)>,
     /// How the training data was split.
     pub split: Option<DataSplit>,
-    seed: u64,
-    data_fingerprint: u64,
+    pub(crate) seed: u64,
+    pub(crate) data_fingerprint: u64,
 }
 
 impl ModelInput {
@@ -92,6 +93,7 @@ impl ModelInput {
                 .map(|feature| Feature { name: feature.name.into(), unit: feature.unit.into() })
                 .collect(),
             is_autoencoder: targets == TargetKind::Inputs,
+            reading: blob.reading().map(|(flag, value)| (flag.into(), value.into())).collect(),
             split: blob.split(),
             seed: provenance.seed,
             data_fingerprint: provenance.data_fingerprint,
@@ -161,13 +163,33 @@ impl ModelInput {
                 "--csv-max {given} contradicts {model}, whose pixels go to {max}: leave the flag out"
             );
         }
-        Ok(Schema {
-            target: if self.is_autoencoder { Target::Inputs } else { given.target.clone() },
-            normalize: given.normalize || self.preparation == Preparation::MnistForm,
-            image_shape: (*max > 0).then_some(*shape),
-            csv_max: CsvMax(Some(*max).filter(|max| *max > 0)),
-            ..given.clone()
-        })
+        let (mut schema, said) = (given.clone(), given.settings());
+        for (flag, value) in &self.reading {
+            if !said.iter().any(|(said, _)| said == flag) {
+                let set = schema.set(flag, value).map_err(anyhow::Error::msg);
+                set.with_context(|| format!("{model} records --{flag} {value}"))?;
+            }
+        }
+        if self.is_autoencoder {
+            schema.target = Target::Inputs;
+        } else if !self.target_names.is_empty() {
+            schema.target_type = TargetType::Value;
+        }
+        schema.normalize |= self.preparation == Preparation::MnistForm;
+        schema.image_shape = (*max > 0).then_some(*shape);
+        schema.csv_max = CsvMax(Some(*max).filter(|max| *max > 0));
+        Ok(schema)
+    }
+
+    /// Returns the value of a recorded setting of how the training data was read or split.
+    pub(crate) fn reading<T: FromStr>(&self, flag: &str) -> Option<T> {
+        let (_, value) = self.reading.iter().find(|(recorded, _)| recorded == flag)?;
+        value.parse().ok()
+    }
+
+    /// Returns the model's path, for messages.
+    pub(crate) fn model(&self) -> &str {
+        &self.model
     }
 
     /// Loads what the model is to be measured on: all of a CSV file, else the test set.
@@ -273,67 +295,6 @@ impl ModelInput {
             self.model
         );
         Ok((image.into_raw(), None))
-    }
-
-    /// Repeats the split that training made of `source`.
-    ///
-    /// # Errors
-    ///
-    /// If the model does not record it, or `source` is not the data that the model was trained on.
-    pub fn split_again(&self, source: &Source, schema: &Schema) -> Result<(Dataset, Split)> {
-        let model = &self.model;
-        let recorded = self
-            .split
-            .with_context(|| format!("{model} does not record how its training data was split"))?;
-        let mut data = Dataset::load(source, &self.schema(schema)?)?;
-        if recorded.test > 0 && !recorded.merged {
-            data.drop_test();
-        }
-        let test = (data.own_test == 0 || recorded.merged).then_some(recorded.test as usize);
-        let spec = SplitSpec {
-            merge: recorded.merged,
-            test: test.map(Amount::Count),
-            validation: Some(Amount::Count(recorded.validation as usize)),
-            ..self.split_spec()
-        };
-        let held_out = if test.is_some() { 0 } else { data.own_test };
-        let (found, samples) = (data.len() - held_out, recorded.samples as usize);
-        ensure!(
-            found == samples,
-            "{source} has {found} training samples, but {model} was trained on data with {samples}: its split can be repeated \
-             on the same data alone"
-        );
-        let split = Split::new(&data, &spec, self.seed)?;
-        let got = data.fingerprint(&split.seen());
-        ensure!(
-            got == self.data_fingerprint,
-            "{source} is not what {model} was trained on: the fingerprint of its training samples is {got:016x}, expected {:016x}",
-            self.data_fingerprint
-        );
-        self.check_fit(&data, source)?;
-        Ok((data, split))
-    }
-
-    /// Holds test samples out of `data` as training does with the model's seed.
-    ///
-    /// # Errors
-    ///
-    /// If a part would be empty.
-    pub fn split_by(&self, data: &Dataset, amount: Amount) -> Result<Split> {
-        let (count, samples) = (amount.of(data.len()), data.len());
-        ensure!(
-            (1..samples).contains(&count),
-            "--test-split {amount} of {samples} samples leaves one part empty"
-        );
-        let spec =
-            SplitSpec { test: Some(amount), validation: Some(Amount::NONE), ..self.split_spec() };
-        Split::new(data, &spec, self.seed)
-    }
-
-    fn split_spec(&self) -> SplitSpec {
-        let split = self.split.unwrap_or_default();
-        let held_out = if split.last { HeldOut::Last } else { HeldOut::Random };
-        SplitSpec { stratified: split.stratified, held_out, ..SplitSpec::default() }
     }
 }
 

@@ -92,6 +92,7 @@ pub fn quantize(
     );
     let names: Vec<&str> = old.class_names().collect();
     let features: Vec<Feature<'_>> = old.features().collect();
+    let reading: Vec<[&str; 2]> = old.reading().map(|(flag, value)| [flag, value]).collect();
     let (mut inputs, mut logits) = (Vec::new(), Vec::new());
     for (x, bits) in old.self_test().iter().flat_map(|test| test.vectors()) {
         inputs.extend_from_slice(x);
@@ -106,6 +107,8 @@ pub fn quantize(
         class_names: &names,
         provenance: old.provenance(),
         split: old.split(),
+        reading: &reading,
+        fill: old.fill().unwrap_or_default(),
         self_test_inputs: &inputs,
         self_test_logits: &logits,
         int8: Some(int8),

@@ -14,7 +14,9 @@ use picomlp::{Batch, Error, InputMap, Layer, Loss, LossKind, Network, Sequential
 
 use crate::classifier::Classifier;
 use crate::config::{Settings, TrainConfig};
-use crate::data::{Dataset, Feature, HeldOut, Scaling, Split, Target, Targets, stats};
+use crate::data::{
+    Dataset, Feature, HeldOut, Scaling, Split, Target, Targets, VALIDATION_FRACTION, stats,
+};
 use crate::event::{Done, measured, r2};
 use crate::image::normalize::is_normalized;
 use crate::measures::Evaluation;
@@ -150,6 +152,8 @@ pub struct Trained {
 struct Record {
     source: String,
     data_settings: Settings,
+    /// Flags and values by which the data was read and split.
+    reading: Vec<[String; 2]>,
     split: DataSplit,
     data_fingerprint: u64,
     batch_size: usize,
@@ -205,6 +209,7 @@ impl Trained {
             record: Record {
                 source: data.source.to_string(),
                 data_settings: data_settings(config, data, split, None),
+                reading: reading(config, data, split),
                 split: split.record(&config.split),
                 data_fingerprint: data.fingerprint(&split.seen()),
                 batch_size: *batch_size,
@@ -246,11 +251,14 @@ impl Trained {
         let features: Vec<_> =
             features.map(|f| blob::Feature { name: &f.name, unit: &f.unit }).collect();
         let command = self.command(out);
+        let reading: Vec<[&str; 2]> =
+            self.record.reading.iter().map(|[flag, value]| [&flag[..], &value[..]]).collect();
         let count = |samples: usize| u32::try_from(samples).unwrap_or(u32::MAX);
         let config = &self.config;
         let contents = Contents {
             input: Some(self.input),
             split: Some(*split),
+            reading: &reading,
             class_names: &names,
             features: &features,
             targets: (self.targets != TargetKind::Classes).then_some(self.targets),
@@ -414,6 +422,16 @@ fn command_of(
         }
     }
     command
+}
+
+/// What a model records of how its data was read and split.
+fn reading(config: &TrainConfig, data: &Dataset, split: &Split) -> Vec<[String; 2]> {
+    // Of groups, the number of samples held out does not tell how many were asked for.
+    let validation = config.split.validation.unwrap_or(VALIDATION_FRACTION).to_string();
+    let validation = (!data.groups.of.is_empty()).then_some(("val-split", Some(validation)));
+    let settings = data_settings(config, data, split, None).into_iter();
+    let settings = settings.filter(|(flag, _)| *flag != "test-data").chain(validation);
+    settings.map(|(flag, value)| [flag.to_owned(), value.unwrap_or_default()]).collect()
 }
 
 /// The settings of the data that differ from the defaults.

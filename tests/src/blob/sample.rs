@@ -160,6 +160,8 @@ pub(super) fn written(int8: Option<Int8Contents<'_>>) -> Bytes {
         class_names: &NAMES,
         provenance: Some(provenance()),
         split: Some(SPLIT),
+        reading: &[],
+        fill: &[],
         self_test_inputs: &SELF_TEST_PIXELS,
         self_test_logits: &logits,
         self_test_layers: &[],

@@ -163,6 +163,40 @@ fn names_of_features_and_the_kind_of_targets_are_read_back_and_others_refused() 
 }
 
 #[test]
+fn settings_of_reading_and_fill_values_are_read_back_and_others_refused() {
+    let (net, params) = (Net::default(), [0.0; Net::PARAMS]);
+    let reading = [["target", "state"], ["stratified", ""]];
+    let fill = [1.0, 2.0, 3.0, -4.0, 5.0, 6.5];
+    let contents = Contents { reading: &reading, fill: &fill, ..Contents::new(&net, &params) };
+    let mut buffer = Aligned([0; 2048]);
+    let len = contents.write(&mut buffer.0).unwrap();
+    let blob = Blob::parse(&buffer[..len]).unwrap();
+    assert!(blob.reading().eq([("target", "state"), ("stratified", "")]));
+    assert_eq!(blob.fill(), Ok(&fill[..]));
+    let bytes = Bytes::new(&buffer[..len]);
+    let section = |i: usize| at::SECTION_TABLE + 16 * i;
+    let start = |at: usize| bytes.u32(at + 4) as usize;
+    let no_pairs = "its settings of reading data are not pairs of UTF-8 words";
+    let no_fill = "its fill values are not finite, or not as many as its inputs";
+    for (at, word, what) in [
+        (start(section(1)), 0, no_pairs),
+        (start(section(1)), u32::MAX, no_pairs),
+        (start(section(2)), f32::NAN.to_bits(), no_fill),
+        (section(2) + 8, 20, no_fill),
+    ] {
+        let mut bytes = Bytes::new(bytes.get());
+        bytes.put(at, word);
+        bytes.seal();
+        assert_eq!(refusal(bytes.get()), BlobError::Malformed { what }, "{word} at {at}");
+    }
+    for fill in [&fill[1..], &[f32::INFINITY; 6]] {
+        let what = Err(BlobError::Malformed { what: no_fill });
+        assert_eq!(Contents { fill, ..contents }.byte_len(), what);
+    }
+    assert!(Contents { reading: &[["a", "\0"]], ..contents }.byte_len().is_err());
+}
+
+#[test]
 fn classes_of_one_output_have_two_names() {
     type One = Mlp<3, 2, 1>;
     let (net, params) = (One::default(), [0.0; One::PARAMS]);

@@ -24,6 +24,7 @@ mod targets;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use ::csv::ByteRecord;
@@ -35,6 +36,7 @@ use self::rows::{Rows, line};
 use self::targets::TargetReader;
 use super::dataset::{Dataset, Targets, Values, count_classes};
 use super::expected::Expected;
+use super::groups::Groups;
 use super::input::Input;
 use super::schema::{CsvMax, Missing, Schema, Target};
 use crate::shape::Shape;
@@ -76,7 +78,7 @@ pub fn read(
         first.push(record.clone());
     }
     ensure!(!first.is_empty(), "{name}: the file has no row, expected numbers with commas");
-    let mut columns = Columns::new(path, &first, rows.delimiter, schema, expected)?;
+    let mut columns = Columns::new(path, &first, rows.delimiter, schema, expected, wanted)?;
     let skipped = usize::from(columns.has_header) + usize::from(columns.has_units);
     let mut first = first.into_iter().skip(skipped);
     if wanted == Labels::Ignore && !columns.is_an_end {
@@ -111,6 +113,7 @@ pub fn read(
     let mut targets = TargetReader::new(expected, rows.delimiter);
     let are_values = columns.targets.len() > 1 && !columns.is_one_hot;
     let (mut count, mut dropped, mut left_out, mut anomalous) = (0, 0, 0, Vec::new());
+    let (mut groups, mut seen) = (Groups::default(), HashMap::new());
     loop {
         record = match first.next() {
             Some(record) => record,
@@ -137,6 +140,9 @@ pub fn read(
                 continue;
             }
             anomalous.push(!is_normal);
+        }
+        if let Some(column) = columns.group {
+            groups.push(&mut seen, &String::from_utf8_lossy(unquoted(&record[column])));
         }
         for &column in &columns.features {
             // Either end may turn out to be the label: then its limit is another.
@@ -255,7 +261,7 @@ pub fn read(
         data.notes
             .push(format!("{rows} rows of other classes left out (--normal {})", schema.normal));
     }
-    data.anomalous = anomalous;
+    (data.anomalous, data.groups) = (anomalous, groups);
     if dropped > 0 {
         data.notes.push(format!(
             "{} rows with a missing value left out (--missing drop)",

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use picomlp::Threads;
 use picomlp::fingerprint::{FNV_OFFSET, fnv1a};
 
+use super::groups::Groups;
 use super::scaling::Scaling;
 use super::schema::{Schema, Target};
 use super::source::Source;
@@ -51,6 +52,8 @@ pub struct Dataset {
     pub targets: Targets,
     /// Whether each sample is of none of the normal classes; empty if that is not known.
     pub anomalous: Vec<bool>,
+    /// Which samples belong together.
+    pub groups: Groups,
     /// Rows of a sample; 1 for features.
     pub rows: usize,
     /// Columns of a sample.
@@ -372,6 +375,13 @@ impl Dataset {
                 0 => Vec::new(),
                 _ => picked(&self.anomalous, 1, samples),
             },
+            groups: Groups {
+                of: match self.groups.of.len() {
+                    0 => Vec::new(),
+                    _ => picked(&self.groups.of, 1, samples),
+                },
+                names: self.groups.names.clone(),
+            },
             features: self.features.clone(),
             class_names: self.class_names.clone(),
             target_names: self.target_names.clone(),
@@ -397,6 +407,7 @@ impl Dataset {
     pub(super) fn truncate(&mut self, len: usize) {
         self.inputs.truncate(len * self.pixels());
         self.anomalous.truncate(len);
+        self.groups.of.truncate(len);
         let outputs = self.outputs();
         match &mut self.targets {
             Targets::Classes(labels) => labels.truncate(len),
@@ -417,6 +428,7 @@ impl Dataset {
     /// If there is no memory for both, or they are of another kind.
     pub(super) fn append(&mut self, other: Self) -> Result<()> {
         debug_assert!((self.rows, self.cols, self.max) == (other.rows, other.cols, other.max));
+        self.groups.append(self.len(), &other.groups, other.len());
         match (&mut self.inputs, other.inputs) {
             (Values::Bytes(values), Values::Bytes(more)) => {
                 append(values.to_mut(), more.into_owned(), "pixels")?

@@ -31,6 +31,8 @@ pub struct Schema {
     pub image_shape: Option<Shape>,
     /// Whether images of any size are brought into MNIST's form.
     pub normalize: bool,
+    /// The column that says which samples belong together: a recording, a person, a machine. No split separates them.
+    pub group: Selection,
 }
 
 impl Schema {
@@ -63,6 +65,32 @@ impl Schema {
         add("image-shape", shape.is_some(), shape.unwrap_or_default());
         settings.extend(self.normalize.then_some(("normalize", None)));
         settings
+            .extend((!self.group.0.is_empty()).then(|| ("group", Some(self.group.to_string()))));
+        settings
+    }
+
+    /// Changes the setting of a flag; one that is none of [`settings`](Self::settings) is ignored.
+    ///
+    /// # Errors
+    ///
+    /// If it has no such value: what was expected.
+    pub fn set(&mut self, flag: &str, value: &str) -> Result<(), String> {
+        match flag {
+            "csv-header" => self.csv_header = value.parse()?,
+            "csv-delimiter" => self.csv_delimiter = value.parse()?,
+            "target" => self.target = value.parse()?,
+            "target-type" => self.target_type = value.parse()?,
+            "features" => self.features = value.parse()?,
+            "drop" => self.drop = value.parse()?,
+            "missing" => self.missing = value.parse()?,
+            "normal" => self.normal = value.parse()?,
+            "csv-max" => self.csv_max = value.parse()?,
+            "image-shape" => self.image_shape = Some(value.parse()?),
+            "normalize" => self.normalize = true,
+            "group" => self.group = value.parse()?,
+            _ => {}
+        }
+        Ok(())
     }
 }
 
@@ -339,6 +367,7 @@ mod tests {
             csv_max: CsvMax(Some(16)),
             image_shape: "8x8".parse().ok(),
             normalize: true,
+            group: "who".parse().unwrap(),
         };
         let value = |text: &str| Some(text.to_owned());
         let expected = [
@@ -353,7 +382,13 @@ mod tests {
             ("csv-max", value("16")),
             ("image-shape", value("8x8")),
             ("normalize", None),
+            ("group", value("who")),
         ];
         assert_eq!(schema.settings(), expected);
+        let mut again = Schema::detect();
+        for (flag, value) in expected {
+            again.set(flag, &value.unwrap_or_default()).unwrap();
+        }
+        assert_eq!(again, schema);
     }
 }

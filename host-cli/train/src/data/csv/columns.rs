@@ -6,6 +6,7 @@ use std::path::Path;
 use ::csv::ByteRecord;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
+use super::Labels;
 use super::cell::{is_missing, number, unquoted};
 use crate::data::dataset::Feature;
 use crate::data::expected::Expected;
@@ -38,6 +39,8 @@ pub(super) struct Columns {
     pub(super) targets: Vec<usize>,
     /// The column of the classes that an autoencoder does not read.
     pub(super) class: Option<usize>,
+    /// The column that says which rows belong together.
+    pub(super) group: Option<usize>,
     /// Whether the targets are one-hot.
     pub(super) is_one_hot: bool,
     /// Whether the target may be the last feature instead.
@@ -63,6 +66,7 @@ impl Columns {
         delimiter: u8,
         schema: &Schema,
         expected: Option<&Expected<'_>>,
+        wanted: Labels,
     ) -> Result<Self> {
         let name = path.display();
         let is_number = |field: &[u8]| number(field, delimiter).is_some();
@@ -92,18 +96,43 @@ impl Columns {
                 anyhow!("{name}, line 1: {flag}: {why}{hint}")
             })
         };
-        let mut targets = match &schema.target {
+        // A model knows its features by their names. Then other columns need not be there.
+        let known = expected.map_or(&[][..], |expected| expected.features);
+        let have_names =
+            (1..).zip(known).any(|(number, f): (usize, _)| f.name != number.to_string());
+        let are_named = has_header && have_names;
+        let is_bare = expected.is_some_and(|expected| expected.shape.pixels() == count);
+        let choose = |selection: &Selection, flag: &str| match are_named || is_bare {
+            true => Ok(selection.columns(&names).unwrap_or_default()),
+            false => select(selection, flag),
+        };
+        let target = match schema.target {
+            // Nothing but features: a file to predict.
+            _ if wanted == Labels::Ignore && is_bare => &Target::None,
+            ref target => target,
+        };
+        let mut targets = match target {
+            Target::Columns(columns) if wanted == Labels::Ignore => choose(columns, "--target")?,
             Target::Columns(columns) => select(columns, "--target")?,
             _ => Vec::new(),
         };
-        let mut features = select(&schema.features, "--features")?;
-        let drop = select(&schema.drop, "--drop")?;
+        let mut features = choose(&schema.features, "--features")?;
+        let drop = choose(&schema.drop, "--drop")?;
+        let group = match &choose(&schema.group, "--group")?[..] {
+            [] => None,
+            [column] => Some(*column),
+            [_, ..] => {
+                bail!("{name}: --group {} names several columns, expected one", schema.group)
+            }
+        };
         let is_index = |column: &usize| has_header && is_index_name(&names[*column]);
         let dropped: Vec<usize> = (0..count)
             .filter(is_index)
             .filter(|column| !targets.contains(column) && !features.contains(column))
             .collect();
-        let is_read = |column: &usize| !drop.contains(column) && !dropped.contains(column);
+        let is_read = |column: &usize| {
+            !drop.contains(column) && !dropped.contains(column) && group != Some(*column)
+        };
         if features.is_empty() {
             features = (0..count).filter(is_read).collect();
         } else {
@@ -111,18 +140,13 @@ impl Columns {
         }
         let read = features.clone();
 
-        // A model knows its features by their names.
-        let known = expected.map_or(&[][..], |expected| expected.features);
-        let have_names =
-            (1..).zip(known).any(|(number, f): (usize, _)| f.name != number.to_string());
-        let are_named = has_header && have_names;
         let (mut is_one_hot, mut is_an_end, mut class) = (false, false, None);
         let is_label = |column: &usize| is_label_name(names[*column].as_bytes());
         let is_word = |column: &usize| {
             let field = sample.map_or(&b"0"[..], |sample| &sample[*column]);
             !is_number(field) && !is_missing(field)
         };
-        match schema.target {
+        match *target {
             Target::Columns(_) | Target::None => {}
             Target::Inputs => {
                 class = read.iter().copied().find(is_label);
@@ -138,7 +162,7 @@ impl Columns {
                     "{name}, line 1: expected {len} columns of one-hot labels and features, got {columns} columns"
                 );
                 is_one_hot = true;
-                let is_first = matches!(schema.target, Target::FirstOf(_));
+                let is_first = matches!(*target, Target::FirstOf(_));
                 let from = if is_first { 0 } else { columns - len };
                 targets.extend(&read[from..from + len]);
             }
@@ -200,7 +224,7 @@ impl Columns {
         let mut seen = HashSet::new();
         for &column in targets.iter().chain(&features) {
             ensure!(
-                !has_header || schema.target == Target::Inputs || seen.insert(&names[column]),
+                !has_header || *target == Target::Inputs || seen.insert(&names[column]),
                 "{name}, line 1: the header has the name `{}` more than once: rename one column, or choose columns by number",
                 names[column]
             );
@@ -210,13 +234,14 @@ impl Columns {
             "{name}, line 1: expected features beside the target, got {count} columns"
         );
         let (kind, shape) = shape_of(path, features.len(), targets.len(), schema, expected)?;
-        if schema.target == Target::Inputs {
+        if *target == Target::Inputs {
             targets = features.clone();
         }
         Ok(Self {
             features,
             targets,
             class,
+            group,
             is_one_hot,
             is_an_end,
             kind,
@@ -258,6 +283,9 @@ impl Columns {
         };
         for &column in &self.dropped {
             text += &format!(", {} dropped (an index, by its name)", self.title(column));
+        }
+        if let Some(column) = self.group {
+            text += &format!(", groups in {}", self.title(column));
         }
         if self.has_units {
             text += ", units in line 2";
