@@ -135,6 +135,17 @@ impl Observation {
         | Self::Anomaly { score }) = self;
         score
     }
+
+    /// Its name: `learning`, `calibrating`, `normal` or `anomaly`.
+    #[must_use]
+    pub const fn decision(self) -> &'static str {
+        match self {
+            Self::Learning { .. } => "learning",
+            Self::Calibrating { .. } => "calibrating",
+            Self::Normal { .. } => "normal",
+            Self::Anomaly { .. } => "anomaly",
+        }
+    }
 }
 
 /// Bins of the histogram: four for each power of two from 2⁻²⁰ to 2¹².

@@ -9,25 +9,44 @@ pub fn print(text: &str) {
     }
 }
 
+/// A number in decimal.
+pub struct Decimal {
+    digits: [u8; 10],
+    first: usize,
+}
+
+impl Decimal {
+    /// Writes a number out.
+    #[must_use]
+    pub fn new(number: u32) -> Self {
+        let mut decimal = Self { digits: [0; 10], first: 10 };
+        let mut rest = number;
+        for (at, digit) in decimal.digits.iter_mut().enumerate().rev() {
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            decimal.first = at;
+            if rest == 0 {
+                break;
+            }
+        }
+        decimal
+    }
+
+    /// Its digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        ascii(self.digits.get(self.first..).unwrap_or_default())
+    }
+}
+
 /// Prints a number in decimal.
 pub fn print_u32(number: u32) {
-    let mut digits = [0; 10];
-    let mut rest = number;
-    let mut first = digits.len();
-    for (at, digit) in digits.iter_mut().enumerate().rev() {
-        *digit = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        first = at;
-        if rest == 0 {
-            break;
-        }
-    }
-    print_ascii(digits.get(first..).unwrap_or_default());
+    print(Decimal::new(number).as_str());
 }
 
 /// Prints all 8 hexadecimal digits of a number, such as the bits of an `f32`.
 pub fn print_hex(number: u32) {
-    print_ascii(&core::array::from_fn::<u8, 8, _>(|i| hex_digit(number >> (28 - 4 * i))));
+    print(ascii(&core::array::from_fn::<u8, 8, _>(|i| hex_digit(number >> (28 - 4 * i)))));
 }
 
 /// Prints all 16 hexadecimal digits of a number, such as a fingerprint.
@@ -44,7 +63,7 @@ pub fn print_bytes(prefix: &str, bytes: &[u8]) {
             *pair = [hex_digit(u32::from(byte >> 4)), hex_digit(u32::from(*byte))];
         }
         print(prefix);
-        print_ascii(digits.get(..2 * line.len()).unwrap_or_default());
+        print(ascii(digits.get(..2 * line.len()).unwrap_or_default()));
         print("\n");
     }
 }
@@ -56,8 +75,8 @@ fn hex_digit(number: u32) -> u8 {
     }
 }
 
-fn print_ascii(text: &[u8]) {
-    print(core::str::from_utf8(text).unwrap_or_default());
+fn ascii(text: &[u8]) -> &str {
+    core::str::from_utf8(text).unwrap_or_default()
 }
 
 /// Ends the program: 0 is success, anything else reaches the host as a failure.

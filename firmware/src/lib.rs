@@ -12,6 +12,7 @@ mod faults;
 #[cfg(target_abi = "eabihf")]
 pub mod float_mode;
 pub mod int8;
+pub mod monitor_log;
 pub mod processor;
 pub mod stack;
 pub mod uart;

@@ -38,6 +38,7 @@ enum Command {
     Import(commands::import::Args),
     Export(commands::export::Args),
     Verify(verify::Args),
+    Replay(commands::replay::Args),
     Bench(commands::bench::Args),
     Gradcheck(commands::gradcheck::Args),
 }
@@ -82,6 +83,7 @@ fn main() -> ExitCode {
         Command::Import(args) => commands::import::run(args, out),
         Command::Export(args) => commands::export::run(args, out),
         Command::Verify(args) => verify::run(args, out),
+        Command::Replay(args) => commands::replay::run(args, out),
         Command::Bench(args) => commands::bench::run(args, out),
         Command::Gradcheck(args) => commands::gradcheck::run(args, out),
     };

@@ -87,7 +87,7 @@ fn a_sample_that_cannot_be_judged_changes_nothing() {
 
 #[test]
 fn a_monitor_that_loses_its_power_a_hundred_times_still_tells_the_other_activities() {
-    let outcome = run(&mut [0; FLASH as usize], |_, observe| observe()).unwrap();
+    let outcome = run(&mut [0; FLASH as usize], |monitor, x| monitor.observe(x)).unwrap();
     println!("{outcome:?}");
     assert_eq!(outcome.cuts, 100);
     assert!(outcome.alarms[WALKING] <= 2, "{outcome:?}");

@@ -7,7 +7,7 @@ use embedded_storage::nor_flash::{
 use picomlp::fingerprint::{FNV_OFFSET, fnv1a};
 use picomlp::monitor::Phase;
 use picomlp::{
-    Adam, Buffers, Init, Mlp, Monitor, MonitorSettings, MonitorState, Network, Observation,
+    Adam, Buffers, Error, Init, Mlp, Monitor, MonitorSettings, MonitorState, Network, Observation,
     Optimizer, Trainer, math,
 };
 use picomlp_fixtures::motion::{self, AXES, NAMES, STEPS, VALUES};
@@ -58,10 +58,13 @@ pub fn window_of(activity: usize, index: u64, seed: u64) -> [f32; FEATURES] {
     features(&window)
 }
 
+/// The learning rate.
+pub const RATE: f32 = 3e-3;
+
 /// A trainer with these numbers, after this many steps. There is one: the buffers have their sizes by their types.
 #[must_use]
 pub fn trainer(params: Params, state: Moments, steps: u64) -> Option<Held> {
-    let mut adam = Adam::new(3e-3);
+    let mut adam = Adam::new(RATE);
     adam.set_steps(steps);
     let workspace = [0.0; Net::train_scratch(1)];
     let trainer = Trainer::new(Net::default(), adam, Buffers { params, state, workspace }).ok()?;
@@ -179,26 +182,31 @@ pub struct Outcome {
     pub alarms: [u32; NAMES.len()],
 }
 
-/// Lives: a save after every tenth window, of which a hundred are cut off; then [`SHOWN`] windows of each activity. `count` is called
-/// around each observation, which it must make.
+/// The settings of its monitor.
+#[must_use]
+pub fn settings() -> MonitorSettings {
+    let mut settings = MonitorSettings::new();
+    (settings.learn, settings.patience) = (1500, 1500);
+    settings
+}
+
+/// Lives: a save after every tenth window, of which a hundred are cut off; then [`SHOWN`] windows of each activity. `observe` makes
+/// each observation.
 ///
 /// # Errors
 ///
 /// What went wrong.
 pub fn run(
     memory: &mut [u8; FLASH as usize],
-    mut count: impl FnMut(Phase, &mut dyn FnMut()),
+    mut observe: impl FnMut(&mut Watch, &[f32; FEATURES]) -> Result<Observation, Error>,
 ) -> Result<Outcome, &'static str> {
-    let mut settings = MonitorSettings::new();
-    (settings.learn, settings.patience) = (1500, 1500);
+    let settings = settings();
     let mut outcome = Outcome { samples: 0, cuts: 0, hash: FNV_OFFSET, alarms: [0; NAMES.len()] };
     let begin =
         || Monitor::new(fresh().ok_or("the buffers")?, settings).map_err(|_| "the settings");
     let mut monitor = begin()?;
     let mut observe = |monitor: &mut Watch, x: &[f32; FEATURES], hash: &mut u64| {
-        let mut said = None;
-        count(monitor.state().phase(), &mut || said = monitor.observe(x).ok());
-        let said = said.ok_or("a window was refused")?;
+        let said = observe(monitor, x).map_err(|_| "a window was refused")?;
         *hash = fnv1a(*hash, &said.score().to_le_bytes());
         Ok::<_, &'static str>(said)
     };

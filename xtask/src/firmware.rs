@@ -213,10 +213,10 @@ fn run_one(program: &Program, board: &Board, overwrite: bool) -> Result<()> {
     }
 }
 
-/// What is compared: all but a blob that was written out, and figures that differ from board to board.
+/// What is compared: all but a blob or a log that was written out, and figures that differ from board to board.
 fn without_blob(printed: &str) -> String {
-    let left_out =
-        |line: &&str| line.starts_with(on_the_host::BLOB) || line.starts_with("measured ");
+    let written = [on_the_host::BLOB, on_the_host::LOG, "measured "];
+    let left_out = |line: &&str| written.iter().any(|start| line.starts_with(start));
     let lines = printed.lines().filter(|line| !left_out(line));
     lines.map(|line| format!("{line}\n")).collect()
 }

@@ -1,9 +1,11 @@
 //! What the firmware programs compute, computed on this machine: the bits must be the same.
 
 use std::fs;
+use std::process::Command;
 
 use aligned_vec::{AVec, ConstAlign};
 use anyhow::{Context, Result, ensure};
+use picomlp::blob::Contents;
 use picomlp::fingerprint::{FNV_OFFSET, fingerprint, fnv1a};
 use picomlp::{
     Buffers, Init, IntoBatch, Mlp, Model, Network, QuantizedModel, Sequential, Sgd, StoredSamples,
@@ -13,6 +15,8 @@ use picomlp::{
 use picomlp_tests::monitor_run::{self, FLASH};
 
 use crate::inputs::{self, PIXELS};
+use crate::mnist::picomlp;
+use crate::run::{read, root};
 
 type Wide = Mlp<PIXELS, 128, 10>;
 type Small = Mlp<PIXELS, 32, 10>;
@@ -122,11 +126,27 @@ fn aligned(bytes: &[u8]) -> AVec<u8, ConstAlign<16>> {
     AVec::from_slice(16, bytes)
 }
 
-/// `monitor`: the scores of all windows.
+/// `monitor`: the scores of all windows; and the device's log, replayed by `picomlp replay` as a user does.
 pub(crate) fn monitor(printed: &str) -> Result<()> {
-    let outcome = monitor_run::run(&mut [0; FLASH as usize], |_, observe| observe());
-    same_fingerprint(printed, outcome.map_err(anyhow::Error::msg)?.hash)
+    let outcome = monitor_run::run(&mut [0; FLASH as usize], |monitor, x| monitor.observe(x));
+    same_fingerprint(printed, outcome.map_err(anyhow::Error::msg)?.hash)?;
+
+    let folder = root().join("target/firmware");
+    let (log, model) = (folder.join("monitor.csv"), folder.join("monitor.pmlp"));
+    let lines: Vec<_> = printed.lines().filter_map(|line| line.strip_prefix(LOG)).collect();
+    fs::write(&log, lines.join("\n"))?;
+    let trainer = monitor_run::fresh().context("the buffers")?;
+    let mut blob = Vec::new();
+    Contents::new(trainer.net(), trainer.params()).write_pieces(|piece| blob.extend(piece))?;
+    fs::write(&model, blob)?;
+    let mut replay = Command::new(picomlp("", &["--release"])?);
+    replay.arg("replay").arg(&log).arg("--device-model").arg(&model);
+    print!("{}", read(replay)?);
+    Ok(())
 }
+
+/// What a line of a monitor's log begins with.
+pub(crate) const LOG: &str = "log ";
 
 fn same_fingerprint(printed: &str, expected: u64) -> Result<()> {
     let expected = format!("{expected:016x}");

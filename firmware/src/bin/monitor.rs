@@ -1,5 +1,6 @@
 //! A monitor that learns walking from a synthetic accelerometer, loses its power a hundred times, and then tells the other
-//! activities; and how many instructions each observation takes.
+//! activities; and how many instructions each observation takes. Its log, in lines that begin with
+//! `log `, is for `picomlp replay`.
 #![no_std]
 #![no_main]
 
@@ -7,17 +8,29 @@ use cortex_m_rt::entry;
 use picomlp::monitor::Phase;
 use picomlp_firmware::console::{exit, fail, print, print_hex_u64, print_u32};
 use picomlp_firmware::counter::Counter;
-use picomlp_tests::monitor_run::{self, FLASH, SHOWN};
+use picomlp_firmware::monitor_log::MonitorLog;
+use picomlp_tests::monitor_run::{self, FEATURES, FLASH, RATE, SHOWN};
 
 #[entry]
 fn main() -> ! {
     static mut MEMORY: [u8; FLASH as usize] = [0; FLASH as usize];
     let (mut counter, mut most) = (Counter::start(), [0; 3]);
-    let outcome = monitor_run::run(MEMORY, |phase, observe| {
-        let (count, ()) = counter.count(observe);
+    let mut begins = true;
+    let write = |piece: &str| {
+        print(if begins { "log " } else { "" });
+        print(piece);
+        begins = piece.ends_with('\n');
+    };
+    let mut log = MonitorLog::new(write, RATE, &monitor_run::settings(), FEATURES as u32);
+    let outcome = monitor_run::run(MEMORY, |monitor, x| {
+        let (phase, sample) = (monitor.state().phase(), monitor.state().samples());
+        let (count, said) = counter.count(|| monitor.observe(x));
         if let Some(most) = most.get_mut(phase as usize) {
             *most = count.max(*most);
         }
+        let said = said?;
+        log.row(x, sample, said);
+        Ok(said)
     });
     let outcome = match outcome {
         Ok(outcome) => outcome,

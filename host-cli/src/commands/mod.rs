@@ -11,5 +11,6 @@ pub mod plot;
 pub mod predict;
 pub mod quantize;
 pub mod recipes;
+pub mod replay;
 pub mod report;
 pub mod train;

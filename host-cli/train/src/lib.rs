@@ -27,6 +27,7 @@ pub mod number;
 pub mod open;
 pub mod output;
 pub mod quantize;
+pub mod replay;
 pub mod text;
 
 mod buffer;
