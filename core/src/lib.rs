@@ -76,5 +76,7 @@ pub use monitor::{Monitor, MonitorSettings, MonitorState, Observation};
 pub use network::{Network, argmax};
 pub use optim::{Adam, AdamW, Momentum, Optimizer, RmsProp, Sgd, WeightDecay};
 pub use samples::{Sample, Samples, StoredSamples};
-pub use trainer::{BufferedTrainer, Epoch, Trainer, supports_micro_batches};
+pub use trainer::{
+    BufferedTrainer, Epoch, SlicedSample, SlicedUpdate, Trainer, supports_micro_batches,
+};
 pub use training::TrainingState;

@@ -5,6 +5,7 @@
 //! QEMU models no wait states, caches or pipelines: a count is no time.
 
 use core::arch::asm;
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// Ticks before the timer starts again: 24 bits.
 const PERIOD: u32 = 1 << 24;
@@ -43,6 +44,51 @@ impl Counter {
     }
 }
 
+impl Counter {
+    /// Makes the timer raise its interrupt whenever this many instructions have passed.
+    #[must_use]
+    pub fn into_ticker(self, instructions: u32) -> Ticker {
+        let period = (u64::from(instructions) * 1000 / u64::from(self.milli_per_tick)) as u32;
+        systick::RELOAD.write(period - 1);
+        systick::VALUE.write(0);
+        systick::CONTROL.write(systick::ENABLE | systick::CORE_CLOCK | systick::INTERRUPT);
+        Ticker { period, milli_per_tick: self.milli_per_tick }
+    }
+}
+
+/// A SysTick that raises its interrupt.
+pub struct Ticker {
+    period: u32,
+    milli_per_tick: u32,
+}
+
+impl Ticker {
+    /// Counts of the timer since its last interrupt.
+    #[must_use]
+    pub fn since_interrupt() -> u32 {
+        systick::RELOAD.read().wrapping_sub(systick::VALUE.read())
+    }
+
+    /// Counts of the timer as instructions.
+    #[must_use]
+    pub fn instructions(&self, counts: u32) -> u32 {
+        (u64::from(counts) * u64::from(self.milli_per_tick) / 1000) as u32
+    }
+
+    /// Instructions that `work` takes, those of interrupts included, and what it returns. `interrupts` counts these.
+    pub fn count<R>(&self, interrupts: &AtomicU32, work: impl FnOnce() -> R) -> (u32, R) {
+        let now = || loop {
+            let (before, counts) = (interrupts.load(Relaxed), Self::since_interrupt());
+            if interrupts.load(Relaxed) == before {
+                break before.wrapping_mul(self.period).wrapping_add(counts);
+            }
+        };
+        let began = now();
+        let result = work();
+        (self.instructions(now().wrapping_sub(began)), result)
+    }
+}
+
 /// The timer's registers: Armv7-M Architecture Reference Manual, section B3.3.
 mod systick {
     pub(super) struct Register(usize);
@@ -52,6 +98,7 @@ mod systick {
     pub(super) const VALUE: Register = Register(0xe000_e018);
 
     pub(super) const ENABLE: u32 = 1;
+    pub(super) const INTERRUPT: u32 = 1 << 1;
     pub(super) const CORE_CLOCK: u32 = 1 << 2;
 
     #[allow(unsafe_code, reason = "a register is a place in memory")]
@@ -62,7 +109,7 @@ mod systick {
         }
 
         pub(super) fn write(&self, value: u32) {
-            // SAFETY: as for `read`; the timer raises no interrupt, since that is not switched on.
+            // SAFETY: as for `read`; its interrupt has a handler in every program that switches it on.
             unsafe { (self.0 as *mut u32).write_volatile(value) }
         }
     }

@@ -105,7 +105,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("core/src/step.rs", &["Error", "kernels", "layers", "loss", "network"]),
     ("core/src/optim/", &["Error", "kernels", "layers", "math", "network", "optim"]),
     (
-        "core/src/trainer.rs",
+        "core/src/trainer/",
         &[
             "Error", "buffers", "kernels", "layers", "loss", "math", "network", "optim", "samples",
             "step", "training",

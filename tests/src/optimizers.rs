@@ -176,7 +176,7 @@ fn a_batch_larger_than_the_scratch_gives_the_same_bits_in_chunks_of_any_size() {
     }
 }
 
-/// As [`buffered`], by one [`Trainer::accumulate`] for each length in `cut`, then [`Trainer::apply`].
+/// As [`buffered`], by one [`Trainer::accumulate`] for each length in `cut`, then an update in slices of 37 parameters for each.
 fn accumulated(
     net: &Sequential,
     o: impl Optimizer,
@@ -205,13 +205,18 @@ fn accumulated(
             assert_eq!(trainer.params(), before, "before the step");
             (x, labels) = (rest, &labels[n..]);
         }
-        *loss = trainer.apply().unwrap();
+        let mut update = trainer.apply_in_slices().unwrap();
+        *loss = loop {
+            if let Some(loss) = update.advance(37 * cut()).unwrap() {
+                break loss;
+            }
+        };
     }
     bits(&losses, &params)
 }
 
 #[test]
-fn an_accumulated_batch_gives_the_bits_of_a_step_however_it_is_cut() {
+fn an_accumulated_batch_gives_the_bits_of_a_step_however_it_and_its_update_are_cut() {
     let dropout = with_layers(&[
         AnyLayer::dense(131, 43),
         AnyLayer::layer_norm(43, 1e-5),

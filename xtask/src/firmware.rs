@@ -115,6 +115,7 @@ const PROGRAMS: &[Program] = &[
         check: on_the_host::monitor,
         ..PLAIN
     },
+    Program { name: "ticks", tolerance: 0.03, check: on_the_host::ticks, ..PLAIN },
     Program { name: "selftest", inputs: true, ..PLAIN },
     Program { name: "bench", inputs: true, tolerance: 0.03, check: on_the_host::bench, ..PLAIN },
     Program {

@@ -8,10 +8,11 @@ use anyhow::{Context, Result, ensure};
 use picomlp::blob::Contents;
 use picomlp::fingerprint::{FNV_OFFSET, fingerprint, fnv1a};
 use picomlp::{
-    Buffers, Init, IntoBatch, Mlp, Model, Network, QuantizedModel, Sequential, Sgd, StoredSamples,
-    Trainer,
+    Adam, Buffers, Init, IntoBatch, Mlp, Model, Network, QuantizedModel, Sequential, Sgd,
+    StoredSamples, Trainer,
 };
 
+use picomlp_fixtures::digits::draw;
 use picomlp_tests::monitor_run::{self, FLASH};
 
 use crate::inputs::{self, PIXELS};
@@ -143,6 +144,29 @@ pub(crate) fn monitor(printed: &str) -> Result<()> {
     replay.arg("replay").arg(&log).arg("--device-model").arg(&model);
     print!("{}", read(replay)?);
     Ok(())
+}
+
+/// `ticks`: 25 steps on batches of four digits, whole here, in slices there; and none of its ticks late.
+pub(crate) fn ticks(printed: &str) -> Result<()> {
+    let mut params = vec![0.0; Small::PARAMS];
+    let net = Small::default();
+    net.init(&mut params, Init::He, 1)?;
+    let buffers = Buffers {
+        params: &mut params[..],
+        state: vec![0.0; Adam::state_len(Small::PARAMS)],
+        workspace: vec![0.0; Small::train_scratch(4)],
+    };
+    let mut trainer = Trainer::new(net, Adam::new(1e-3), buffers)?;
+    for step in 0..25 {
+        let (mut images, mut labels) = ([[0; PIXELS]; 4], [0; 4]);
+        for (index, (image, label)) in (4 * step..).zip(images.iter_mut().zip(&mut labels)) {
+            *label = (index % 10) as u8;
+            draw(*label, index, image);
+        }
+        trainer.step(&images, &labels)?;
+    }
+    ensure!(printed.contains("slices: ticks that were late: 0\n"), "a tick was late");
+    same_fingerprint(printed, fingerprint(&params))
 }
 
 /// What a line of a monitor's log begins with.

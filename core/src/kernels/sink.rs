@@ -5,6 +5,7 @@ use core::ops::Range;
 use super::Nonzeros;
 use super::copy;
 use super::scalar::SCALAR;
+use super::sgd::update_rows;
 
 /// The optimizer's state of some of the parameters; what it does not have is empty.
 pub type State<'a> = [&'a mut [f32]; 2];
@@ -121,9 +122,12 @@ pub struct Sink<'a> {
 struct Keep;
 
 impl Update for Keep {
-    fn apply(&self, to: &mut [f32], state: State<'_>, gradient: Gradient<'_>, _: bool) {
-        if !matches!(gradient, Gradient::Zero) {
-            gradient.for_each_dense(to, state, |to, _, gradient| copy(gradient, to));
+    fn apply(&self, to: &mut [f32], _: State<'_>, gradient: Gradient<'_>, _: bool) {
+        match gradient {
+            Gradient::Zero => {}
+            Gradient::Dense(gradient) => copy(gradient, to),
+            // A sample's own gradient, which is added; rows of zeros stay as they are.
+            Gradient::OuterProduct { rows, d_y, .. } => update_rows(to, rows, d_y, -1.0),
         }
     }
 }

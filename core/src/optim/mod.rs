@@ -24,10 +24,11 @@ pub use sgd::Sgd;
 pub use weight_decay::{AdamW, WeightDecay};
 
 use crate::Error;
+use core::ops::Range;
+
 pub use crate::kernels::{Gradient, State, Update};
 use crate::kernels::{Sink, Split, Threads, fork, parts};
 use crate::layers::{Layer, for_each_group};
-use crate::network::check_len;
 
 /// Turns gradients into changes of the parameters.
 pub trait Optimizer {
@@ -88,25 +89,25 @@ pub trait Optimizer {
     }
 }
 
-/// Makes a step with a gradient that is whole.
-pub(crate) fn apply_whole<O: Optimizer>(
-    optimizer: &mut O,
+/// Updates the parameters in `range` that gradients move.
+pub(crate) fn apply_range(
+    update: &dyn Update,
     threads: &dyn Threads,
     net: &impl Layer,
     params: &mut [f32],
-    gradient: &mut [f32],
+    gradient: &[f32],
     state: &mut [f32],
+    range: Range<usize>,
 ) -> Result<(), Error> {
-    for_each_group(net, |_| {})?;
-    check_len("state", state, optimizer.state_len_of(net))?;
-    optimizer.prepare(net, params, gradient, state)?;
-    let update = optimizer.begin();
-    let mut step = Sink::new(params, state, &update);
+    let mut step = Sink::new(params, state, update);
     for_each_group(net, |group| {
-        let (_, sink) = step.split_at(group.range.start);
-        let gradient = gradient.get(group.range).unwrap_or_default();
-        let parts = parts(threads, gradient.len());
-        fork(threads, parts, Apply { sink, gradient, bias: group.bias });
+        let here = group.range.start.max(range.start)..group.range.end.min(range.end);
+        let gradient = gradient.get(here.clone()).unwrap_or_default();
+        if !gradient.is_empty() {
+            let (_, sink) = step.split_at(here.start);
+            let parts = parts(threads, gradient.len());
+            fork(threads, parts, Apply { sink, gradient, bias: group.bias });
+        }
     })
 }
 

@@ -123,7 +123,7 @@ pub(super) fn weight_gradient<T: Element>(
     sink: &mut Sink<'_>,
 ) {
     let weights = x.width() * outputs;
-    if x.len() == 1 && shifted.is_none() && sink.accumulated(0..weights).is_none() {
+    if x.len() == 1 && shifted.is_none() {
         outer_product(&x, d_y, weights, sink);
     } else {
         sum_rows(&x, d_y, outputs, shifted, sink);
