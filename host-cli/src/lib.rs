@@ -2,6 +2,7 @@
 
 mod args;
 pub mod commands;
+mod epoch_log;
 mod files;
 #[doc(hidden)]
 pub mod fuzzing;

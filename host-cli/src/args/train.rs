@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 
+use anyhow::Result;
 use clap::ArgAction;
 use picomlp_plots::FileFormat;
 use picomlp_train::config::{
-    InitSpec, Monitor, OptimizerKind, OptimizerSpec, ScheduleSpec, TrainConfig,
+    InitSpec, Monitor, OptimizerKind, OptimizerSpec, ScheduleSpec, Settings, TrainConfig,
 };
 use picomlp_train::data::{Inputs, Scale, Source};
 use picomlp_train::number::{above_zero, below_one, not_negative};
-use picomlp_train::output;
+use picomlp_train::{Checkpoint, Checkpoints, Every, output};
 
 use super::data::DataArgs;
 use super::model::NetworkArgs;
@@ -60,6 +61,8 @@ pub struct Args {
     network: NetworkArgs,
     #[command(flatten)]
     training: TrainingArgs,
+    #[command(flatten)]
+    pub(crate) checkpoints: CheckpointArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     /// Print the flags that are used most
@@ -155,6 +158,43 @@ struct TrainingArgs {
     threads: Option<usize>,
 }
 
+/// Runs that outlive what happens to them.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Checkpoints")]
+pub(crate) struct CheckpointArgs {
+    /// Folder for checkpoints: models from which --resume goes on. Also written when the run ends, or is interrupted.
+    #[arg(long, value_name = "DIR", conflicts_with = "folds")]
+    pub(crate) checkpoint: Option<PathBuf>,
+    /// How often to write one: `2epochs`, `500steps`, `30s`, `10min` or `1h` [default: 1epoch].
+    #[arg(long, value_name = "EVERY")]
+    checkpoint_every: Option<Every>,
+    /// Checkpoints to keep, the latest ones; 0 for all [default: 3].
+    #[arg(long, value_name = "N")]
+    keep_last: Option<usize>,
+    /// Go on from a checkpoint, or from the latest one in a folder: the model is that of a run that never stopped. Settings
+    /// and outputs are the checkpoint's; no other flag is needed. Without a path: from the latest one in --checkpoint, if there is
+    /// one.
+    #[arg(long, value_name = "DIR|FILE", num_args = 0..=1, conflicts_with = "folds")]
+    pub(crate) resume: Option<Option<PathBuf>>,
+    /// Resume in spite of other data or settings.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+impl CheckpointArgs {
+    /// Returns the checkpoint, or the folder, to go on from.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be read.
+    pub(crate) fn resumed(&self) -> Result<Option<PathBuf>> {
+        match (&self.resume, &self.checkpoint) {
+            (Some(None), Some(folder)) => Checkpoint::latest(folder),
+            (path, _) => Ok(path.clone().flatten()),
+        }
+    }
+}
+
 /// What is written and printed.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Output")]
@@ -175,6 +215,12 @@ pub(crate) struct OutputArgs {
     /// Format of these figures: `png` or `svg`.
     #[arg(long, default_value = "png", value_name = "FORMAT", requires = "plots", value_parser = figure_format)]
     pub(crate) plots_format: FileFormat,
+    /// CSV file to write: a row an epoch, as the run goes on.
+    #[arg(long, value_name = "FILE", conflicts_with = "folds")]
+    pub(crate) log: Option<PathBuf>,
+    /// Folder to write TensorBoard's event files to: `tensorboard --logdir DIR` draws the epochs as the run goes on.
+    #[arg(long, value_name = "DIR", conflicts_with = "folds")]
+    pub(crate) tensorboard: Option<PathBuf>,
     /// Print every Nth epoch only, and the last one.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), value_name = "N")]
     pub(crate) log_every: u32,
@@ -193,7 +239,55 @@ impl Args {
     ///
     /// What to tell the user.
     pub fn check(&self) -> Result<(), String> {
-        self.config().check()
+        let CheckpointArgs { checkpoint, checkpoint_every, keep_last, resume, force } =
+            &self.checkpoints;
+        let alone = |flag| Err(format!("'{flag}' needs a folder: '--checkpoint DIR'"));
+        match checkpoint {
+            None if checkpoint_every.is_some() => alone("--checkpoint-every"),
+            None if keep_last.is_some() => alone("--keep-last"),
+            None if *resume == Some(None) => alone("--resume"),
+            _ if *force && resume.is_none() => Err("'--force' needs '--resume'".to_owned()),
+            _ => self.config().check(),
+        }
+    }
+
+    /// Returns where checkpoints go, if they are asked for; makes the folder.
+    ///
+    /// # Errors
+    ///
+    /// If there cannot be such a folder.
+    pub(crate) fn checkpoints(&self) -> Result<Option<Checkpoints>> {
+        let CheckpointArgs { checkpoint: Some(folder), checkpoint_every, keep_last, .. } =
+            &self.checkpoints
+        else {
+            return Ok(None);
+        };
+        let mut to = Checkpoints::new(folder)?;
+        to.every = checkpoint_every.unwrap_or(to.every);
+        to.keep_last = keep_last.unwrap_or(to.keep_last);
+        to.outputs = self.outputs();
+        Ok(Some(to))
+    }
+
+    /// Returns the flags of what is written, which a resumed run keeps.
+    fn outputs(&self) -> Settings {
+        let path = |path: &PathBuf| Some(path.display().to_string());
+        let (output, checkpoints) = (&self.output, &self.checkpoints);
+        let mut flags = vec![("out", path(&output.out))];
+        if let Some(folder) = &output.plots {
+            flags.extend([
+                ("plots", path(folder)),
+                ("plots-format", Some(output.plots_format.to_string())),
+            ]);
+        }
+        let folders = [("log", &output.log), ("tensorboard", &output.tensorboard)];
+        flags.extend(folders.into_iter().filter_map(|(flag, at)| Some((flag, path(at.as_ref()?)))));
+        flags.extend(checkpoints.checkpoint.as_ref().map(|folder| ("checkpoint", path(folder))));
+        let every = checkpoints.checkpoint_every.map(|every| every.to_string());
+        flags.extend(every.map(|every| ("checkpoint-every", Some(every))));
+        let keep = checkpoints.keep_last.map(|keep| keep.to_string());
+        flags.extend(keep.map(|keep| ("keep-last", Some(keep))));
+        flags
     }
 
     /// Returns the settings of the run.

@@ -8,14 +8,15 @@ use anyhow::{Error, Result, anyhow};
 use picomlp_plots::{Show, Subject, parts};
 use picomlp_train::data::Dataset;
 use picomlp_train::event::{Event, FoldsDone};
-use picomlp_train::{CrossValidation, Ending, Pool, Session, Stopped, Trained};
+use picomlp_train::text::shell_word;
+use picomlp_train::{Checkpoint, CrossValidation, Ending, Pool, Session, Stopped, Trained};
 
 pub use crate::args::train::{Args, COMMON};
 use crate::files;
 use crate::interrupt::{self, Interrupted};
 use crate::render::train::Report;
 use crate::stdout::Lasting;
-use crate::text::warn;
+use crate::text::{program, warn};
 
 /// Trains, and writes the model.
 ///
@@ -33,10 +34,20 @@ pub fn run(args: &Args, out: &mut (dyn Write + Send)) -> Result<()> {
         Some(folder) => files::figures_of(folder, flags.plots_format)?,
         None => Vec::new(),
     };
-    let planned = files::plan(&args.inputs(), [&flags.out].into_iter().chain(&figures))?;
+    let planned =
+        files::plan(&args.inputs(), [&flags.out].into_iter().chain(&flags.log).chain(&figures))?;
     let began = Instant::now();
     let data = args.data.load(args.config().loss.kind)?;
-    let session = Session::new(args.config(), &data)?;
+    let mut session = Session::new(args.config(), &data)?;
+    if let Some(path) = args.checkpoints.resumed()? {
+        session = session.resume(Checkpoint::read(&path)?, args.checkpoints.force)?;
+    } else if let (Some(_), Some(folder)) = (&args.checkpoints.resume, &args.checkpoints.checkpoint)
+    {
+        warn(&format!("no checkpoint in {} yet: training begins", folder.display()));
+    }
+    if let Some(checkpoints) = args.checkpoints()? {
+        session = session.checkpoints(checkpoints)?;
+    }
     // Whoever reads the output may go away, but the model must not be lost.
     let mut out = Lasting::new(out);
     let mut report = Report::new(args, &data, &mut out);
@@ -49,7 +60,7 @@ pub fn run(args: &Args, out: &mut (dyn Write + Send)) -> Result<()> {
             Stopped { ending, trained: Some(trained) } => (*trained, ending),
             Stopped { ending, trained: None } => {
                 let why = format!("no epoch was finished, so nothing was written to {path}");
-                return Err(stopped(ending, &why));
+                return Err(stopped(ending, &(why + &go_on(args, ending))));
             }
         },
     };
@@ -65,7 +76,7 @@ pub fn run(args: &Args, out: &mut (dyn Write + Send)) -> Result<()> {
         report.figures(folder, &[])?;
     }
     if interrupted {
-        return Err(Interrupted(holds).into());
+        return Err(Interrupted(holds + &go_on(args, Ending::Interrupted)).into());
     }
     drop(deferred);
     if let Some(folder) = &flags.plots {
@@ -122,6 +133,17 @@ fn cross_validate(args: &Args, folds: usize, out: &mut (dyn Write + Send)) -> Re
     })?;
     let done = FoldsDone::new(&results, began.elapsed().as_secs_f64());
     report.folds_done(&Event::FoldsDone(done.clone()), &done)
+}
+
+/// How an interrupted run goes on, if it has written checkpoints.
+fn go_on(args: &Args, ending: Ending) -> String {
+    match &args.checkpoints.checkpoint {
+        Some(folder) if ending == Ending::Interrupted => {
+            let folder = folder.display().to_string();
+            format!("; go on with `{} train --resume {}`", program(), shell_word(&folder))
+        }
+        _ => String::new(),
+    }
 }
 
 /// The error of a run that was stopped or diverged.

@@ -5,10 +5,12 @@ use std::ffi::OsString;
 use anyhow::{Result, bail};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches};
+use picomlp_train::Checkpoint;
 
 use super::file::{Setting, Value};
 use super::{Recipe, open};
+use crate::args::train;
 use crate::stdout::say_and_exit;
 
 /// A flag beside a recipe, and the recipe's settings that it leaves behind: those that mean something for one optimizer alone,
@@ -33,11 +35,9 @@ pub fn matches(command: Command, words: impl Iterator<Item = OsString>) -> Resul
     let mut words: Vec<OsString> = words.collect();
     let parse = |words: &[OsString]| command.clone().try_get_matches_from(words);
     let given = parse(&words).unwrap_or_else(|error| say_and_exit(&error));
-    let Some((name, recipe, beside)) = given.subcommand().and_then(|(name, beside)| {
-        let recipe = beside.try_get_one::<String>("recipe").ok()??;
-        Some((name, recipe, beside))
-    }) else {
-        return Ok(given);
+    let Some((name, beside)) = given.subcommand() else { return Ok(given) };
+    let Some(recipe) = beside.try_get_one::<String>("recipe").ok().flatten() else {
+        return resumed(command, words, given);
     };
     let recipe = open(recipe)?;
     let mut built = command.clone();
@@ -57,7 +57,35 @@ pub fn matches(command: Command, words: impl Iterator<Item = OsString>) -> Resul
         say_and_exit(&used.clone().error(ErrorKind::MissingRequiredArgument, why));
     }
     // The command line alone was right.
-    parse(&words).or_else(|error| bail!("{}: {}", recipe.name, said(&error)))
+    match parse(&words) {
+        Ok(given) => resumed(command, words, given),
+        Err(error) => bail!("{}: {}", recipe.name, said(&error)),
+    }
+}
+
+/// Puts the settings of a checkpoint beside the flags, if there is one to go on from.
+fn resumed(command: Command, mut words: Vec<OsString>, given: ArgMatches) -> Result<ArgMatches> {
+    let Some(("train", beside)) = given.subcommand() else { return Ok(given) };
+    let Some(path) = train::Args::from_arg_matches(beside)?.checkpoints.resumed()? else {
+        return Ok(given);
+    };
+    let checkpoint = Checkpoint::read(&path)?;
+    let mut built = command.clone();
+    built.build();
+    let Some(train) = built.find_subcommand("train") else { return Ok(given) };
+    for (name, value) in checkpoint.flags() {
+        let value = match (name, checkpoint.path().parent()) {
+            // The folder may have moved.
+            ("checkpoint", Some(folder)) => Value::Word(folder.display().to_string()),
+            _ => value.map_or(Value::Switch(true), |word| Value::Word(word.to_owned())),
+        };
+        let setting = Setting { flag: name.to_owned(), value, line: 0 };
+        if goes_with(&setting, train, beside, true) {
+            words.extend(flag(&setting).map(OsString::from));
+        }
+    }
+    let shown = checkpoint.path().display();
+    command.try_get_matches_from(words).or_else(|error| bail!("{shown}: {}", said(&error)))
 }
 
 /// A setting as a word of a command line; nothing if it is a switch that is off.

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use picomlp::blob::{Input, InputKind, Preparation};
@@ -15,10 +15,11 @@ use picomlp_train::{Ending, History, Observer, Session, Trained};
 
 use super::evaluation::write_result;
 use crate::args::train::Args;
+use crate::epoch_log::EpochLog;
 use crate::files;
 use crate::interrupt;
 use crate::progress::Progress;
-use crate::text::{program, typed};
+use crate::text::{program, typed, warn};
 
 /// Results to `out`, progress to standard error.
 pub(crate) struct Report<'a> {
@@ -34,6 +35,7 @@ pub(crate) struct Report<'a> {
     history: History,
     /// The JSON lines of epochs and end, for `--plots`.
     lines: String,
+    log: EpochLog,
     /// The first failure of `out`.
     failed: Option<io::Error>,
 }
@@ -51,6 +53,7 @@ impl<'a> Report<'a> {
             command: String::new(),
             history: History::default(),
             lines: String::new(),
+            log: EpochLog::default(),
             failed: None,
         }
     }
@@ -81,6 +84,10 @@ impl<'a> Report<'a> {
         self.validates = start.validation_samples > 0;
         self.command.clone_from(&start.command);
         self.start_progress();
+        let (flags, done) = (&self.args.output, session.epochs_done());
+        self.log = EpochLog::begin(flags.log.as_deref(), flags.tensorboard.as_deref(), done)?;
+        // The history is that of the whole run.
+        done.iter().for_each(|epoch| self.add(&Event::Epoch(epoch.clone())));
         if self.args.output.json {
             writeln!(self.out, "{}", Event::Start(start).to_json())?;
         } else if self.is_text() {
@@ -125,6 +132,9 @@ impl<'a> Report<'a> {
         for note in &start.data_notes {
             writeln!(out, "               {note}")?;
         }
+        if let Some(done) = start.resumed_epochs {
+            writeln!(out, "resumed        {done} of {} epochs were done", start.epochs)?;
+        }
         let are_values = self.data.classes == 0;
         let heading = match start.folds {
             Some(_) => Fold::heading(are_values),
@@ -146,8 +156,7 @@ impl<'a> Report<'a> {
         }
         let (flags, path) = (&self.args.output, self.args.output.out.display().to_string());
         let event = Event::Done(trained.done(&flags.out, bytes, elapsed));
-        self.history.add(&event);
-        self.lines += &format!("{}\n", event.to_json());
+        self.add(&event);
         if flags.json {
             writeln!(self.out, "{}", event.to_json())?;
             return Ok(());
@@ -233,6 +242,12 @@ impl<'a> Report<'a> {
         Ok(())
     }
 
+    /// Adds an epoch, or the end, to the history.
+    fn add(&mut self, event: &Event) {
+        self.history.add(event);
+        self.lines += &format!("{}\n", event.to_json());
+    }
+
     /// Prints a line, out of the progress bar's way.
     fn print(&mut self, line: &str) {
         let out = &mut self.out;
@@ -259,8 +274,8 @@ impl Observer for Report<'_> {
         let flags = &self.args.output;
         let line = match event {
             Event::Epoch(epoch) => {
-                self.history.add(event);
-                self.lines += &format!("{}\n", event.to_json());
+                self.add(event);
+                self.log.add(epoch);
                 let is_last = epoch.epoch == self.epochs;
                 if !epoch.epoch.is_multiple_of(flags.log_every) && !is_last {
                     return;
@@ -279,6 +294,14 @@ impl Observer for Report<'_> {
             _ if flags.json => self.print(&event.to_json()),
             Some(line) if self.is_text() => self.print(&line),
             _ => {}
+        }
+    }
+
+    fn checkpoint(&mut self, written: &Result<PathBuf>) {
+        if let Err(error) = written {
+            let warn =
+                || warn(&format!("no checkpoint was written, and training goes on: {error:#}"));
+            self.progress.as_ref().map_or_else(warn, |progress| progress.suspend(warn));
         }
     }
 

@@ -11,6 +11,7 @@ mod bad_flags;
 mod bad_model;
 mod bench;
 mod cases;
+mod checkpoints;
 mod csv;
 mod divergence;
 mod flows;

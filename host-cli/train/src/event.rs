@@ -73,6 +73,9 @@ pub struct Start {
     pub test_samples: usize,
     /// Number of folds of a cross-validation.
     pub folds: Option<usize>,
+    /// Number of epochs that were done before, of a run that is resumed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resumed_epochs: Option<usize>,
     /// The command that repeats the run.
     pub command: String,
 }

@@ -68,7 +68,7 @@ impl History {
 }
 
 /// Checks that the values of an epoch can be drawn.
-fn check(epoch: &Epoch) -> Result<()> {
+pub(crate) fn check(epoch: &Epoch) -> Result<()> {
     for (name, value) in [("epoch", Some(epoch.epoch)), ("fold", epoch.fold)] {
         ensure!(value != Some(0), "`{name}` is 0, expected a whole number from 1");
     }

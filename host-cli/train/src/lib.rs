@@ -31,6 +31,7 @@ pub mod replay;
 pub mod text;
 
 mod buffer;
+mod checkpoint;
 mod classifier;
 mod cross_validation;
 mod file_kind;
@@ -48,6 +49,7 @@ mod shape;
 mod trained;
 
 pub use buffer::{Buffer, buffer};
+pub use checkpoint::{Checkpoint, Checkpoints, Every};
 pub use classifier::{Classifier, Predictions};
 pub use cross_validation::CrossValidation;
 pub use held_out::Measured;

@@ -1,8 +1,9 @@
 //! A training run: the loop over epochs and batches.
 
 mod run;
+mod save;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Result, bail, ensure};
@@ -15,6 +16,7 @@ use picomlp::{
 use run::{Ended, Run};
 
 use crate::buffer::{Buffer, buffer};
+use crate::checkpoint::{Checkpoint, Checkpoints, Progress};
 use crate::classifier::Classifier;
 use crate::config::{Built, TrainConfig};
 use crate::data::{Dataset, Scale, Scaling, Split, Targets, VALIDATION_FRACTION, Values};
@@ -38,6 +40,11 @@ pub trait Observer {
 
     /// An epoch or a fold has ended.
     fn event(&mut self, event: &Event);
+
+    /// A checkpoint has been written, or could not be: the run goes on all the same.
+    fn checkpoint(&mut self, written: &Result<PathBuf>) {
+        let _ = written;
+    }
 
     /// Whether the run is to stop before the next step. It then ends as it was after the last finished epoch.
     fn stops(&mut self) -> bool {
@@ -77,6 +84,9 @@ pub struct Session<'a> {
     pub(crate) pool: Arc<Pool>,
     /// Of a cross-validation, counted from 1.
     fold: Option<u32>,
+    checkpoints: Option<Checkpoints>,
+    /// What the run goes on from.
+    resumed: Option<(Checkpoint, Progress)>,
 }
 
 impl<'a> Session<'a> {
@@ -149,7 +159,7 @@ impl<'a> Session<'a> {
         // What the machine has no memory for is known before training.
         buffer(net.params(), "parameters")?;
         let setup = Setup { data, config, split, map, features, targets, loss, batch_size };
-        Ok(Self { setup, net, pool, fold })
+        Ok(Self { setup, net, pool, fold, checkpoints: None, resumed: None })
     }
 
     /// Returns how the data is split.
@@ -164,12 +174,17 @@ impl<'a> Session<'a> {
         Arc::clone(&self.pool)
     }
 
-    /// Returns the number of samples that the whole run goes over.
+    /// Returns the number of samples that the run goes over, from its checkpoint on if it has one.
     #[must_use]
     pub fn samples(&self) -> u64 {
         let whole = u64::from(self.setup.config.epochs) * self.setup.split.train.len() as u64;
         let steps = self.setup.config.max_steps.unwrap_or(u64::MAX);
-        whole.min(steps.saturating_mul(self.setup.batch_size as u64))
+        let batch = self.setup.batch_size as u64;
+        let done = self.resumed.as_ref().map_or(0, |(_, progress)| {
+            let epochs = progress.epochs.len() * self.setup.split.train.len();
+            epochs as u64 + progress.batches * batch
+        });
+        whole.min(steps.saturating_mul(batch)).saturating_sub(done)
     }
 
     /// Describes the run, which will write its model to `out`.
@@ -202,6 +217,7 @@ impl<'a> Session<'a> {
             validation_samples: split.validation.len(),
             test_samples: split.test.len(),
             folds,
+            resumed_epochs: self.resumed.as_ref().map(|(from, _)| from.epochs().len()),
             command: command(config, data, split, folds, out),
         }
     }

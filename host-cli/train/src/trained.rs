@@ -178,9 +178,7 @@ impl Trained {
         test: Option<Evaluation>,
     ) -> Result<Self> {
         let Setup { data, config, split, map, loss, batch_size, .. } = setup;
-        let samples = if split.test.is_empty() { split.seen() } else { split.test.clone() };
-        let self_test =
-            SelfTest::new(&net, &params, *map, data, &samples[..SELF_TESTS.min(samples.len())])?;
+        let self_test = SelfTest::of(setup, &net, &params)?;
         Ok(Self {
             map: *map,
             loss: loss.kind(),
@@ -219,6 +217,18 @@ impl Trained {
         })
     }
 
+    /// Takes other parameters of the network.
+    pub(crate) fn update(
+        &mut self,
+        setup: &Setup<'_>,
+        params: Vec<f32>,
+        kept: Place,
+    ) -> Result<()> {
+        self.record.self_test = SelfTest::of(setup, &self.net, &params)?;
+        (self.params, self.kept) = (params, kept);
+        Ok(())
+    }
+
     /// Returns the fingerprint of the parameters.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
@@ -244,6 +254,15 @@ impl Trained {
     ///
     /// If the network or its names do not fit into the format.
     pub fn to_bytes(&self, out: &Path) -> Result<Vec<u8>> {
+        self.to_bytes_with(out, None)
+    }
+
+    /// As [`to_bytes`](Self::to_bytes), with what training goes on from.
+    pub(crate) fn to_bytes_with(
+        &self,
+        out: &Path,
+        checkpoint: Option<blob::Checkpoint<'_>>,
+    ) -> Result<Vec<u8>> {
         let Record { split, data_fingerprint, batch_size, train_samples, self_test, .. } =
             &self.record;
         let names: Vec<&str> = self.class_names.iter().map(String::as_str).collect();
@@ -280,6 +299,7 @@ impl Trained {
             self_test_inputs: &self_test.inputs,
             self_test_logits: &self_test.logits,
             self_test_layers: &self_test.layers,
+            checkpoint,
             ..Contents::new(&self.net, &self.params)
         };
         written(&contents).with_context(|| format!("cannot write {}", out.display()))
@@ -326,20 +346,17 @@ impl Trained {
 }
 
 impl SelfTest {
-    fn new(
-        net: &Sequential,
-        params: &[f32],
-        map: InputMap,
-        data: &Dataset,
-        samples: &[u32],
-    ) -> Result<Self> {
+    fn of(setup: &Setup<'_>, net: &Sequential, params: &[f32]) -> Result<Self> {
+        let Setup { data, split, map, .. } = setup;
+        let samples = if split.test.is_empty() { split.seen() } else { split.test.clone() };
+        let samples = &samples[..SELF_TESTS.min(samples.len())];
         // The format holds bytes.
         if data.images().is_empty() {
             return Ok(Self::default());
         }
         let inputs = data.subset(samples).images().to_vec();
         let mut logits = vec![0.0; samples.len() * net.outputs()];
-        let x = Batch::rows(&inputs, net.inputs())?.with_map(map);
+        let x = Batch::rows(&inputs, net.inputs())?.with_map(*map);
         match net.forward(params, x, &mut logits, &mut vec![0.0; net.infer_scratch(samples.len())])
         {
             Ok(()) => {}
@@ -350,7 +367,7 @@ impl SelfTest {
         // What every layer but the last gives, sample by sample.
         let (mut layers, mut scratch) = (Vec::new(), vec![0.0; net.infer_scratch(1)]);
         for sample in x.iter() {
-            let x = Batch::rows(sample, net.inputs())?.with_map(map);
+            let x = Batch::rows(sample, net.inputs())?.with_map(*map);
             trace(net, params, x, &mut scratch, |_, outputs| layers.extend_from_slice(outputs))?;
             layers.truncate(layers.len() - net.outputs());
         }
@@ -432,6 +449,13 @@ fn reading(config: &TrainConfig, data: &Dataset, split: &Split) -> Vec<[String; 
     let settings = data_settings(config, data, split, None).into_iter();
     let settings = settings.filter(|(flag, _)| *flag != "test-data").chain(validation);
     settings.map(|(flag, value)| [flag.to_owned(), value.unwrap_or_default()]).collect()
+}
+
+/// Every setting that plays a part in a run.
+pub(crate) fn all_settings(config: &TrainConfig, data: &Dataset, split: &Split) -> Settings {
+    let source = ("data", Some(data.source.to_string()));
+    let data = data_settings(config, data, split, None);
+    config.settings().into_iter().chain(data).chain([source]).collect()
 }
 
 /// The settings of the data that differ from the defaults.

@@ -60,10 +60,7 @@ impl Outputs {
             targets.push(target);
         }
         for target in &targets {
-            temporary::remove_stale(target.folder());
-            let tried = Temporary::create(target.folder());
-            let folder = target.folder().display();
-            tried.with_context(|| format!("{target}: no file can be made in {folder}"))?;
+            check_folder(target.folder()).with_context(|| target.to_string())?;
         }
         Ok(Self { targets, described: false })
     }
@@ -113,6 +110,17 @@ impl Outputs {
 /// If it cannot be written, naming it.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
     Outputs::plan(&Inputs::default(), [path])?.write(&[bytes])
+}
+
+/// Checks that files can be made in a folder.
+///
+/// # Errors
+///
+/// If they cannot, naming it.
+pub(crate) fn check_folder(folder: &Path) -> Result<()> {
+    temporary::remove_stale(folder);
+    let tried = Temporary::create(folder);
+    tried.map(drop).with_context(|| format!("no file can be made in {}", folder.display()))
 }
 
 /// Renames the first file and those that describe it: all of them, or none.

@@ -4,9 +4,13 @@ use core::time::Duration;
 use std::time::Instant;
 
 use anyhow::Result;
-use picomlp::{Batch, Element, Error, GradientBuffer, Optimizer, Sequential, Trainer};
+use picomlp::{
+    Batch, Element, Error, GradientBuffer, Optimizer, Sequential, Trainer, TrainingState,
+};
 
+use super::save::Saver;
 use super::{Observer, Session};
+use crate::checkpoint::{Checkpoints, Progress};
 use crate::config::LearningRate;
 use crate::data::{BatchTargets, Values, gather};
 use crate::event::{Epoch, Event, measured, r2};
@@ -41,13 +45,15 @@ pub(super) struct Run<'s, 'a, O, G> {
     rate: f32,
     lowest: Option<LowestLoss>,
     best: f64,
-    epochs_since: u32,
+    progress: Progress,
+    saver: Option<Saver>,
     /// Of the samples of a step, next to each other.
     inputs: Values,
     targets: BatchTargets,
 }
 
 impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
+    /// A run from the trainer's parameters on, or from the session's checkpoint.
     pub(super) fn new(
         session: &'s Session<'a>,
         trainer: Trainer<'s, Sequential, O, &'s mut [f32], &'s mut [f32], &'s mut [f32], G>,
@@ -66,9 +72,9 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
             training: Duration::ZERO,
             ending: Ending::Finished,
         };
-        Ok(Self {
+        let mut run = Self {
             rates: LearningRate::new(rate, config.schedule, config.warmup, config.epochs)?,
-            lowest: config.keep_lowest_loss.then(|| LowestLoss::new(trainer.params())),
+            lowest: config.keep_lowest_loss.then(LowestLoss::default),
             inputs: match &session.setup.data.inputs {
                 Values::Bytes(_) => vec![0u8; copied * session.setup.data.pixels()].into(),
                 Values::Floats(_) => vec![0f32; copied * session.setup.data.pixels()].into(),
@@ -80,52 +86,85 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
             ended,
             rate,
             best: session.setup.config.monitor.worst(session.setup.data.classes > 0),
-            epochs_since: 0,
-        })
+            progress: Progress::default(),
+            saver: session.checkpoints.clone().map(Saver::new),
+        };
+        if let Some((checkpoint, progress)) = &session.resumed {
+            run.resume(checkpoint.training()?, progress)?;
+        }
+        Ok(run)
+    }
+
+    /// Goes on from a checkpoint. What follows from the epochs so far is found again, not read.
+    fn resume(&mut self, training: TrainingState<'_>, progress: &Progress) -> Result<()> {
+        let seed = self.session.setup.config.seed;
+        self.trainer.resume(&TrainingState { seed, ..training })?;
+        self.progress = progress.clone();
+        self.ended.steps = training.steps;
+        for epoch in &progress.epochs {
+            self.ended.training += Duration::try_from_secs_f64(epoch.seconds).unwrap_or_default();
+            self.rate = epoch.lr;
+            self.rates.observe(epoch.val_loss.unwrap_or(f64::NAN));
+            self.observe_lowest(epoch, u64::from(epoch.epoch)); // a full batch is one step
+        }
+        let Some((epoch, step)) = progress.kept else { return Ok(()) };
+        self.kept.copy_from_slice(training.best);
+        if self.lowest.is_some() {
+            return Ok(());
+        }
+        let kept = progress.epochs.get(epoch as usize - 1).cloned().unwrap_or_default();
+        self.ended.kept = Some(Place { step, epoch, rate: kept.lr });
+        self.ended.kept_loss = kept.train_loss.unwrap_or(f64::NAN);
+        let (session, net) = (self.session, self.trainer.net());
+        if let samples @ [_, ..] = &session.setup.split.validation[..] {
+            let found = session.evaluate(net, self.kept, samples)?;
+            self.best = session.setup.config.monitor.score(&found);
+            self.ended.kept_validation = Some(found);
+        }
+        Ok(())
     }
 
     /// Runs all epochs.
     pub(super) fn run(mut self, observer: &mut (dyn Observer + Send)) -> Result<Ended> {
         let session = self.session;
         let mut order = vec![0; session.setup.split.train.len()];
-        for epoch in 1..=session.setup.config.epochs {
+        for epoch in self.progress.epochs.len() as u32 + 1..=session.setup.config.epochs {
+            if self.is_over() {
+                break;
+            }
             session.order(epoch, &mut order);
-            let steps_before = self.ended.steps;
-            let Some(mut event) = self.epoch(epoch, &order, observer)? else {
-                if self.ended.ending == Ending::Interrupted {
-                    self.ended.steps = steps_before;
-                }
-                break;
-            };
+            let Some(mut event) = self.epoch(epoch, &order, observer)? else { break };
             self.validate(&mut event)?;
-            observer.event(&Event::Epoch(event));
-            if session.setup.config.patience == Some(self.epochs_since) {
-                self.ended.ending = Ending::Patience(self.epochs_since);
-                break;
-            }
-            if Some(self.ended.steps) == session.setup.config.max_steps {
-                break;
-            }
+            observer.event(&Event::Epoch(event.clone()));
+            self.progress.epochs.push(event);
+            (self.progress.batches, self.progress.loss_sum, self.progress.seconds) = (0, 0.0, 0.0);
+            let is_last = epoch == session.setup.config.epochs || self.is_over();
+            self.save(observer, |to, steps| is_last || to.is_due(steps) || to.is_due_after(epoch));
         }
+        self.is_over();
         if matches!(self.ended.ending, Ending::Diverged { .. }) {
             return Ok(self.ended);
         }
-        if let Some(mut lowest) = self.lowest.take() {
+        if self.lowest.is_some() {
             let last = self.evaluate(&session.setup.split.train)?.loss;
-            let at = self.ended.kept.unwrap_or(Place {
-                step: self.ended.steps,
-                epoch: session.setup.config.epochs,
-                rate: session.setup.config.optimizer.learning_rate(),
-            });
-            lowest.observe(last, self.trainer.params(), at);
-            self.kept.copy_from_slice(&lowest.params);
-            (self.ended.kept, self.ended.kept_loss) = (lowest.at, lowest.loss);
+            let event = Epoch { train_loss: Some(last), ..Epoch::default() };
+            self.observe_lowest(&event, 0);
             self.ended.kept_validation = None;
         }
         Ok(self.ended)
     }
 
-    /// Trains on each batch of `order`; `None` if the run ends here.
+    /// Whether no epoch follows those that are done, though there would be some left.
+    fn is_over(&mut self) -> bool {
+        let config = &self.session.setup.config;
+        let is_over = config.patience == Some(self.progress.epochs_since);
+        if is_over && self.ended.ending == Ending::Finished {
+            self.ended.ending = Ending::Patience(self.progress.epochs_since);
+        }
+        is_over || Some(self.ended.steps) == config.max_steps
+    }
+
+    /// Trains on the batches of `order` that are left; `None` if the run ends here.
     fn epoch(
         &mut self,
         epoch: u32,
@@ -133,22 +172,31 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
         observer: &mut (dyn Observer + Send),
     ) -> Result<Option<Epoch>> {
         let session = self.session;
-        let config = &session.setup.config;
-        let began = Instant::now();
-        let (mut loss_sum, mut samples) = (0.0, 0usize);
-        for batch in order.chunks(session.setup.batch_size) {
+        let (config, batch_size) = (&session.setup.config, session.setup.batch_size);
+        let (began, before) = (Instant::now(), self.progress.seconds);
+        let steps_before = self.ended.steps - self.progress.batches;
+        let samples = |batches: u64| (batches as usize * batch_size).min(order.len());
+        for batch in order.chunks(batch_size).skip(self.progress.batches as usize) {
             if Some(self.ended.steps) == config.max_steps {
                 break;
             }
+            self.progress.seconds = before + began.elapsed().as_secs_f64();
             if observer.stops() {
+                self.save(observer, |_, _| true);
                 self.ended.ending = Ending::Interrupted;
+                self.ended.steps = steps_before;
                 return Ok(None);
+            }
+            if self.progress.batches > 0 {
+                self.save(observer, |to, steps| to.is_due(steps));
             }
             self.rate = self.rates.at(epoch, self.ended.steps);
             self.trainer.optimizer_mut().set_learning_rate(self.rate);
             match self.step(batch) {
-                Ok(loss) if session.setup.loss.is_summed() => loss_sum += f64::from(loss),
-                Ok(loss) => loss_sum += f64::from(loss) * batch.len() as f64,
+                Ok(loss) if session.setup.loss.is_summed() => {
+                    self.progress.loss_sum += f64::from(loss);
+                }
+                Ok(loss) => self.progress.loss_sum += f64::from(loss) * batch.len() as f64,
                 Err(Error::LossNotFinite | Error::GradientNotFinite) => {
                     self.ended.training += began.elapsed();
                     self.ended.ending = Ending::Diverged { step: self.ended.steps + 1, epoch };
@@ -157,24 +205,45 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
                 Err(error) => return Err(error.into()),
             }
             self.ended.steps += 1;
-            samples += batch.len();
-            observer.step(batch.len(), epoch, loss_sum / samples as f64);
+            self.progress.batches += 1;
+            let mean = self.progress.loss_sum / samples(self.progress.batches) as f64;
+            observer.step(batch.len(), epoch, mean);
         }
-        let seconds = began.elapsed();
-        self.ended.training += seconds;
+        let seconds = before + began.elapsed().as_secs_f64();
+        self.ended.training += Duration::try_from_secs_f64(seconds).unwrap_or_default();
         if !self.trainer.params().iter().all(|value| value.is_finite()) {
             self.ended.ending = Ending::Diverged { step: self.ended.steps, epoch };
             return Ok(None);
         }
+        let samples = samples(self.progress.batches);
         Ok(Some(Epoch {
             epoch,
             fold: session.fold,
-            train_loss: Some(loss_sum / samples as f64),
+            train_loss: Some(self.progress.loss_sum / samples as f64),
             lr: self.rate,
-            seconds: seconds.as_secs_f64(),
+            seconds,
             samples,
             ..Epoch::default()
         }))
+    }
+
+    /// Writes a checkpoint if one is due, and says so.
+    fn save(
+        &mut self,
+        observer: &mut (dyn Observer + Send),
+        is_due: impl FnOnce(&Checkpoints, u64) -> bool,
+    ) {
+        let Self { saver: Some(saver), trainer, progress, ended, .. } = self else { return };
+        if is_due(&saver.to, ended.steps) && saver.saved != Some(ended.steps) {
+            let best = if progress.kept.is_some() { &*self.kept } else { &[] };
+            let training = TrainingState { best, ..trainer.training_state() };
+            let place = ended.kept.unwrap_or(Place {
+                step: ended.steps,
+                epoch: progress.epochs.len() as u32,
+                rate: self.rate,
+            });
+            observer.checkpoint(&saver.save(self.session, training, progress, place));
+        }
     }
 
     /// Makes a step on a batch; returns its loss.
@@ -207,11 +276,9 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
         }
         (event.val_accuracy, event.val_loss) = measured(validation.as_ref());
         event.val_r2 = r2(validation.as_ref());
-        let place = Place { step: self.ended.steps, epoch: event.epoch, rate: self.rate };
-        let train_loss = event.train_loss.unwrap_or(f64::NAN);
-        if let Some(lowest) = &mut self.lowest {
-            // A full batch's loss is that of the parameters before its step.
-            lowest.observe(train_loss, self.trainer.params(), place);
+        if self.lowest.is_some() {
+            self.observe_lowest(event, self.ended.steps);
+            return Ok(());
         }
         if let Some(validation) = &validation {
             self.rates.observe(validation.loss);
@@ -219,15 +286,35 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
         // Of two equally good epochs the later one has seen more.
         let monitor = session.setup.config.monitor;
         let score = validation.as_ref().map_or(self.best, |found| monitor.score(found));
-        self.epochs_since = if score > self.best { 0 } else { self.epochs_since + 1 };
+        let since = &mut self.progress.epochs_since;
+        *since = if score > self.best { 0 } else { *since + 1 };
         if score >= self.best {
             self.best = score;
             self.kept.copy_from_slice(self.trainer.params());
+            self.progress.kept = Some((event.epoch, self.ended.steps));
+            let place = Place { step: self.ended.steps, epoch: event.epoch, rate: self.rate };
             self.ended.kept = Some(place);
-            self.ended.kept_loss = train_loss;
+            self.ended.kept_loss = event.train_loss.unwrap_or(f64::NAN);
             self.ended.kept_validation = validation;
         }
         Ok(())
+    }
+
+    /// Takes the loss of the latest parameters, which is that of the full batch before its step, and the ones that follow them.
+    fn observe_lowest(&mut self, event: &Epoch, step: u64) {
+        let Some(lowest) = &mut self.lowest else { return };
+        let loss = event.train_loss.unwrap_or(f64::NAN);
+        // The initial ones are no result.
+        if let Some((place, params)) = &lowest.latest
+            && loss < lowest.loss
+        {
+            lowest.loss = loss;
+            self.kept.copy_from_slice(params);
+            (self.ended.kept, self.ended.kept_loss) = (Some(*place), loss);
+            self.progress.kept = Some((place.epoch, place.step));
+        }
+        let place = Place { step, epoch: event.epoch, rate: event.lr };
+        lowest.latest = Some((place, self.trainer.params().to_vec()));
     }
 
     fn evaluate(&self, samples: &[u32]) -> Result<Evaluation> {
@@ -257,31 +344,15 @@ fn step_on<O: Optimizer, G: GradientBuffer, T: Element>(
     trainer.step(x.with_map(session.setup.map), targets)
 }
 
-/// The parameters with the lowest training loss so far.
+/// The lowest training loss so far, of the parameters that are kept.
 struct LowestLoss {
     loss: f64,
-    params: Vec<f32>,
-    /// `None` for the initial ones.
-    at: Option<Place>,
-    /// Those after the last step, whose loss is not known yet, and where that was.
-    latest: (Vec<f32>, Option<Place>),
+    /// The parameters after the last step, whose loss is not known yet, and where that was.
+    latest: Option<(Place, Vec<f32>)>,
 }
 
-impl LowestLoss {
-    fn new(params: &[f32]) -> Self {
-        let latest = (params.to_vec(), None);
-        Self { loss: f64::INFINITY, params: params.to_vec(), at: None, latest }
-    }
-
-    /// Takes the loss of the latest parameters, and the ones that follow them.
-    fn observe(&mut self, loss: f64, next: &[f32], place: Place) {
-        // The initial ones are no result.
-        if loss < self.loss && self.latest.1.is_some() {
-            self.loss = loss;
-            self.at = self.latest.1;
-            self.params.copy_from_slice(&self.latest.0);
-        }
-        self.latest.0.copy_from_slice(next);
-        self.latest.1 = Some(place);
+impl Default for LowestLoss {
+    fn default() -> Self {
+        Self { loss: f64::INFINITY, latest: None }
     }
 }
