@@ -3,6 +3,12 @@
 //! `exp`, `sigmoid` and `tanh` are our own, since they must have SIMD twins with the same bits; the rest is `libm`.
 //! None depends on the target. Their errors, in units in the last place of the exact result, are tested against f64.
 
+/// In integers: without an FPU, a comparison of floats is a call.
+#[inline(always)]
+pub(crate) fn is_finite(value: f32) -> bool {
+    value.to_bits() << 1 < f32::INFINITY.to_bits() << 1
+}
+
 /// What `exp` computes with; its SIMD twin in `kernels` uses the same numbers in the same order.
 ///
 /// `eˣ = 2ⁿ·eʳ` with `n = round(x/ln 2)` and `r = x - n·ln 2`, `ln 2` in two parts so that `n·LN_2_HIGH` is

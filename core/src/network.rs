@@ -1,9 +1,11 @@
 //! What user code does with a network: run it, initialise it, ask for its gradient.
 
+use core::hint::black_box;
+
 use crate::Error;
 use crate::init::Init;
-use crate::kernels::{IntoBatch, Serial, Sink, Targets};
-use crate::layers::{Layer, Pass, Sequential, fold, is_finite};
+use crate::kernels::{IntoBatch, Serial, Sink, Targets, keep_rolled};
+use crate::layers::{Layer, Pass, Sequential, first_not_finite, fold};
 use crate::loss::Objective;
 use crate::math;
 use crate::step::Part;
@@ -48,7 +50,7 @@ pub trait Network: Layer {
         check_len("y", y, x.len() * shape.outputs)?;
         check_room("scratch", scratch, x.len() * shape.activations)?;
         self.forward_pass(Pass::inference(&Serial, params, scratch), x, y)?;
-        match y.iter().position(|y| !is_finite(*y)) {
+        match first_not_finite(y) {
             None => Ok(()),
             Some(at) => Err(Error::OutputNotFinite { sample: at / shape.outputs.max(1) }),
         }
@@ -131,9 +133,11 @@ impl<L: Layer + ?Sized> Network for L {}
 
 /// The index of the largest value, the first of them if there are several; 0 if there is none.
 #[must_use]
+#[inline(never)] // one copy, whatever the number of values
 pub fn argmax(values: &[f32]) -> usize {
     let mut best = (0, f32::NEG_INFINITY);
-    for (i, &value) in values.iter().enumerate() {
+    for (i, &value) in black_box(values).iter().enumerate() {
+        keep_rolled();
         if value > best.1 {
             best = (i, value);
         }

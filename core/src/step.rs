@@ -52,7 +52,12 @@ impl<'a> Part<'a> {
         Self { threads, objective, batch, first: 0, loss_before: 0.0 }
     }
 
+    fn mode(self) -> Mode {
+        Mode::training(self.objective.seed, self.objective.step).starting_at(self.first)
+    }
+
     /// The first half of a training step. Nothing but the workspace has been written afterwards.
+    #[inline(never)] // the backward pass doesn't need its stack
     pub(crate) fn forward_and_loss<'w, N: Layer + ?Sized, T: Element>(
         self,
         net: &N,
@@ -78,11 +83,10 @@ impl<'a> Part<'a> {
         if got < needed {
             return Err(too_short);
         }
-        let mode = Mode::training(objective.seed, objective.step).starting_at(first);
         let slices = Slices::of(shape, x.len(), workspace).ok_or(too_short)?;
         let pass = Pass {
             threads,
-            mode,
+            mode: self.mode(),
             params,
             activations: &mut *slices.activations,
             d_activations: &mut [],
@@ -102,7 +106,7 @@ impl<'a> Part<'a> {
             objective.loss.gradient_of_part(d_outputs, targets, shape.outputs, batch, loss_before);
         let loss = loss_sum * scale;
         if loss.is_finite() {
-            Ok(Forward { loss, loss_sum, threads, mode, slices })
+            Ok(Forward { loss, loss_sum, part: self, slices })
         } else {
             Err(Error::LossNotFinite)
         }
@@ -115,8 +119,7 @@ pub(crate) struct Forward<'a> {
     pub(crate) loss: f32,
     /// The sum of the losses of the samples, of the parts before too.
     pub(crate) loss_sum: f32,
-    threads: &'a dyn Threads,
-    mode: Mode,
+    part: Part<'a>,
     pub(crate) slices: Slices<'a>,
 }
 
@@ -126,8 +129,8 @@ impl Forward<'_> {
         let Slices { activations, d_activations, outputs, d_outputs, saved, workspace } =
             &mut self.slices;
         let pass = Pass {
-            threads: self.threads,
-            mode: self.mode,
+            threads: self.part.threads,
+            mode: self.part.mode(),
             params: &[],
             activations,
             d_activations,

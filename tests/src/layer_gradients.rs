@@ -33,7 +33,7 @@ fn mask(
 }
 
 fn draws(objective: &Objective<'_>, layer: usize) -> Draws {
-    Draws { seed: objective.seed, step: objective.step, layer: layer as u64, first: 0 }
+    Draws { seed: objective.seed, step: objective.step, layer, first: 0 }
 }
 
 /// The loss in f64 alone, and the signs before rectifiers.

@@ -122,6 +122,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "int8",
             "kernels",
             "layers",
+            "math",
             "network",
             "fingerprint",
             "checksum",

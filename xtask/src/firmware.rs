@@ -96,7 +96,7 @@ const PROGRAMS: &[Program] = &[
         name: "infer",
         boards: &[CORTEX_M4, CORTEX_M0],
         inputs: true,
-        code: Some(Code { entry: "5infer8classify", most: 5120 }),
+        code: Some(Code { entry: "5infer8classify", most: 3328 }),
         check: on_the_host::infer,
         ..PLAIN
     },
@@ -104,7 +104,7 @@ const PROGRAMS: &[Program] = &[
         name: "train",
         inputs: true,
         tolerance: 0.03,
-        code: Some(Code { entry: "5train5train", most: 13056 }),
+        code: Some(Code { entry: "5train5train", most: 8832 }),
         check: on_the_host::train,
         ..PLAIN
     },

@@ -450,7 +450,7 @@ impl Layout {
 /// Outputs of all layers but the last, or nothing if the number is too large for this machine.
 fn hidden_outputs(layers: &[AnyLayer]) -> Option<usize> {
     let (_, hidden) = layers.split_last()?;
-    hidden.iter().try_fold(0usize, |sum, layer| sum.checked_add(layer.outputs()))
+    hidden.iter().try_fold(0usize, |sum, layer| sum.checked_add(layer.sizes()[1]))
 }
 
 fn layer_row(layer: &AnyLayer) -> [u8; ROW] {
@@ -466,7 +466,8 @@ fn layer_row(layer: &AnyLayer) -> [u8; ROW] {
         // `layout` has refused the one and left out the other.
         AnyLayer::BatchNorm(_) | AnyLayer::Dropout(_) => (0, 0.0),
     };
-    row([kind, layer.inputs() as u32, layer.outputs() as u32, f32::to_bits(setting)])
+    let [inputs, outputs] = layer.sizes();
+    row([kind, inputs as u32, outputs as u32, f32::to_bits(setting)])
 }
 
 fn row(fields: [u32; 4]) -> [u8; ROW] {

@@ -9,7 +9,8 @@ use crate::int8::{Int8Layer, scratch_len};
 use crate::kernels::{
     INT8_BLOCK, INT8_PAIRS, Int8Row, Int8Work, int8_forward, requantize, rescale_all,
 };
-use crate::layers::{AnyLayer, Layer, is_finite};
+use crate::layers::{AnyLayer, Layer};
+use crate::math::is_finite;
 use crate::network::check_room;
 
 /// A network in integers alone: u8 pixels in, i32 logits of one scale out, and no float between.

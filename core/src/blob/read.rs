@@ -12,8 +12,9 @@ use super::input::{Input, InputSection};
 use super::{BlobError, Checkpoint, DataSplit, Feature, Provenance, SelfTest, TargetKind};
 use crate::int8::{dense_len, hidden_layers, section_len};
 use crate::kernels::{InputMap, Int8Row};
-use crate::layers::{AnyLayer, Layer, LayerList, MAX_LAYERS, Sequential, Sizes, is_finite};
+use crate::layers::{AnyLayer, LayerList, MAX_LAYERS, Sequential, Sizes};
 use crate::loss::LossKind;
+use crate::math::is_finite;
 use crate::training::TrainingState;
 
 /// A blob whose header, checksums and tables have been found sound. Borrows the bytes; copies nothing.
@@ -119,7 +120,8 @@ impl<'a> Blob<'a> {
                 if !(step > 0.0 && step.is_finite()) {
                     return malformed("the step of an int8 layer is not a positive number");
                 }
-                at += dense_len(layer.inputs(), layer.outputs()).unwrap_or(0);
+                let [inputs, outputs] = layer.sizes();
+                at += dense_len(inputs, outputs).unwrap_or(0);
             }
         }
         if let Some(inputs) = self.section(section::INT8_INPUTS)

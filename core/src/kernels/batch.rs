@@ -127,11 +127,6 @@ impl<'a, T: Element> Batch<'a, T> {
         Some(value.to_f32() * self.map.scale)
     }
 
-    /// Value `i` of sample `s` as the network reads it; 0 if there is none.
-    pub(crate) fn value(&self, s: usize, i: usize) -> f32 {
-        self.scaled(s, i).map_or(0.0, |value| value + self.map.shift)
-    }
-
     /// All samples in order.
     pub fn iter(&self) -> impl Iterator<Item = &'a [T]> + use<'a, T> {
         let batch = *self;

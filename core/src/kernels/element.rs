@@ -30,9 +30,12 @@ impl InputMap {
 /// An input value: a `u8` pixel or an `f32`.
 ///
 /// Sealed: the blob format and the kernels know exactly these two.
-pub trait Element: Copy + Send + Sync + 'static + Compiled {
+pub trait Element: Copy + Default + Send + Sync + 'static + Compiled {
     /// How the network reads such values unless it is told otherwise.
     const MAP: InputMap;
+
+    /// Whether a value can be NaN or infinite.
+    const HAS_NAN: bool;
 
     /// The number that it is.
     fn to_f32(self) -> f32;
@@ -52,6 +55,7 @@ pub trait Element: Copy + Send + Sync + 'static + Compiled {
 
 impl Element for u8 {
     const MAP: InputMap = InputMap::PIXELS;
+    const HAS_NAN: bool = false;
 
     #[inline(always)]
     fn to_f32(self) -> f32 {
@@ -81,6 +85,7 @@ impl Element for u8 {
 
 impl Element for f32 {
     const MAP: InputMap = InputMap { scale: 1.0, shift: 0.0 };
+    const HAS_NAN: bool = true;
 
     #[inline(always)]
     fn to_f32(self) -> f32 {

@@ -78,6 +78,7 @@ pub use pointwise::{absolute_error, binary_cross_entropy, huber, squared_error};
 pub use relu::{relu, relu_gradient, relu_gradient_scalar, relu_scalar};
 pub use rms_prop::{RmsPropCoefficients, rms_prop, rms_prop_scalar};
 pub use scalar::Nonzeros;
+pub(crate) use scalar::{add, keep_rolled};
 pub use scale::{
     add_scaled, add_scaled_scalar, scale, scale_scalar, sum_of_squares, sum_of_squares_scalar,
 };
@@ -95,7 +96,7 @@ pub use threads::{Serial, Threads};
 pub(crate) use threads::{Split, fork, parts};
 
 /// A copy that cannot panic in a release build.
-#[inline]
+#[inline(never)] // called in loops, which are not unrolled then
 pub(crate) fn copy(from: &[f32], to: &mut [f32]) {
     debug_assert!(from.len() == to.len(), "slices differ in length");
     for (to, from) in to.iter_mut().zip(from) {

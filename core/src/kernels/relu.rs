@@ -4,7 +4,7 @@ use wide::f32x16;
 
 use super::Native;
 use super::lanes::{map, map_with};
-use super::scalar::SCALAR;
+use super::scalar::{SCALAR, keep_rolled};
 
 /// `y = max(y, 0)`; NaN stays NaN, so that a broken network cannot look sound.
 #[inline]
@@ -62,6 +62,7 @@ pub fn relu_gradient_scalar(y: &[f32], d_y: &mut [f32]) {
 #[inline(never)] // one copy for all layers
 fn mask_each(y: &[f32], d_y: &mut [f32]) {
     for (d_y, y) in d_y.iter_mut().zip(y) {
+        keep_rolled();
         if *y == 0.0 {
             *d_y = 0.0;
         }

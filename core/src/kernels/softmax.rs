@@ -10,7 +10,7 @@
 //! Exponentials are taken over 16 samples' logits at once, so that no lane is idle whatever the class count.
 
 use super::exp::{exp, exp_scalar};
-use super::scalar::SCALAR;
+use super::scalar::{SCALAR, keep_rolled};
 use super::targets::{Targets, Terms};
 use crate::math;
 
@@ -56,12 +56,16 @@ pub fn smoothed_cross_entropy(
 /// `logits: [batch][terms.outputs]`. Samples without a class are skipped.
 #[inline]
 pub fn cross_entropy(logits: &mut [f32], targets: Targets<'_>, terms: &Terms<'_>) -> f32 {
-    if SCALAR { run_scalar(logits, targets, terms) } else { run(logits, targets, terms, exp) }
+    if SCALAR {
+        run_scalar(logits, targets, terms)
+    } else {
+        run::<GROUP>(logits, targets, terms, exp)
+    }
 }
 
 #[inline(never)] // one copy, made by the core's own settings
 fn run_scalar(logits: &mut [f32], targets: Targets<'_>, terms: &Terms<'_>) -> f32 {
-    run(logits, targets, terms, exp_scalar)
+    run::<1>(logits, targets, terms, exp_scalar)
 }
 
 /// Replaces the logits of one sample by the probabilities of its classes.
@@ -107,7 +111,7 @@ fn terms(logits: &[f32], labels: &[u8], scale: f32, smoothing: f32) -> Terms<'st
 }
 
 #[inline(always)]
-fn run(
+fn run<const GROUP: usize>(
     logits: &mut [f32],
     targets: Targets<'_>,
     terms: &Terms<'_>,
@@ -127,7 +131,12 @@ fn run(
             subtract_max(z);
             *of_target = z.get(class).copied().unwrap_or_default();
             if smoothing > 0.0 {
-                *of_target = *of_target * kept + z.iter().fold(0.0, |sum, z| sum + z) * spread;
+                let mut sum = 0.0;
+                for z in z.iter() {
+                    keep_rolled();
+                    sum += z;
+                }
+                *of_target = *of_target * kept + sum * spread;
             }
         }
         exp(logits);
@@ -140,10 +149,14 @@ fn run(
                 *e -= kept;
             }
             if smoothing > 0.0 {
-                e.iter_mut().for_each(|e| *e -= spread);
+                for e in e.iter_mut() {
+                    keep_rolled();
+                    *e -= spread;
+                }
             }
             let scale = terms.scale * weight;
             for e in e.iter_mut() {
+                keep_rolled();
                 *e *= scale;
             }
         }
@@ -155,8 +168,13 @@ fn run(
 #[cfg_attr(target_arch = "arm", inline(never))] // small rather than fast
 #[cfg_attr(not(target_arch = "arm"), inline(always))]
 fn subtract_max(z: &mut [f32]) {
-    let max = z.iter().copied().fold(f32::NEG_INFINITY, larger);
+    let mut max = f32::NEG_INFINITY;
+    for z in &*z {
+        keep_rolled();
+        max = larger(max, *z);
+    }
     for z in z {
+        keep_rolled();
         *z -= max;
     }
 }
@@ -167,10 +185,12 @@ fn subtract_max(z: &mut [f32]) {
 fn normalise(e: &mut [f32]) -> f32 {
     let mut sum = 0.0;
     for e in e.iter() {
+        keep_rolled();
         sum += e;
     }
     let share = 1.0 / sum;
     for e in e {
+        keep_rolled();
         *e *= share;
     }
     sum

@@ -208,6 +208,7 @@ impl<N: Dim> TanhLayer<N> {
 }
 
 impl<F: Function, N: Dim> Layer for ActivationLayer<F, N> {
+    const SHOWS_ALL: bool = true;
     const STATIC_SHAPE: Option<Shape> = match N::SIZE {
         Some(width) => Some(shape::<F>(width)),
         None => None,

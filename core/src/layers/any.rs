@@ -209,6 +209,8 @@ impl AnyLayer {
 macro_rules! delegate_layer {
     (impl Layer for $type:ty, $with:ident, |$self:ident, $visit:ident| $for_each:expr, $shape:expr) => {
         impl Layer for $type {
+            const SHOWS_ALL: bool = true;
+
             fn shape(&$self) -> Shape {
                 $shape
             }

@@ -122,6 +122,7 @@ impl<N: Dim, E: Real, M: Real> BatchNormLayer<N, E, M> {
 }
 
 impl<N: Dim, E: Real, M: Real> Layer for BatchNormLayer<N, E, M> {
+    const SHOWS_ALL: bool = true;
     const STATIC_SHAPE: Option<Shape> = match N::SIZE {
         Some(width) => Some(shape(width)),
         None => None,

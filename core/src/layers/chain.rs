@@ -43,6 +43,7 @@ macro_rules! chain {
 
 /// "First a, then b": a network with run-time sizes is a chain of its layers before the last, and the last.
 impl<A: Layer, B: Layer> Layer for Chain<A, B> {
+    const SHOWS_ALL: bool = A::SHOWS_ALL && B::SHOWS_ALL;
     const STATIC_SHAPE: Option<Shape> = match (A::STATIC_SHAPE, B::STATIC_SHAPE) {
         (Some(a), Some(b)) => {
             assert!(

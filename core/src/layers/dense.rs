@@ -111,6 +111,7 @@ impl<I: Dim, O: Dim, B: Bias> DenseLayer<I, O, B> {
 }
 
 impl<I: Dim, O: Dim, B: Bias> Layer for DenseLayer<I, O, B> {
+    const SHOWS_ALL: bool = true;
     const STATIC_SHAPE: Option<Shape> = match (I::SIZE, O::SIZE, B::KNOWN) {
         (Some(inputs), Some(outputs), Some(bias)) => Some(Shape::dense(inputs, outputs, bias)),
         _ => None,

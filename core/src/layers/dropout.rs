@@ -62,13 +62,15 @@ impl<N: Dim, P: Real> DropoutLayer<N, P> {
         let threshold = (probability * 4_294_967_296.0) as u32;
         let scale = 1.0 / (1.0 - probability);
         for (sample, row) in (first..).zip(values.chunks_exact_mut(self.width.get().max(1))) {
-            let mut stream = Stream::of(seed, Purpose::Dropout, &[step, layer, sample]);
+            let mut stream =
+                Stream::of(seed, Purpose::Dropout, &[step, layer as u64, sample as u64]);
             dropout(row, || stream.bits(), threshold, scale);
         }
     }
 }
 
 impl<N: Dim, P: Real> Layer for DropoutLayer<N, P> {
+    const SHOWS_ALL: bool = true;
     const STATIC_SHAPE: Option<Shape> = match N::SIZE {
         Some(width) => Some(shape(width)),
         None => None,

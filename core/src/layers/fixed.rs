@@ -18,13 +18,13 @@ pub trait FixedLayer: Layer + Copy + Default {
 
 /// Bytes of stack that inference takes at most on a microcontroller, with an FPU or without, in a release build, with a network of fixed
 /// sizes: `firmware/src/bin/stack.rs` measures it and fails above.
-pub const INFER_STACK: usize = 2048;
+pub const INFER_STACK: usize = 1024;
 
 /// Bytes of stack that reading a blob takes at most, as [`INFER_STACK`].
 pub const LOAD_STACK: usize = 1536;
 
 /// Bytes of stack that a training step takes at most, as [`INFER_STACK`].
-pub const TRAIN_STACK: usize = 4608;
+pub const TRAIN_STACK: usize = 2560;
 
 /// Bytes of RAM for a training step: parameters, `state` `f32`s of optimizer state for each of them, scratch, and stack.
 #[must_use]

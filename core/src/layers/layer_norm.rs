@@ -53,6 +53,7 @@ impl<N: Dim, E: Real> LayerNormLayer<N, E> {
 }
 
 impl<N: Dim, E: Real> Layer for LayerNormLayer<N, E> {
+    const SHOWS_ALL: bool = true;
     const STATIC_SHAPE: Option<Shape> = match N::SIZE {
         Some(width) => Some(shape(width)),
         None => None,

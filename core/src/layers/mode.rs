@@ -17,9 +17,9 @@ pub struct Draws {
     /// Steps before this one.
     pub step: u64,
     /// Single layers before this one.
-    pub layer: u64,
+    pub layer: usize,
     /// Samples of the batch in the parts before, if this pass is through a part of it.
-    pub first: u64,
+    pub first: usize,
 }
 
 impl Mode {
@@ -34,7 +34,7 @@ impl Mode {
     pub(crate) const fn starting_at(self, first: usize) -> Self {
         match self {
             Self::Infer => self,
-            Self::Train(draws) => Self::Train(Draws { first: first as u64, ..draws }),
+            Self::Train(draws) => Self::Train(Draws { first, ..draws }),
         }
     }
 
@@ -44,9 +44,7 @@ impl Mode {
     pub(super) const fn after(self, layers: usize) -> Self {
         match self {
             Self::Infer => self,
-            Self::Train(draws) => {
-                Self::Train(Draws { layer: draws.layer + layers as u64, ..draws })
-            }
+            Self::Train(draws) => Self::Train(Draws { layer: draws.layer + layers, ..draws }),
         }
     }
 }

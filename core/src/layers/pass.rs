@@ -70,6 +70,7 @@ impl<'a> Pass<'a> {
 
     /// Cuts a pass of `batch` samples between two layers: activations are those of the first layer, those between the two, and
     /// those of the second.
+    #[inline(always)] // sizes are mostly constants
     pub(super) fn split(self, a: Shape, b: Shape, batch: usize) -> Result<Halves<'a>, Error> {
         let Self { threads, mode, params, activations, d_activations, saved, workspace } = self;
         let middle = if a.is_overwritten_by(b) { 0 } else { batch * a.outputs };

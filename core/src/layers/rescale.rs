@@ -50,6 +50,7 @@ const fn shape(width: usize) -> Shape {
 }
 
 impl<N: Dim> Layer for RescaleLayer<N> {
+    const SHOWS_ALL: bool = true;
     const STATIC_SHAPE: Option<Shape> = match N::SIZE {
         Some(width) => Some(shape(width)),
         None => None,

@@ -55,7 +55,7 @@ pub(crate) fn loss(
             AnyLayer::Dropout(dropout) => {
                 let Objective { seed, step, .. } = *objective;
                 let mut factors = vec![1.0; values.len()];
-                dropout.drop(Draws { seed, step, layer: place as u64, first: 0 }, &mut factors);
+                dropout.drop(Draws { seed, step, layer: place, first: 0 }, &mut factors);
                 values.iter_mut().zip(factors).for_each(|(v, f)| *v *= f64::from(f));
             }
             _ => bail!("{layer}: no reference for layers of this kind"),

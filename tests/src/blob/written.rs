@@ -179,7 +179,7 @@ fn settings_of_reading_and_fill_values_are_read_back_and_others_refused() {
     let no_pairs = "its settings of reading data are not pairs of UTF-8 words";
     let no_fill = "its fill values are not finite, or not as many as its inputs";
     for (at, word, what) in [
-        (start(section(1)), 0, no_pairs),
+        (start(section(1)), u32::from_le_bytes(*b"ta\0g"), no_pairs),
         (start(section(1)), u32::MAX, no_pairs),
         (start(section(2)), f32::NAN.to_bits(), no_fill),
         (section(2) + 8, 20, no_fill),

@@ -25,13 +25,17 @@ macro_rules! each {
 }
 
 mod adam;
+mod add;
 mod add_rows;
 mod dot_rows;
 mod list;
+mod rolled;
 mod sgd_rows;
 
 pub(super) use adam::{adam, adam_zeros};
+pub(crate) use add::add;
 pub(super) use add_rows::add_rows;
 pub(super) use dot_rows::dot_rows;
 pub(super) use list::with_list;
+pub(crate) use rolled::keep_rolled;
 pub(super) use sgd_rows::sgd_rows;

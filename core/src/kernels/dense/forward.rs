@@ -8,7 +8,7 @@ use crate::kernels::matmul::{Bits, Finish, Product, Terms};
 use crate::kernels::scalar::{self, SCALAR};
 use crate::kernels::simd::Simd;
 use crate::kernels::threads::Split;
-use crate::kernels::{Batch, Element, MASK_BITS, Serial, Threads, copy};
+use crate::kernels::{Batch, Element, MASK_BITS, Serial, Threads, add, copy};
 
 /// Computes `y[s] = b + Σᵢ x[s][i]·W[i]` for each sample `s`, skipping zero inputs.
 ///
@@ -60,18 +60,16 @@ pub(crate) fn forward<T: Element>(
 #[inline(never)] // one copy for all layers
 fn start(shift: f32, weights: &[f32], bias: &[f32], outputs: usize, y: &mut [f32]) {
     let (first, rest) = y.split_at_mut(outputs.min(y.len()));
-    if shift == 0.0 {
-        if bias.is_empty() {
-            first.fill(0.0);
-        }
-        // Adding `+0.0` turns a bias of `-0.0` into `+0.0`: no sum starts from a negative zero.
-        first.iter_mut().zip(bias).for_each(|(sum, b)| *sum = b + 0.0);
-    } else {
-        first.fill(0.0);
+    first.fill(0.0);
+    if shift != 0.0 {
         add_rows(weights, first);
-        first.iter_mut().for_each(|sum| *sum = 0.0 + *sum * shift);
-        first.iter_mut().zip(bias).for_each(|(sum, b)| *sum += b);
+        for sum in &mut *first {
+            scalar::keep_rolled();
+            *sum = 0.0 + *sum * shift;
+        }
     }
+    // A bias of `-0.0` becomes `+0.0` here: no sum starts from a negative zero.
+    add(bias, first);
     rest.chunks_exact_mut(outputs).for_each(|row| copy(first, row));
 }
 

@@ -27,7 +27,7 @@ use crate::kernels::scalar::{self, SCALAR};
 use crate::kernels::simd::Simd;
 use crate::kernels::threads::Split;
 use crate::kernels::{
-    Batch, Element, Gradient, MASK_BITS, Serial, Sink, Threads, copy, transpose64,
+    Batch, Element, Gradient, MASK_BITS, Serial, Sink, Threads, add, copy, transpose64,
 };
 
 /// Values of a gradient that are handed over together: 4 KB of stack.
@@ -40,12 +40,12 @@ const DENSE_BLOCK: usize = MOST_ROWS * BLOCK_COLUMNS;
 #[must_use]
 pub const fn update_work(outputs: usize, batch: usize, threads: usize) -> usize {
     // The bias gradient, from which comes what a shift of the inputs adds to every row.
-    outputs + threads * masks_len(batch)
+    outputs + if SCALAR { scalar::BLOCK } else { threads * masks_len(batch) }
 }
 
 /// One mask of 64 bits for each input of a tile and each 64 samples. A single sample needs none.
 const fn masks_len(batch: usize) -> usize {
-    if batch > 1 && !SCALAR { 2 * MASK_BITS * batch.div_ceil(MASK_BITS) } else { 0 }
+    if batch > 1 { 2 * MASK_BITS * batch.div_ceil(MASK_BITS) } else { 0 }
 }
 
 /// Gives `sink` the gradient of `weights` and of `bias`, from the gradient `d_y` at the outputs.
@@ -94,14 +94,14 @@ pub(crate) fn update<T: Element>(
         return;
     }
     debug_assert!(work.len() >= update_work(outputs, x.len(), 1), "work is too short");
-    let Some((shifted, masks)) = work.split_at_mut_checked(outputs) else { return };
+    let Some((shifted, work)) = work.split_at_mut_checked(outputs) else { return };
     let is_shifted = bias_gradient(x.map().shift, d_y, x.width() * outputs, sink, shifted);
     let shifted = is_shifted.then_some(&*shifted);
     if SCALAR {
-        return scalar::weight_gradient(x, d_y, outputs, shifted, sink);
+        return scalar::weight_gradient(x, d_y, outputs, shifted, sink, work);
     }
     let inputs = 0..x.width();
-    let sink = sink.reborrow();
+    let (sink, masks) = (sink.reborrow(), work);
     T::weight_gradient(threads, WeightGradient { x, d_y, outputs, shifted, inputs, sink, masks });
 }
 
@@ -118,19 +118,20 @@ fn bias_gradient(
     let range = offset..offset + shifted.len();
     let (first, rest) = d_y.split_at(shifted.len().min(d_y.len()));
     match sink.accumulated(range.clone()) {
-        Some(before) => {
-            copy(before, shifted);
-            add_rows(first, shifted);
-        }
-        None => shifted.iter_mut().zip(first).for_each(|(sum, d)| *sum = 0.0 + d),
+        Some(before) => copy(before, shifted),
+        None => shifted.fill(0.0),
     }
+    add(first, shifted);
     if !rest.is_empty() {
         add_rows(rest, shifted);
     }
     sink.apply(range, Gradient::Dense(shifted), true);
     let is_shifted = shift != 0.0 && !sink.more_follows();
     if is_shifted {
-        shifted.iter_mut().for_each(|sum| *sum *= shift);
+        for sum in shifted.iter_mut() {
+            scalar::keep_rolled();
+            *sum *= shift;
+        }
     }
     is_shifted
 }
@@ -595,7 +596,7 @@ mod tests {
         let (shifted, _) = work.split_at_mut(outputs);
         let is_shifted = bias_gradient(x.map().shift, d_y, x.width() * outputs, sink, shifted);
         let shifted = is_shifted.then_some(&*shifted);
-        scalar::weight_gradient(x, d_y, outputs, shifted, sink);
+        scalar::weight_gradient(x, d_y, outputs, shifted, sink, &mut [0.0; scalar::BLOCK]);
     }
 
     fn compare<T: Element>(data: &[T], case: &Case) {

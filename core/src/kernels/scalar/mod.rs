@@ -6,9 +6,11 @@
 //!
 //! * `add_rows`: `y += Σ x·M[row]` for the listed rows, the product of forward pass and weight gradient
 //! * `sgd_rows`: `W[row] -= rate·x·d_y` for the listed rows, a single sample's gradient and step in one
+//! * `add`: the sum of two rows
 //! * `dot_rows`: `y[row] = Σₒ x[o]·M[row][o]`, the input gradient
 //! * `adam`, `adam_zeros`: one step of Adam
 //! * `with_list`: memory for a list
+//! * `keep_rolled`: says of the loop that it stands in that small matters more than fast
 
 mod nonzeros;
 #[cfg_attr(
@@ -24,6 +26,7 @@ pub(super) use plain as rows;
 
 pub use nonzeros::Nonzeros;
 pub(super) use nonzeros::fill;
+pub(crate) use rows::{add, keep_rolled};
 
 use super::simd::Simd;
 use super::{Batch, Element, Gradient, Native, Sink, copy};
@@ -100,16 +103,9 @@ pub(super) fn forward(x: &dyn Inputs, weights: &[f32], outputs: usize, y: &mut [
 
 /// Adds all rows of a matrix to `sums`.
 pub(super) fn add_all_rows(matrix: &[f32], sums: &mut [f32]) {
-    let rows = matrix.len() / sums.len().max(1);
-    rows::with_list(rows, |list| {
-        for row in 0..rows {
-            list.push(row as u32, 1.0);
-            if list.is_nearly_full() || row + 1 == rows {
-                rows::add_rows(list, matrix, sums.len(), 0, sums);
-                list.clear();
-            }
-        }
-    });
+    for row in matrix.chunks_exact(sums.len().max(1)) {
+        rows::add(row, sums);
+    }
 }
 
 /// Hands the rows of the weight gradient to the sink. Where the caller's batch is known to be a single sample, the other
@@ -121,12 +117,13 @@ pub(super) fn weight_gradient<T: Element>(
     outputs: usize,
     shifted: Option<&[f32]>,
     sink: &mut Sink<'_>,
+    work: &mut [f32],
 ) {
     let weights = x.width() * outputs;
     if x.len() == 1 && shifted.is_none() {
         outer_product(&x, d_y, weights, sink);
     } else {
-        sum_rows(&x, d_y, outputs, shifted, sink);
+        sum_rows(&x, d_y, outputs, shifted, sink, work);
     }
 }
 
@@ -145,19 +142,19 @@ fn outer_product(x: &dyn Inputs, d_y: &[f32], weights: usize, sink: &mut Sink<'_
     });
 }
 
-/// Values of a gradient that are handed over together: 512 bytes of stack.
-const BLOCK: usize = 128;
+/// Values of a gradient that are handed over together: 512 bytes of the workspace.
+pub(super) const BLOCK: usize = 128;
 
 /// Neighbouring values of the gradient that wait to be handed over: those in the block, or zeros.
-struct Waiting {
-    block: [f32; BLOCK],
+struct Waiting<'a> {
+    block: &'a mut [f32; BLOCK],
     /// Where they begin among the layer's weights.
     start: usize,
     len: usize,
     zero: bool,
 }
 
-impl Waiting {
+impl Waiting<'_> {
     /// Hands over what waits, unless `len` more values of this kind can wait with it.
     #[inline]
     fn make_room(&mut self, len: usize, zero: bool, sink: &mut Sink<'_>) {
@@ -168,6 +165,7 @@ impl Waiting {
         self.zero = zero;
     }
 
+    #[inline(never)] // the stack of what takes it isn't added to that of the sums
     fn hand_over(&mut self, sink: &mut Sink<'_>) {
         let Self { block, start, len, zero } = self;
         if *len > 0 {
@@ -189,9 +187,12 @@ fn sum_rows(
     outputs: usize,
     shifted: Option<&[f32]>,
     sink: &mut Sink<'_>,
+    work: &mut [f32],
 ) {
     let (width, samples) = (x.width(), x.samples());
-    let mut waiting = Waiting { block: [0.0; BLOCK], start: 0, len: 0, zero: false };
+    debug_assert!(work.len() >= BLOCK, "work is too short");
+    let Some(block) = work.first_chunk_mut() else { return };
+    let mut waiting = Waiting { block, start: 0, len: 0, zero: false };
     let mut list = Nonzeros::new(samples);
     let mut i = 0;
     while i < width {

@@ -6,7 +6,7 @@
 use crate::kernels::Element;
 
 /// Most inputs on a list: 512 bytes of stack. MNIST's pictures, 150 nonzero pixels in the mean, make three lists.
-pub(crate) const LEN: usize = 64;
+pub(crate) const LEN: usize = 52;
 
 /// Entries are handed to the kernels in whole groups of this many.
 const GROUP: usize = 4;
@@ -103,39 +103,40 @@ pub(crate) fn fill<T: Element, const LOOK: usize>(
     first: usize,
     list: &mut Nonzeros,
 ) -> usize {
-    let mut len = 0;
-    let mut put = |index: usize, value: T| {
-        if !T::all_zero(&[value]) {
-            // The remainder is `len`, since the list is never filled further: no place outside it can be meant.
-            list.indices[len % LEN] = index as u32;
-            list.values[len % LEN] = value.to_f32() * scale;
-            len += 1;
-        }
-        len
-    };
-    let (groups, rest) = sample.get(first..).unwrap_or_default().as_chunks::<LOOK>();
-    let (mut at, mut listed) = (first, 0);
-    for group in groups {
+    let (mut groups, rest) = sample.get(first..).unwrap_or_default().as_chunks::<LOOK>();
+    // The last values, fewer than a group, are filled up with zeros, which are on no list.
+    let mut last = [[T::default(); LOOK]];
+    last.as_flattened_mut().iter_mut().zip(rest).for_each(|(to, value)| *to = *value);
+    let mut tail = last.get(..usize::from(!rest.is_empty()));
+    let (mut at, mut len) = (first, 0);
+    loop {
+        let Some((group, others)) = groups.split_first() else {
+            let Some(last) = tail.take() else { break };
+            groups = last;
+            continue;
+        };
+        groups = others;
         if !T::all_zero(group) {
-            if listed > LEN - LOOK {
+            if len > LEN - LOOK {
                 break;
             }
             for (i, value) in group.iter().enumerate() {
-                listed = put(at + i, *value);
+                if !T::all_zero(&[*value]) {
+                    if let (Some(index), Some(to)) =
+                        (list.indices.get_mut(len), list.values.get_mut(len))
+                    {
+                        (*index, *to) = ((at + i) as u32, value.to_f32() * scale);
+                    }
+                    len += 1;
+                }
             }
         }
         at += LOOK;
     }
-    if at + rest.len() == sample.len() && listed + rest.len() <= LEN {
-        for (i, value) in rest.iter().enumerate() {
-            listed = put(at + i, *value);
-        }
-        at = sample.len();
-    }
     // Whatever list this was: its rows are now this sample's inputs, and all are below their number.
     list.set_rows(sample.len());
-    list.len = listed;
-    at
+    list.len = len;
+    at.min(sample.len())
 }
 
 #[cfg(test)]

@@ -9,6 +9,16 @@ pub(crate) fn with_list<R>(rows: usize, f: impl FnOnce(&mut Nonzeros) -> R) -> R
     f(&mut Nonzeros::new(rows))
 }
 
+/// Marks a loop that is to stay small; here the compiler decides.
+#[inline(always)]
+pub(crate) fn keep_rolled() {}
+
+/// Adds a row to another, as far as both go.
+#[inline]
+pub(crate) fn add(row: &[f32], sums: &mut [f32]) {
+    sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+}
+
 /// `y += Σ x·matrix[row][column..]` for the rows on the list, of a matrix whose rows are `stride` long.
 #[inline]
 pub(crate) fn add_rows(
