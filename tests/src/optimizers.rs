@@ -2,7 +2,7 @@
 //! same, and f64 where it is only near.
 
 use picomlp::layers::{LayerList, for_each_group};
-use picomlp::optim::{AnyOptimizer, GroupRms};
+use picomlp::optim::{AdamBf16, AnyOptimizer, GroupRms};
 use picomlp::{
     Adam, AdamW, AnyLayer, Batch, Buffers, Error, Init, InputMap, Layer, Mlp, Momentum, Network,
     Optimizer, RmsProp, Sequential, Sgd, Threads, Trainer, WeightDecay, supports_micro_batches,
@@ -139,6 +139,7 @@ fn every_optimizer_gives_the_same_bits_in_the_type_at_run_time_on_threads_and_bu
         plain(nesterov),
         plain(rms_prop),
         plain(adam),
+        plain(AnyOptimizer::AdamBf16(AdamBf16::new(1e-3))),
         WeightDecay::decoupled(adam, 0.1),
         WeightDecay::l2(sgd, 0.1),
         WeightDecay::l2(sgd, 0.1).weights_only(),
@@ -150,7 +151,7 @@ fn every_optimizer_gives_the_same_bits_in_the_type_at_run_time_on_threads_and_bu
         for (i, one) in results.iter().enumerate() {
             assert!(results[..i].iter().all(|other| other != one), "{:?} is another one", all[i]);
         }
-        let [sgd, momentum, _, rms_prop, adam, adam_w, ..] = &results;
+        let [sgd, momentum, _, rms_prop, adam, _, adam_w, ..] = &results;
         // Chosen at compile time.
         let net = free();
         assert!(fused(&net, Sgd::new(0.1), &data, 1) == *sgd);

@@ -53,10 +53,12 @@ pub enum OptimizerKind {
     GroupRms,
     /// [`AdamW`](crate::AdamW).
     AdamW,
+    /// [`AdamBf16`](crate::optim::AdamBf16).
+    AdamBf16,
 }
 
 /// The optimizers with their numbers in the file.
-const NUMBERS: [(u32, OptimizerKind); 7] = [
+const NUMBERS: [(u32, OptimizerKind); 8] = [
     (1, OptimizerKind::Sgd),
     (2, OptimizerKind::Adam),
     (3, OptimizerKind::Momentum),
@@ -64,6 +66,7 @@ const NUMBERS: [(u32, OptimizerKind); 7] = [
     (5, OptimizerKind::RmsProp),
     (6, OptimizerKind::GroupRms),
     (7, OptimizerKind::AdamW),
+    (8, OptimizerKind::AdamBf16),
 ];
 
 /// The losses in the order of their numbers in the file, from 0.

@@ -114,10 +114,23 @@ impl Optimizer for Adam {
 #[derive(Clone, Copy, Debug)]
 pub struct AdamUpdate(AdamCoefficients);
 
+impl AdamUpdate {
+    /// Updates parameters and their moments.
+    pub(super) fn update(
+        &self,
+        params: &mut [f32],
+        gradient: &[f32],
+        m: &mut [f32],
+        v: &mut [f32],
+    ) {
+        adam::update(params, gradient, m, v, &self.0);
+    }
+}
+
 impl Update for AdamUpdate {
     fn apply(&self, params: &mut [f32], state: State<'_>, gradient: Gradient<'_>, _: bool) {
         gradient.for_each_run(params, state, |params, [m, v], gradient| match gradient {
-            Some(gradient) => adam::update(params, gradient, m, v, &self.0),
+            Some(gradient) => self.update(params, gradient, m, v),
             None => adam::update_zeros(params, m, v, &self.0),
         });
     }

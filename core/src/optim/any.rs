@@ -1,10 +1,11 @@
 //! An optimizer of any kind, chosen at run time.
 
 use super::adam::AdamUpdate;
+use super::adam_bf16::AdamBf16Update;
 use super::momentum::MomentumUpdate;
 use super::rms_prop::RmsPropUpdate;
 use super::sgd::SgdUpdate;
-use super::{Adam, Gradient, Momentum, Optimizer, RmsProp, Sgd, State};
+use super::{Adam, AdamBf16, Gradient, Momentum, Optimizer, RmsProp, Sgd, State};
 use crate::Error;
 use crate::kernels::Update;
 
@@ -20,6 +21,8 @@ pub enum AnyOptimizer {
     RmsProp(RmsProp),
     /// [`Adam`].
     Adam(Adam),
+    /// [`AdamBf16`].
+    AdamBf16(AdamBf16),
 }
 
 /// The same call on whichever optimizer or rule it is.
@@ -30,6 +33,7 @@ macro_rules! each {
             $type::Momentum($one) => $call,
             $type::RmsProp($one) => $call,
             $type::Adam($one) => $call,
+            $type::AdamBf16($one) => $call,
         }
     };
 }
@@ -49,6 +53,7 @@ impl Optimizer for AnyOptimizer {
             Self::Momentum(optimizer) => AnyUpdate::Momentum(optimizer.begin()),
             Self::RmsProp(optimizer) => AnyUpdate::RmsProp(optimizer.begin()),
             Self::Adam(optimizer) => AnyUpdate::Adam(optimizer.begin()),
+            Self::AdamBf16(optimizer) => AnyUpdate::AdamBf16(optimizer.begin()),
         }
     }
 
@@ -81,6 +86,8 @@ pub enum AnyUpdate {
     RmsProp(RmsPropUpdate),
     /// Of [`Adam`].
     Adam(AdamUpdate),
+    /// Of [`AdamBf16`].
+    AdamBf16(AdamBf16Update),
 }
 
 impl Update for AnyUpdate {

@@ -1,11 +1,12 @@
 //! Optimizers: what is done with a gradient, piece by piece, while the backward pass makes it.
 //!
-//! [`Sgd`], [`Momentum`], [`RmsProp`], [`Adam`] and [`WeightDecay`] of any of them (so [`AdamW`]) are
+//! [`Sgd`], [`Momentum`], [`RmsProp`], [`Adam`], [`AdamBf16`] and [`WeightDecay`] of any of them (so [`AdamW`]) are
 //! [`Optimizer`]s: they need no gradient but the piece at hand, and a [`Trainer`](crate::Trainer) fuses them with the
 //! backward pass. [`GroupRms`] and clipping need the whole gradient first, in a
 //! [buffer](crate::Trainer::with_gradient). [`Schedule`], [`Warmup`] and [`Plateau`] give learning rates.
 
 mod adam;
+mod adam_bf16;
 mod any;
 mod group_rms;
 mod momentum;
@@ -15,6 +16,7 @@ mod sgd;
 mod weight_decay;
 
 pub use adam::Adam;
+pub use adam_bf16::AdamBf16;
 pub use any::AnyOptimizer;
 pub use group_rms::GroupRms;
 pub use momentum::Momentum;

@@ -18,6 +18,11 @@ pub trait Device {
     ///
     /// [`Error::InputWidth`] if the sample is not `[inputs]`, and whatever keeps the model from running.
     fn classify(&mut self, pixels: &[u8]) -> Result<(u32, Words<'_>), Error>;
+
+    /// Waits for the next sample of a sensor and returns its features, for `picomlp record`; nothing without a sensor.
+    fn features(&mut self) -> Option<Words<'_>> {
+        None
+    }
 }
 
 /// A model in f32, as a device.
@@ -116,6 +121,10 @@ pub fn answer(
                         error(ErrorCode::Length, "not as many values as the model has inputs")
                     }
                     Err(_) => error(ErrorCode::Failed, "the model cannot be run"),
+                },
+                Ok(Message::Read) => match device.features() {
+                    Some(values) => Message::Features { values },
+                    None => error(ErrorCode::Unsupported, "no sensor"),
                 },
                 Err(MessageError::Payload { .. }) => error(ErrorCode::Length, "request"),
                 Ok(_) | Err(_) => error(ErrorCode::Unsupported, "kind of request"),

@@ -30,6 +30,13 @@ pub enum Message<'a> {
         /// Its logits, `[outputs]`.
         logits: Words<'a>,
     },
+    /// Asks for the features of the next sample.
+    Read,
+    /// What the device's sensor gave, as features.
+    Features {
+        /// The features, as the bits of `f32`.
+        values: Words<'a>,
+    },
     /// The device could not do what it was asked.
     Error {
         /// The reason, as a number.
@@ -46,6 +53,8 @@ mod kind {
     pub(super) const CLASSIFY: u8 = 3;
     pub(super) const RESULT: u8 = 4;
     pub(super) const ERROR: u8 = 5;
+    pub(super) const READ: u8 = 6;
+    pub(super) const FEATURES: u8 = 7;
 }
 
 /// What a device runs.
@@ -191,13 +200,16 @@ impl<'a> Message<'a> {
             Self::Classify { .. } => kind::CLASSIFY,
             Self::Result { .. } => kind::RESULT,
             Self::Error { .. } => kind::ERROR,
+            Self::Read => kind::READ,
+            Self::Features { .. } => kind::FEATURES,
         }
     }
 
     /// Hands over the payload in pieces.
     pub(super) fn payload(&self, mut take: impl FnMut(&[u8])) {
         match self {
-            Self::Hello => {}
+            Self::Hello | Self::Read => {}
+            Self::Features { values } => take(values.0.as_flattened()),
             Self::Info(info) => {
                 take(&info.fingerprint.to_le_bytes());
                 take(&info.architecture.to_le_bytes());
@@ -239,7 +251,12 @@ impl<'a> Message<'a> {
                 let text = core::str::from_utf8(text).map_err(|_| wrong)?;
                 Ok(Self::Error { code: ErrorCode::from_number(u32::from_le_bytes(*code)), text })
             }
-            kind::HELLO => Err(wrong),
+            kind::READ if payload.is_empty() => Ok(Self::Read),
+            kind::FEATURES => match payload.as_chunks::<4>() {
+                (values, []) => Ok(Self::Features { values: Words(values) }),
+                _ => Err(wrong),
+            },
+            kind::HELLO | kind::READ => Err(wrong),
             got => Err(MessageError::Kind { got }),
         }
     }

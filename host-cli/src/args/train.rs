@@ -83,7 +83,8 @@ struct TrainingArgs {
     /// Samples in one step; a last, smaller batch is trained on as well.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000_000), value_name = "N")]
     batch_size: u32,
-    /// Optimizer; rms-group is RMSprop with one adaptive rate for all weights of a layer, and one for its bias.
+    /// Optimizer; rms-group is RMSprop with one adaptive rate for all weights of a layer, and one for its bias; adam-bf16 is
+    /// Adam with its moments in bfloat16, for devices with little RAM.
     #[arg(long, value_parser = named::<OptimizerKind>(), default_value_t)]
     optimizer: OptimizerKind,
     /// Learning rate [default: 0.1 for sgd, 0.01 for momentum and nesterov, 0.5 for rms-group, 0.001 for the others].
@@ -92,16 +93,16 @@ struct TrainingArgs {
     /// Fraction of the velocity that is kept [momentum, nesterov; default: 0.9].
     #[arg(long, value_parser = below_one, value_name = "FRACTION")]
     momentum: Option<f64>,
-    /// Decay of the first moment [adam, adamw; default: 0.9].
+    /// Decay of the first moment [adam, adamw, adam-bf16; default: 0.9].
     #[arg(long, value_parser = below_one, value_name = "FRACTION")]
     beta1: Option<f64>,
-    /// Decay of the second moment [adam, adamw; default: 0.999].
+    /// Decay of the second moment [adam, adamw, adam-bf16; default: 0.999].
     #[arg(long, value_parser = below_one, value_name = "FRACTION")]
     beta2: Option<f64>,
     /// Decay of the mean square [rmsprop, rms-group; default: 0.99].
     #[arg(long, value_parser = below_one, value_name = "FRACTION")]
     alpha: Option<f64>,
-    /// Added to the denominator [adam, adamw, rmsprop; default: 1e-8; rms-group: 1e-3].
+    /// Added to the denominator [adam, adamw, adam-bf16, rmsprop; default: 1e-8; rms-group: 1e-3].
     #[arg(long, value_parser = above_zero, value_name = "EPSILON")]
     epsilon: Option<f32>,
     /// L2 penalty: adds DECAY × w to each gradient. With adamw, decoupled: subtracts lr × DECAY × w from the weight

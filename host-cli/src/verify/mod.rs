@@ -3,6 +3,7 @@
 mod compare;
 mod fault;
 mod link;
+pub mod record;
 mod report;
 mod session;
 

@@ -44,6 +44,7 @@ pub(super) struct Outcome {
 enum Answer {
     Info(DeviceInfo),
     Outcome(Outcome),
+    Features(Vec<f32>),
     Refused(ErrorCode, String),
     Other,
 }
@@ -123,7 +124,18 @@ impl<'m> Session<'m> {
 
     /// Asks for one image's class and its `outputs` logits.
     pub(super) fn classify(&mut self, pixels: &[u8], outputs: usize) -> Result<Outcome, Fault> {
-        self.send(&Message::Classify { pixels });
+        match self.ask(&Message::Classify { pixels })? {
+            (_, Answer::Outcome(outcome)) if outcome.logits.len() == outputs => Ok(outcome),
+            (_, Answer::Outcome(outcome)) => {
+                Err(Fault::Logits { expected: outputs, got: outcome.logits.len() })
+            }
+            (got, _) => Err(Fault::Kind { expected: "a result", got }),
+        }
+    }
+
+    /// Sends a request; returns the kind of its answer, and what it says.
+    fn ask(&mut self, message: &Message<'_>) -> Result<(u8, Answer), Fault> {
+        self.send(message);
         let until = Instant::now() + self.timeout;
         let (got, kind, answer) = loop {
             let next = self.next(until)?;
@@ -139,12 +151,14 @@ impl<'m> Session<'m> {
         if got != self.sequence {
             return Err(Fault::Sequence { expected: self.sequence, got });
         }
-        match answer {
-            Answer::Outcome(outcome) if outcome.logits.len() == outputs => Ok(outcome),
-            Answer::Outcome(outcome) => {
-                Err(Fault::Logits { expected: outputs, got: outcome.logits.len() })
-            }
-            _ => Err(Fault::Kind { expected: "a result", got: kind }),
+        Ok((kind, answer))
+    }
+
+    /// Asks for the features of the next sample.
+    pub(super) fn features(&mut self) -> Result<Vec<f32>, Fault> {
+        match self.ask(&Message::Read)? {
+            (_, Answer::Features(features)) => Ok(features),
+            (got, _) => Err(Fault::Kind { expected: "features", got }),
         }
     }
 
@@ -211,6 +225,9 @@ fn read(frame: &Frame<'_>) -> Result<Answer, Fault> {
         }),
         Message::Result { class, logits } => {
             Answer::Outcome(Outcome { class, logits: logits.iter().collect() })
+        }
+        Message::Features { values } => {
+            Answer::Features(values.iter().map(f32::from_bits).collect())
         }
         Message::Error { code, text } => Answer::Refused(code, text.to_owned()),
         _ => Answer::Other,

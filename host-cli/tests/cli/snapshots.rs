@@ -48,6 +48,7 @@ fn help_texts() {
         "import",
         "export",
         "verify",
+        "record",
         "replay",
         "bench",
         "gradcheck",

@@ -53,6 +53,22 @@ impl<D: Device> Device for Faulty<'_, D> {
         }
         Ok((class, Words::from_floats(&self.logits)))
     }
+
+    fn features(&mut self) -> Option<Words<'_>> {
+        self.logits = sensed(self.kind, self.answers)?;
+        Some(Words::from_floats(&self.logits))
+    }
+}
+
+/// What the sensor gives as its `answers`th answer.
+fn sensed(kind: &str, answers: usize) -> Option<Vec<f32>> {
+    let x = answers as f32 / 3.0;
+    match kind {
+        "sensor" => Some(vec![x, -x, 1e-9 * x]),
+        "broken sensor" => Some(vec![x, if answers > 2 { f32::NAN } else { x }]),
+        "growing sensor" => Some(vec![x; answers]),
+        _ => None,
+    }
 }
 
 /// Answers on standard output, until standard input ends or the fault strikes.
@@ -147,17 +163,21 @@ fn device_in_a_process_of_its_own() {
     }
 }
 
-/// Runs `verify` on `model.pmlp` and `data` with a device of this kind.
-fn verify(place: &Place, kind: &str, more: &str) -> Ran {
+/// The command that starts this program as a device.
+fn device() -> String {
     // The harness prints something before it runs the test: this device boots with noise, as most do.
     let program = std::env::current_exe().unwrap();
-    let device = format!(
+    format!(
         "'{}' --exact verify::device_in_a_process_of_its_own --nocapture --test-threads 1",
         program.display()
-    );
+    )
+}
+
+/// Runs `verify` on `model.pmlp` and `data` with a device of this kind.
+fn verify(place: &Place, kind: &str, more: &str) -> Ran {
     let line = format!("verify model.pmlp --data data {more}");
     let mut command = place.command(&line);
-    Ran::new(&line, command.arg("--device").arg(device).env(DEVICE, kind).output().unwrap())
+    Ran::new(&line, command.arg("--device").arg(device()).env(DEVICE, kind).output().unwrap())
 }
 
 /// For a device of this kind, `verify` must fail, say all `parts`, and report nothing.
@@ -321,4 +341,48 @@ fn verify_refuses_models_data_and_flags_that_will_not_do() {
         place.misused(&line, &["--timeout"]);
     }
     place.misused("verify model.pmlp --device true --limit 0", &["--limit"]);
+}
+
+/// Runs `record` with a device of this kind.
+fn record(place: &Place, kind: &str, more: &str) -> Ran {
+    let line = format!("record {more} -o data.csv");
+    Ran::new(&line, place.command(&line).arg(device()).env(DEVICE, kind).output().unwrap())
+}
+
+#[test]
+fn a_sensor_s_features_are_recorded_label_by_label_and_trained_on() {
+    let place = Place::with_model();
+    let walking = record(&place, "sensor", "--label walking --samples 20 --names x,y,z");
+    assert_eq!((walking.code, walking.stderr.as_str()), (0, ""), "{walking:?}");
+    assert_eq!(walking.stdout, "20 samples of 3 features, walking, in data.csv\n");
+    let more = "--label standing --samples 12 --names x,y,z";
+    record(&place, "sensor", more).assert_failed(1, "picomlp: ", &["data.csv exists", "--append"]);
+    assert_eq!(record(&place, "sensor", &format!("{more} --append")).code, 0);
+    let text = std::fs::read_to_string(place.path("data.csv")).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (33, "x,y,z,label"));
+    let third: Vec<&str> = lines[3].split(',').collect();
+    let values = third[..3].iter().map(|value| value.parse::<f32>().unwrap().to_bits());
+    assert!(values.eq(sensed("sensor", 3).unwrap().into_iter().map(f32::to_bits)), "{third:?}");
+    assert_eq!((third[3], lines[21].rsplit(',').next()), ("walking", Some("standing")));
+    place.ok("train --data data.csv --hidden 4 --epochs 2 --out sensor.pmlp");
+}
+
+#[test]
+fn what_cannot_be_recorded_is_refused_and_nothing_written() {
+    let place = Place::with_model();
+    for (kind, more, parts) in [
+        ("sound", "--label a", ["sample 0", "no sensor"]),
+        ("broken sensor", "--label a", ["sample 2", "feature 1 is NaN"]),
+        ("growing sensor", "--label a", ["sample 1", "expected 1 features as before, got 2"]),
+        ("sensor", "--label a --names x,y", ["--names: expected 3 names", "got 2"]),
+        ("ends", "--label a", ["hello", "ended"]),
+    ] {
+        record(&place, kind, more).assert_failed(1, "picomlp: ", &parts);
+        assert!(!place.path("data.csv").exists(), "{kind}");
+    }
+    assert_eq!(record(&place, "sensor", "--label a,b").code, 2);
+    place.put("data.csv", b"a,b,label\n1,2,x\n");
+    let columns = ["expected the columns `f0,f1,f2,label` to add to", "got `a,b,label`"];
+    record(&place, "sensor", "--label a --append").assert_failed(1, "picomlp: ", &columns);
 }

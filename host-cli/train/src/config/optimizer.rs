@@ -1,6 +1,6 @@
 //! Optimizers by name, with their settings and defaults.
 
-use picomlp::optim::{AnyOptimizer, GroupRms};
+use picomlp::optim::{AdamBf16, AnyOptimizer, GroupRms};
 use picomlp::{Adam, Momentum, RmsProp, Sgd, WeightDecay};
 
 use crate::named;
@@ -15,6 +15,8 @@ named! {
         Adam = "adam",
         /// Adam with decoupled weight decay.
         AdamW = "adamw",
+        /// Adam with its moments in bfloat16.
+        AdamBf16 = "adam-bf16",
         /// Stochastic gradient descent.
         Sgd = "sgd",
         /// SGD with momentum.
@@ -53,7 +55,7 @@ const ADAM: &[&str] = &["beta1", "beta2", "epsilon"];
 const RMS: &[&str] = &["alpha", "epsilon"];
 
 #[rustfmt::skip]
-const TABLE: [Entry; 7] = [
+const TABLE: [Entry; 8] = [
     entry(OptimizerKind::Sgd, BlobKind::Sgd, "SGD", 0.1, &[]),
     entry(OptimizerKind::Momentum, BlobKind::Momentum, "SGD with momentum", 0.01, &["momentum"]),
     entry(OptimizerKind::Nesterov, BlobKind::Nesterov, "SGD with Nesterov momentum", 0.01, &["momentum"]),
@@ -61,6 +63,7 @@ const TABLE: [Entry; 7] = [
     entry(OptimizerKind::RmsGroup, BlobKind::GroupRms, "RMSprop with one rate a group", 0.5, RMS),
     entry(OptimizerKind::Adam, BlobKind::Adam, "Adam", 1e-3, ADAM),
     Entry { weight_decay: 0.01, ..entry(OptimizerKind::AdamW, BlobKind::AdamW, "AdamW", 1e-3, ADAM) },
+    entry(OptimizerKind::AdamBf16, BlobKind::AdamBf16, "Adam with moments in bfloat16", 1e-3, ADAM),
 ];
 
 impl OptimizerKind {
@@ -198,12 +201,15 @@ impl OptimizerSpec {
                 optimizer.decay_biases = !self.decay_weights_only;
                 return Built::Grouped(optimizer);
             }
-            OptimizerKind::Adam | OptimizerKind::AdamW => {
+            OptimizerKind::Adam | OptimizerKind::AdamW | OptimizerKind::AdamBf16 => {
                 let mut optimizer = Adam::new(rate);
                 optimizer.beta1 = self.beta1.unwrap_or(optimizer.beta1);
                 optimizer.beta2 = self.beta2.unwrap_or(optimizer.beta2);
                 optimizer.epsilon = self.epsilon.unwrap_or(optimizer.epsilon);
-                AnyOptimizer::Adam(optimizer)
+                match self.kind {
+                    OptimizerKind::AdamBf16 => AnyOptimizer::AdamBf16(AdamBf16 { adam: optimizer }),
+                    _ => AnyOptimizer::Adam(optimizer),
+                }
             }
         };
         Built::Fused(WeightDecay {
