@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::run::{cargo, root, show};
 use crate::tools::{self, CXX, DENY, MSRV, NEXTEST, need_target};
-use crate::{firmware, fuzz, golden, inlined, kills, lines, miri, mnist, perf, recipes, report};
+use crate::{firmware, fuzz, golden, inlined, kills, lines, miri, mnist, perf, python, recipes, report};
 
 /// What `cargo xtask ci` may be asked.
 #[derive(Debug, clap::Args)]
@@ -67,6 +67,7 @@ const CHECKS: &[Check] = &[
     Check { name: "first-run", run: mnist::first_run },
     Check { name: "same-bits", run: mnist::same_bits },
     Check { name: "report", run: report::check },
+    Check { name: "python", run: python::quick },
     Check { name: "firmware", run: firmware },
     Check { name: "mnist", run: mnist::accuracy },
     Check { name: "recipes", run: recipes::quick },
@@ -92,6 +93,7 @@ const THOROUGH: &[Check] = &[
     },
     Check { name: "kills", run: || kills::run(&kills::Args::default()) },
     Check { name: "same-bits-of-builds", run: mnist::same_bits_of_builds },
+    Check { name: "python-thorough", run: python::thorough },
     Check { name: "test-wasm", run: golden::test_wasm },
     Check {
         name: "bench-once",
@@ -100,7 +102,8 @@ const THOROUGH: &[Check] = &[
 ];
 
 /// Workspaces of their own, since cargo reads target settings from the folder that it runs in.
-const FOLDERS: [&str; 4] = ["firmware", "tests/bare", "tests/targets/riscv", "tests/targets/wasm"];
+const FOLDERS: [&str; 5] =
+    ["firmware", "bindings/python", "tests/bare", "tests/targets/riscv", "tests/targets/wasm"];
 
 fn fmt() -> Result<()> {
     show(cargo(&["fmt", "--all", "--check"], ""))?;

@@ -19,6 +19,7 @@ mod miri;
 mod mnist;
 mod on_the_host;
 mod perf;
+mod python;
 mod recipes;
 mod report;
 mod run;

