@@ -6,7 +6,9 @@ use anyhow::{Result, bail};
 
 use crate::run::{cargo, root, show};
 use crate::tools::{self, CXX, DENY, MSRV, NEXTEST, need_target};
-use crate::{firmware, fuzz, golden, inlined, kills, lines, miri, mnist, perf, python, recipes, report};
+use crate::{
+    firmware, fuzz, golden, inlined, kills, lines, miri, mnist, perf, python, recipes, report,
+};
 
 /// What `cargo xtask ci` may be asked.
 #[derive(Debug, clap::Args)]

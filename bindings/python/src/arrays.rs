@@ -3,7 +3,7 @@
 use core::slice;
 use std::borrow::Cow;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use numpy::{Element, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use picomlp_train::Shape;
 use picomlp_train::data::{Dataset, Feature, Target, Targets, Values};
@@ -99,6 +99,11 @@ pub(crate) fn dataset(
     }
     match data.targets {
         Targets::Classes(_) => {
+            let (count, samples) = (outputs.len(), data.len());
+            ensure!(
+                count > 1,
+                "the {samples} samples are of {count} class, expected at least two classes"
+            );
             data.classes = outputs.len();
             if !outputs.iter().enumerate().all(|(class, name)| *name == class.to_string()) {
                 data.class_names = outputs;

@@ -15,5 +15,5 @@ mod _native {
     #[pymodule_export]
     use super::settings::defaults;
     #[pymodule_export]
-    use super::train::train;
+    use super::train::{Online, train};
 }

@@ -179,11 +179,7 @@ impl Model {
     }
 
     /// Returns the model in another tool's format.
-    fn export(
-        &self,
-        path: PathBuf,
-        format: Option<&str>,
-    ) -> PyResult<Exported> {
+    fn export(&self, path: PathBuf, format: Option<&str>) -> PyResult<Exported> {
         let run = || {
             let format = match format {
                 Some(name) => Format::from_name(name).map_err(anyhow::Error::msg)?,

@@ -182,3 +182,26 @@ def test_every_setting_is_documented_and_typed():
         assert {n for n in methods if not n.startswith(("_", "set_"))} <= stubs
         for parameter in parameters:
             assert parameter in cls.__doc__, parameter
+
+
+@pytest.mark.parametrize("cls", [MLPClassifier, MLPRegressor])
+def test_partial_fit_goes_on_where_it_stopped_also_after_pickle(cls, digits):
+    X, y = digits
+    make = lambda: cls(hidden=16, lr=0.01, threads=1)  # noqa: E731
+    known = {"classes": np.arange(10)} if cls is MLPClassifier else {}
+    parts = [slice(0, 640), slice(640, 1280)]
+    model = make()
+    for turn in range(8):
+        for part in parts:
+            model.partial_fit(X[part], y[part], **known)
+    again = make()
+    for turn in range(8):
+        for part in parts:
+            again = pickle.loads(pickle.dumps(again)).partial_fit(X[part], y[part], **known)
+    assert again.fingerprint == model.fingerprint
+    assert model.score(X[:1280], y[:1280]) > (0.95 if cls is MLPClassifier else 0.5)
+    assert len(model.history_) == 16 and model.n_iter_ == 16
+    if cls is MLPClassifier:
+        assert make().partial_fit(X[:3], [2, 2, 2], classes=[1, 2]).predict(X[:3]).shape == (3,)
+        with pytest.raises(ValueError, match="the model has no class 9"):
+            make().partial_fit(X, y, classes=range(9))

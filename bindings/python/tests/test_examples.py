@@ -15,7 +15,7 @@ def test_every_search_ends_in_the_same_best_fingerprint(backend, tmp_path):
     if backend != "joblib":
         pytest.importorskip(backend)
     example = ROOT / "bindings/python/examples/search.py"
-    run = subprocess.run([sys.executable, example, backend], cwd=tmp_path, capture_output=True, text=True, timeout=180)
+    run = subprocess.run([sys.executable, example, backend], cwd=tmp_path, capture_output=True, text=True, timeout=400)
     assert run.returncode == 0, run.stderr
     assert run.stdout.splitlines()[-1].endswith(f"fingerprint {BEST}")
 

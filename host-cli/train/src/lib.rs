@@ -59,6 +59,6 @@ pub use model_file::{ModelFile, ModelForm};
 pub use model_input::ModelInput;
 pub use named::Named;
 pub use pool::Pool;
-pub use session::{Observer, Session};
+pub use session::{Observer, Online, Session};
 pub use shape::Shape;
 pub use trained::{Ending, Place, Stopped, Trained};

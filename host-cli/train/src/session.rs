@@ -1,12 +1,14 @@
 //! A training run: the loop over epochs and batches.
 
+mod online;
 mod run;
 mod save;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use anyhow::{Result, bail, ensure};
+pub use online::Online;
 use picomlp::optim::AnyOptimizer;
 use picomlp::rng::shuffle;
 use picomlp::{
@@ -87,6 +89,7 @@ pub struct Session<'a> {
     checkpoints: Option<Checkpoints>,
     /// What the run goes on from.
     resumed: Option<(Checkpoint, Progress)>,
+    online: Option<&'a Mutex<Online>>,
 }
 
 impl<'a> Session<'a> {
@@ -159,7 +162,7 @@ impl<'a> Session<'a> {
         // What the machine has no memory for is known before training.
         buffer(net.params(), "parameters")?;
         let setup = Setup { data, config, split, map, features, targets, loss, batch_size };
-        Ok(Self { setup, net, pool, fold, checkpoints: None, resumed: None })
+        Ok(Self { setup, net, pool, fold, checkpoints: None, resumed: None, online: None })
     }
 
     /// Returns how the data is split.

@@ -59,49 +59,51 @@ class BaseMLP(BaseEstimator):
 
     _kind = ""  # of the outputs, as the model file has it
 
-    def _settings(self):
-        given = {name: getattr(self, name) for name in _SETTINGS}
+    def _settings(self, **fixed):
+        given = {name: getattr(self, name) for name in _SETTINGS} | fixed
         return [(name, _text(value)) for name, value in given.items() if value is not None]
 
     def _names(self, outputs, anomalous=()):
         features = [str(name) for name in getattr(self, "feature_names_in_", ())]
         return {"outputs": outputs, "features": features, "shape": self.image_shape, "anomalous": list(anomalous)}
 
-    def _samples(self, X, reset=False):
+    def _samples(self, X, reset=False, least=2):
         """Checks samples: uint8 stays and means pixels, all else becomes float32."""
         names = getattr(self, "feature_names_in_", None)
         if not reset and names is not None and hasattr(X, "columns") and set(names) <= set(X.columns):
             X = X[list(names)]  # by their names, whatever their order
         dtypes = [np.float32, np.uint8] if reset or self._about["pixels"] else np.float32
-        least = 2 if reset else 1
+        least = least if reset else 1
         X = validate_data(self, X, reset=reset, dtype=dtypes, order="C", ensure_min_samples=least)
         if not reset and self.int8_ and self._about["pixels"]:
             X = np.ascontiguousarray(X, dtype=np.uint8)
         return X
 
-    def _train(self, X, y, outputs):
-        self.history_ = []
+    def _train(self, X, y, outputs, online=None):
+        self.history_, settings = ([], self._settings()) if online is None else (getattr(self, "history_", []), self._once())
+        self._online = online
 
-        def on_epoch(line):
-            event = json.loads(line)
-            if event.pop("event") == "epoch":
+        def on_line(line):
+            event = json.loads(line) if line.startswith("{") else {}
+            if event.pop("event", None) == "epoch":
                 self.history_.append(event)
-                if self.verbose:
-                    print(*(f"{key} {value:.5g}" for key, value in event.items() if value is not None), sep="  ")
-
-        def on_note(note):
+                line = "  ".join(f"{key} {value:.5g}" for key, value in event.items() if value is not None)
             if self.verbose:
-                print(note)
+                print(line)
 
-        model, failures, stopped_by = _native.train(X, y, self._names(outputs), self._settings(), on_note, on_epoch)
+        model, failures, stopped_by = _native.train(X, y, self._names(outputs), settings, on_line, online)
         if model is not None:
             self._take(model)
             self.n_iter_ = len(self.history_)
         if stopped_by is not None:
             raise stopped_by
-        for failure in failures:
+        for failure in failures if online is None else ():
             warnings.warn(failure, ConvergenceWarning, stacklevel=3)
         return self
+
+    def _once(self):
+        # Each sample is seen once; what the number of samples decides elsewhere is the same in every call.
+        return self._settings(epochs=1, val_split=0, dropout=self.dropout or 0, patience=None, monitor="auto")
 
     def _take(self, model):
         """Sets what is fitted from a native model."""

@@ -63,10 +63,41 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self.classes_, labels = np.unique(y, return_inverse=True)
         return self._train(X, labels.astype(np.uint16), [str(name) for name in self.classes_])
 
-    def _labeled(self, X, y, reset=True):
+    def partial_fit(self, X, y, classes=None):
+        """Trains on each sample once, and goes on from the last call.
+
+        The scales of features are those of the first call's samples. There is no validation, and no dropout unless it is set.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,)
+            Classes.
+        classes : array-like, optional
+            All classes, in the first call; by default those of its samples.
+
+        Returns
+        -------
+        self
+        """
+        online = getattr(self, "_online", None)
+        X, y = self._labeled(X, y, reset=online is None, least=1)
+        if online is None:
+            online, self.classes_ = _native.Online(), np.unique(y if classes is None else classes)
+        return self._train(X, self._labels(y), [str(name) for name in self.classes_], online)
+
+    def _labels(self, y):
+        known = np.isin(y, self.classes_)
+        if not known.all():
+            raise ValueError(f"the model has no class {y[~known][0]}: expected one of {', '.join(map(str, self.classes_))}")
+        order = np.argsort(self.classes_)
+        return order[np.searchsorted(self.classes_, y, sorter=order)].astype(np.uint16)
+
+    def _labeled(self, X, y, reset=True, least=2):
         if y is None:
             raise ValueError("this classifier requires y to be passed, but the target y is None")
-        X = self._samples(X, reset)
+        X = self._samples(X, reset, least)
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         check_consistent_length(X, y)
@@ -125,12 +156,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """
         check_is_fitted(self, "model_")
         X, y = self._labeled(X, y, reset=False)
-        known = np.isin(y, self.classes_)
-        if not known.all():
-            raise ValueError(f"the model has no class {y[~known][0]}: expected one of {', '.join(map(str, self.classes_))}")
-        order = np.argsort(self.classes_)
-        labels = order[np.searchsorted(self.classes_, y, sorter=order)].astype(np.uint16)
-        return self.model_.evaluate(X, labels, self._names([str(name) for name in self.classes_]))
+        return self.model_.evaluate(X, self._labels(y), self._names([str(name) for name in self.classes_]))
 
 
 @documented
@@ -177,13 +203,35 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         -------
         self
         """
+        return self._fit(X, y)
+
+    def partial_fit(self, X, y):
+        """Trains on each sample once, and goes on from the last call.
+
+        The scales of features and values are those of the first call's samples. There is no validation, and no dropout unless it is set.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Values to predict.
+
+        Returns
+        -------
+        self
+        """
+        online = getattr(self, "_online", None)
+        return self._fit(X, y, online is None, online or _native.Online())
+
+    def _fit(self, X, y, reset=True, online=None):
         names = [str(name) for name in getattr(y, "columns", [getattr(y, "name", None) or "y"])]
-        X, y = self._valued(X, y)
+        X, y = self._valued(X, y, reset)
         self._flat = y.ndim == 1
         y = y.reshape(len(y), -1)
         if len(names) != y.shape[1]:
             names = [f"y{i + 1}" for i in range(y.shape[1])]
-        return self._train(X, y, names)
+        return self._train(X, y, names, online)
 
     def _valued(self, X, y, reset=True):
         if y is None:

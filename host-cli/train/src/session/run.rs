@@ -8,6 +8,7 @@ use picomlp::{
     Batch, Element, Error, GradientBuffer, Optimizer, Sequential, Trainer, TrainingState,
 };
 
+use super::online::locked;
 use super::save::Saver;
 use super::{Observer, Session};
 use crate::checkpoint::{Checkpoints, Progress};
@@ -92,6 +93,12 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
         if let Some((checkpoint, progress)) = &session.resumed {
             run.resume(checkpoint.training()?, progress)?;
         }
+        if let Some(online) = session.online
+            && let known = locked(online)
+            && !known.params.is_empty()
+        {
+            run.resume(known.training_state(config.seed), &Progress::default())?;
+        }
         Ok(run)
     }
 
@@ -144,6 +151,11 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
         self.is_over();
         if matches!(self.ended.ending, Ending::Diverged { .. }) {
             return Ok(self.ended);
+        }
+        if let Some(online) = session.online {
+            let (mut left, training) = (locked(online), self.trainer.training_state());
+            (left.params, left.state) = (training.params.to_vec(), training.state.to_vec());
+            left.steps = training.steps;
         }
         if self.lowest.is_some() {
             let last = self.evaluate(&session.setup.split.train)?.loss;
