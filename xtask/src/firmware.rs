@@ -122,7 +122,7 @@ const PROGRAMS: &[Program] = &[
         name: "int8",
         inputs: true,
         tolerance: 0.03,
-        code: Some(Code { entry: "4int88classify", most: 6144 }),
+        code: Some(Code { entry: "4int88classify", most: 2944 }),
         check: |printed| {
             on_the_host::int8(printed, "model-int8")?;
             on_the_host::instructions_at_most(printed, 42_000)
@@ -134,7 +134,7 @@ const PROGRAMS: &[Program] = &[
         boards: &[MICROBIT],
         inputs: true,
         tolerance: 0.03,
-        code: Some(Code { entry: "4int88classify", most: 6144 }),
+        code: Some(Code { entry: "4int88classify", most: 2944 }),
         check: |printed| on_the_host::int8(printed, "small-int8"),
     },
     Program { name: "int8_same", boards: DSP_OR_NOT, ..PLAIN },

@@ -2,14 +2,15 @@
 
 use bytemuck::{cast_slice, cast_slice_mut, try_cast_slice_mut};
 
+use super::format::layer_kind;
 use super::{Blob, BlobError, FromBlob, SelfTestFailure};
 use crate::Error;
 use crate::fingerprint::{FNV_OFFSET, fnv1a};
 use crate::int8::{Int8Layer, scratch_len};
 use crate::kernels::{
-    INT8_BLOCK, INT8_PAIRS, Int8Row, Int8Work, int8_forward, requantize, rescale_all,
+    INT8_BLOCK, INT8_PAIRS, Int8Row, Int8Work, int8_forward, keep_rolled, requantize, rescale_all,
 };
-use crate::layers::{AnyLayer, Layer};
+use crate::layers::Layer;
 use crate::math::is_finite;
 use crate::network::check_room;
 
@@ -206,11 +207,15 @@ impl<'a, N: Layer> QuantizedModel<'a, N> {
     fn layers(&self) -> impl Iterator<Item = (Int8Layer<'a>, bool)> {
         let (blob, mut rows) = (self.blob, self.rows);
         (0..blob.layer_count()).filter_map(move |i| {
-            let Ok(AnyLayer::Dense(dense)) = blob.layer(i) else { return None };
-            let (layer, rest) = Int8Layer::split(rows, dense.inputs(), dense.outputs())?;
+            let [kind, inputs, outputs, _] = blob.layer_row(i);
+            if kind != layer_kind::DENSE {
+                return None;
+            }
+            let (layer, rest) = Int8Layer::split(rows, inputs as usize, outputs as usize)?;
             rows = rest;
+            let next = i + 1;
             let is_hidden =
-                i + 1 < blob.layer_count() && matches!(blob.layer(i + 1), Ok(AnyLayer::Relu(_)));
+                next < blob.layer_count() && blob.layer_row(next)[0] == layer_kind::RELU;
             Some((layer, is_hidden))
         })
     }
@@ -220,6 +225,7 @@ impl<'a, N: Layer> QuantizedModel<'a, N> {
 pub(crate) fn largest(logits: &[i32]) -> usize {
     let (mut class, mut largest) = (0, i32::MIN);
     for (i, &logit) in logits.iter().enumerate() {
+        keep_rolled();
         if logit > largest {
             (class, largest) = (i, logit);
         }

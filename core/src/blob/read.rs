@@ -241,11 +241,14 @@ impl<'a> Blob<'a> {
             .map_err(|_| BlobError::Malformed { what: "its layers do not fit together" })
     }
 
-    /// Row `i` of the layer table.
+    /// Row `i` of the layer table: kind, inputs, outputs, setting.
+    pub(super) fn layer_row(&self, i: usize) -> [u32; 4] {
+        [0, 4, 8, 12].map(|field| u32_at(self.bytes, HEADER + ROW * i + field))
+    }
+
+    /// The layer of row `i`.
     pub(super) fn layer(&self, i: usize) -> Result<AnyLayer, BlobError> {
-        let row = HEADER + ROW * i;
-        let [kind, inputs, outputs, setting] =
-            [0, 4, 8, 12].map(|field| u32_at(self.bytes, row + field));
+        let [kind, inputs, outputs, setting] = self.layer_row(i);
         let (inputs, outputs) = (inputs as usize, outputs as usize);
         // Finite and not below 0: a leaky ReLU's slope may be 0, an epsilon may not.
         let sound = match kind {

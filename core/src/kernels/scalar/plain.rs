@@ -9,9 +9,13 @@ pub(crate) fn with_list<R>(rows: usize, f: impl FnOnce(&mut Nonzeros) -> R) -> R
     f(&mut Nonzeros::new(rows))
 }
 
-/// Marks a loop that is to stay small; here the compiler decides.
+/// Keeps a loop from being unrolled on small processors; elsewhere the compiler decides.
 #[inline(always)]
-pub(crate) fn keep_rolled() {}
+pub(crate) fn keep_rolled() {
+    if cfg!(target_arch = "arm") {
+        core::hint::black_box(());
+    }
+}
 
 /// Adds a row to another, as far as both go.
 #[inline]
