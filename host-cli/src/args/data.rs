@@ -6,7 +6,7 @@ use anyhow::Result;
 use picomlp_train::config::LossFunction;
 use picomlp_train::data::{
     Amount, CsvDelimiter, CsvHeader, CsvMax, Dataset, HeldOut, Missing, Schema, Selection, Source,
-    SplitSpec, Target, TargetType,
+    SplitSpec, Target, TargetType, Transpose, Vote,
 };
 use picomlp_train::output::Inputs;
 use picomlp_train::{Measured, ModelInput, Shape};
@@ -60,6 +60,23 @@ pub(crate) struct SchemaArgs {
     /// CSV column that says which rows belong together, such as a person or a recording: no split separates them.
     #[arg(long, value_name = "COLUMN")]
     group: Option<Selection>,
+    /// Cut time series into samples of N steps. A row is a step, or a whole recording whose columns are numbered (acc_x_0,
+    /// acc_x_1 …). No window crosses a recording, which ends where --group or the class changes. A model records this.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(2..=1_000_000), value_name = "N")]
+    window: Option<u32>,
+    /// Steps from one window to the next [default: half a window].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000), value_name = "M")]
+    stride: Option<u32>,
+    /// Values of a step, where a row is a recording without numbered columns: one channel after the other.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=65_536), value_name = "C")]
+    channels: Option<u32>,
+    /// One answer for all windows of a recording, or all samples of a group: `mean` probability, or `majority`; `auto`: as the
+    /// model records, else `none`.
+    #[arg(long, value_parser = named::<Vote>(), default_value_t, value_name = "HOW")]
+    vote: Vote,
+    /// Whether to swap rows and columns of IDX images; `auto`: those of EMNIST, known by their names.
+    #[arg(long, value_parser = named::<Transpose>(), default_value_t, value_name = "WHETHER")]
+    transpose: Transpose,
 }
 
 impl SchemaArgs {
@@ -78,6 +95,11 @@ impl SchemaArgs {
             image_shape: self.image_shape,
             normalize: self.normalize,
             group: self.group.clone().unwrap_or_default(),
+            window: self.window,
+            stride: self.stride,
+            channels: self.channels,
+            vote: self.vote,
+            transpose: self.transpose,
         }
     }
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use picomlp_train::data::Dataset;
 use picomlp_train::text::grouped;
-use picomlp_train::{ClassMeasures, Measured, ModelFile, ModelInput, Pool};
+use picomlp_train::{ClassMeasures, Measured, ModelFile, ModelInput, Pool, vote};
 use serde_json::json;
 
 use crate::args::data::MeasureArgs;
@@ -56,7 +56,8 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let classifier = form.classifier();
     let (data, note) = load(args, &input)?;
     ensure!(!data.is_empty(), "{}: there is no sample to measure on", args.of.data);
-    let result = classifier.evaluate(&Pool::new(args.of.threads)?, &data, &data.all());
+    let (pool, how) = (Pool::new(args.of.threads)?, input.schema(&args.of.schema.schema())?.vote);
+    let result = vote::evaluate(&classifier, &pool, &data, &data.all(), how);
     let result = result.with_context(|| shown.to_string())?;
     if args.json {
         let mut line = json!({
@@ -69,6 +70,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
             "samples": result.samples,
             "confusion": result.confusion,
             "int8": args.int8,
+            "vote": how.is_cast().then(|| how.to_string()),
             "fingerprint": format!("{:016x}", blob.fingerprint()),
         });
         if let Some(values) = result.regression {
@@ -93,6 +95,10 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         writeln!(out, "{line}")?;
     } else {
         writeln!(out, "data           {note}")?;
+        if how.is_cast() {
+            let (samples, votes) = (grouped(data.len()), grouped(result.samples));
+            writeln!(out, "vote           {samples} samples give {votes} answers (--vote {how})")?;
+        }
         write_result(out, &result)?;
         if result.regression.is_none() {
             let names: Vec<&str> = blob.class_names().collect();

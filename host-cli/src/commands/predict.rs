@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, anyhow, bail, ensure};
 use picomlp::blob::{Blob, Preparation};
 use picomlp::{Layer, argmax};
-use picomlp_train::data::{Dataset, Source, Values, entries};
+use picomlp_train::data::{Dataset, Source, Values, Vote, entries};
 use picomlp_train::output::{Inputs, Outputs};
 use picomlp_train::text::{grouped, percent};
-use picomlp_train::{Classifier, ModelFile, ModelInput, Shape, image};
+use picomlp_train::{Classifier, ModelFile, ModelInput, Shape, image, vote};
 use serde_json::json;
 
 use crate::args::data::SchemaArgs;
@@ -171,12 +171,11 @@ fn run_rows(
     let submission = submission.transpose()?;
     let input = &model.input;
     let schema = input.schema(&args.schema.schema())?;
-    let images = Dataset::load_inputs(source, &schema, &input.expected())?;
-    if let Values::Bytes(images) = &images
-        && let Some(what) = input.foreign(images, source)
-    {
+    let data = input.load_inputs(source, &schema)?;
+    if let Some(what) = input.foreign(data.images(), source) {
         warn(&what);
     }
+    let images = &data.inputs;
     let width = model.blob.network()?.inputs();
     ensure!(
         images.len().is_multiple_of(width),
@@ -184,10 +183,14 @@ fn run_rows(
         file.path().display()
     );
     if let Some(submission) = submission {
-        return submit(submission, model, &images, args.json, out);
+        ensure!(
+            !schema.vote.is_cast(),
+            "--submission has an answer for each sample: add --vote none"
+        );
+        return submit(submission, model, images, args.json, out);
     }
     if input.is_autoencoder() {
-        for (id, score) in (1..).zip(model.classifier.scores(&images)?) {
+        for (id, score) in (1..).zip(model.classifier.scores(images)?) {
             let is_anomaly = args.threshold.map(|threshold| score > threshold);
             if args.json {
                 let line =
@@ -202,7 +205,7 @@ fn run_rows(
     }
     let names = input.target_names();
     if !names.is_empty() {
-        let values = model.classifier.logits(&images)?;
+        let values = model.classifier.logits(images)?;
         for (id, row) in (1..).zip(values.chunks_exact(names.len())) {
             if args.json {
                 let values: serde_json::Map<_, _> =
@@ -217,8 +220,11 @@ fn run_rows(
         }
         return Ok(());
     }
-    let probabilities = model.classifier.probabilities(&images)?;
+    let probabilities = model.classifier.probabilities(images)?;
     let outputs = model.blob.network()?.outputs();
+    if schema.vote.is_cast() {
+        return write_votes(args, &data, model, &probabilities, schema.vote, out);
+    }
     for (id, row) in (1..).zip(probabilities.chunks_exact(outputs)) {
         let ranking = model.ranking(row);
         let name = &ranking[0].0;
@@ -228,6 +234,43 @@ fn run_rows(
             writeln!(out, "{line}")?;
         } else {
             writeln!(out, "{id}: {name}   ({})", top_text(&ranking))?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes an answer for each recording, or for each group.
+fn write_votes(
+    args: &Args,
+    data: &Dataset,
+    model: &Loaded<'_>,
+    probabilities: &[f32],
+    how: Vote,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let outputs = model.blob.network()?.outputs();
+    let ballots = vote::count(probabilities, outputs, vote::units(data)?, how);
+    for (id, ballot) in (1..).zip(ballots) {
+        let mut ranking = model.ranking(&ballot.shares);
+        let name = model.input.class_name(ballot.class);
+        // Of equal shares, the elected one is first.
+        ranking.sort_by_key(|(class, share)| (core::cmp::Reverse(share.to_bits()), *class != name));
+        let group = data.groups.of.get(ballot.first).map(|&group| data.groups.name(group));
+        let group = group.filter(|_| !data.groups.names.is_empty());
+        if args.json {
+            let (top, samples) = (top_json(&ranking), ballot.samples);
+            let line = json!({
+                "event": "prediction", "id": id, "group": group, "samples": samples, "class": name, "top": top,
+            });
+            writeln!(out, "{line}")?;
+        } else {
+            let group = group.map_or_else(String::new, |group| format!(" {group}"));
+            writeln!(
+                out,
+                "{id}{group}: {name}   ({}; {} samples)",
+                top_text(&ranking),
+                ballot.samples
+            )?;
         }
     }
     Ok(())

@@ -157,6 +157,7 @@ fn load(args: &Args, input: &ModelInput) -> Result<Loaded> {
         data.predict_numbers();
     }
     input.check_fit(&data, &args.data)?;
+    input.fill(&mut data);
     let names = |features: &[Feature]| -> Vec<String> {
         features.iter().map(|feature| feature.name.clone()).collect()
     };

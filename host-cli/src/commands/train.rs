@@ -81,14 +81,10 @@ pub fn run(args: &Args, out: &mut (dyn Write + Send)) -> Result<()> {
     drop(deferred);
     if let Some(folder) = &flags.plots {
         let set = if split.test.is_empty() { split.seen() } else { split.test.clone() };
-        draw(
-            &pool,
-            &trained,
-            (&data.subset(&set), !split.test.is_empty()),
-            &data.subset(&split.seen()),
-            folder,
-            &mut report,
-        )?;
+        let [mut measured, mut shown] = [&set, &split.seen()].map(|part| data.subset(part));
+        measured.fill(&trained.fill);
+        shown.fill(&trained.fill);
+        draw(&pool, &trained, (&measured, !split.test.is_empty()), &shown, folder, &mut report)?;
     }
     if let Some(what) = &trained.collapse {
         warn(what);

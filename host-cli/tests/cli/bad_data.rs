@@ -42,7 +42,7 @@ fn train_says_what_is_wrong_with_an_image_file() {
             [&[0, 0, 13, 3], &good[4..]].concat(),
             vec!["too short", "expected 51200 bytes"],
         ),
-        ("four dimensions", [&[0, 0, 8, 4], &good[4..]].concat(), vec!["4 dimensions", "3 were"]),
+        ("four dimensions", [&[0, 0, 8, 4], &good[4..]].concat(), vec!["too short", "200 images"]),
         ("labels", bars(TRAIN, 1).1, vec!["label file, images were expected", "0x00000801"]),
         ("count too high", count_too_high, vec!["too short", "201 images of 8x8"]),
         ("count too low", count_too_low, vec!["too long", "199 images of 8x8"]),

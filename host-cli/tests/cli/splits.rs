@@ -216,7 +216,7 @@ fn groups_are_whole_in_every_part() {
     );
     place.fails(
         &train.replace("time --group who", "time,who --group activity --test-split 0.25"),
-        &["--test-split 0.25 holds out every group of class"],
+        &["--test-split 0.25 holds out every group or recording of class"],
     );
     place.fails(
         &train.replace("--group who", "--group where"),

@@ -52,7 +52,8 @@ impl<'a> Classifier<'a> {
 
     /// The same, for a network that reads features brought to this scale.
     pub(crate) fn scaled(self, features: &'a Scaling) -> Self {
-        Self { features: Some(features), ..self }
+        let is_any = !(features.scales.is_empty() && features.fill.is_empty());
+        Self { features: is_any.then_some(features), ..self }
     }
 
     fn net(&self) -> &Sequential {

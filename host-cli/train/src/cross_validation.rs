@@ -8,12 +8,13 @@ use picomlp::fingerprint::fingerprint;
 
 use crate::classifier::Classifier;
 use crate::config::TrainConfig;
-use crate::data::{Dataset, Split};
+use crate::data::{Dataset, Scaling, Split};
 use crate::event::{Event, Fold};
 use crate::pool::Pool;
 use crate::scaled::in_own_units;
 use crate::session::{Observer, Session};
 use crate::trained::{Ending, Setup, Stopped};
+use crate::vote;
 
 /// A cross-validation: one run for each fold, which is what the run would have as its test set.
 #[derive(Debug)]
@@ -62,8 +63,12 @@ impl<'a> CrossValidation<'a> {
             let (net, params) = session.net.fold(&mut params)?;
             let Setup { features, targets, .. } = &session.setup;
             let (net, params) = in_own_units(&net, params, features, &targets.inverse())?;
-            let test = Classifier::new(&net, &params, session.setup.map, session.setup.loss.kind())
-                .evaluate(&session.pool, session.setup.data, &session.setup.split.test)?;
+            let gaps = Scaling { fill: features.fill.clone(), ..Scaling::default() };
+            let classifier =
+                Classifier::new(&net, &params, session.setup.map, session.setup.loss.kind())
+                    .scaled(&gaps);
+            let (data, samples) = (session.setup.data, &session.setup.split.test);
+            let test = vote::evaluate(&classifier, &session.pool, data, samples, data.schema.vote)?;
             let fold = Fold {
                 fold: number,
                 test_accuracy: test.main_measure(),

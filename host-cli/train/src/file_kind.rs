@@ -31,6 +31,10 @@ enum Mark {
 use Mark::{At, Idx, Text, Zip};
 
 const IDX: &str = "an IDX file";
+const NPY: &str = "a NumPy array (.npy)";
+const NPZ: &str = "a NumPy archive (.npz)";
+const ARFF: &str = "an ARFF file (Weka, OpenML)";
+const ITSELF: &str = "give the file itself as the data";
 const TO_CSV: &str = "write it as CSV, as in numpy.savetxt(\"data.csv\", rows, \"%d\", \",\"), a label and its pixels in each row";
 const PANDAS: &str = "write it as CSV with pandas (read_parquet or read_feather, then to_csv with index=False), or its images as PNG files in a folder for each class";
 const PAGE: &str = "a download gave a page or an error message instead of the data: read it";
@@ -43,8 +47,8 @@ const TO_PNG: &str =
 const KINDS: &[(Mark, &str, &str)] = &[
     (At(0, &picomlp::blob::MAGIC), "a picomlp model", "give data here"),
     (Idx, IDX, "give the folder that holds the images and the labels"),
-    (At(0, b"\x93NUMPY"), "a NumPy array (.npy)", TO_CSV),
-    (Zip(".npy"), "a NumPy archive (.npz)", TO_CSV),
+    (At(0, b"\x93NUMPY"), NPY, ITSELF),
+    (Zip(".npy"), NPZ, ITSELF),
     (Zip("-idx"), "a zip archive of IDX files", UNPACK),
     (Zip(".idx"), "a zip archive of IDX files", UNPACK),
     (Zip("data.pkl"), "a PyTorch file", TO_CSV),
@@ -75,7 +79,8 @@ const KINDS: &[(Mark, &str, &str)] = &[
     (Text("<html"), "an HTML page", PAGE),
     (Text("<?xml"), "an XML document", PAGE),
     (Text("version https://git-lfs"), "a git-lfs pointer", "fetch the data itself (git lfs pull)"),
-    (Text("@relation"), "an ARFF file (Weka, OpenML)", "cut all lines up to @DATA"),
+    (Text("@relation"), ARFF, ITSELF),
+    (Text("[{"), "a JSON array", "write an object in each line, as in `jq -c '.[]'`"),
 ];
 
 /// Names the kind of file that begins with `start`; nothing if it has no mark, as CSV has none.
@@ -92,6 +97,16 @@ pub(crate) fn of_file(path: &Path) -> Option<FileKind> {
 }
 
 impl FileKind {
+    /// Whether it is NumPy's.
+    pub(crate) fn is_numpy(self) -> bool {
+        [NPY, NPZ].contains(&self.name)
+    }
+
+    /// Whether it is one of ARFF.
+    pub(crate) fn is_arff(self) -> bool {
+        self.name == ARFF
+    }
+
     /// Whether it is one of IDX.
     pub(crate) fn is_idx(self) -> bool {
         self.name == IDX

@@ -32,7 +32,7 @@ impl ModelInput {
         {
             return Ok(self.held_out(&data, &split, source));
         }
-        let data = self.load_test(source, schema)?;
+        let mut data = self.load_gapped(source, schema)?;
         // A fingerprint takes a while: only what has as many samples can be what it was trained on.
         if data.len() == recorded.samples as usize && data.own_test == 0 && !recorded.merged {
             if recorded.test > 0
@@ -45,11 +45,13 @@ impl ModelInput {
                     "{source}: all {} samples that the model was trained on; training held none out for testing",
                     grouped(data.len())
                 );
+                self.fill(&mut data);
                 return Ok(Measured { data, is_held_out: false, note });
             }
         }
         let default = || format!("{source}: {} samples", grouped(data.len()));
         let note = data.notes.first().cloned().unwrap_or_else(default);
+        self.fill(&mut data);
         Ok(Measured { data, is_held_out: false, note })
     }
 
@@ -58,7 +60,9 @@ impl ModelInput {
             "{source}: the {} samples that training held out for testing",
             grouped(split.test.len())
         );
-        Measured { data: data.subset(&split.test), is_held_out: true, note }
+        let mut data = data.subset(&split.test);
+        self.fill(&mut data);
+        Measured { data, is_held_out: true, note }
     }
 
     /// Repeats the split that training made of `source`.
@@ -77,6 +81,7 @@ impl ModelInput {
         }
         let split = self.split_of(&data, source)?;
         self.check_fit(&data, source)?;
+        self.fill(&mut data);
         Ok((data, split))
     }
 

@@ -41,12 +41,14 @@ mod measures;
 mod model_file;
 mod model_input;
 mod named;
+mod npy;
 mod pool;
 mod reference;
 mod scaled;
 mod session;
 mod shape;
 mod trained;
+pub mod vote;
 
 pub use buffer::{Buffer, buffer};
 pub use checkpoint::{Checkpoint, Checkpoints, Every};

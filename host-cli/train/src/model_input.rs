@@ -11,7 +11,9 @@ use anyhow::{Context, Result, bail, ensure};
 use picomlp::blob::{Blob, DataSplit, InputKind, InputStats, Preparation, TargetKind};
 use picomlp::{InputMap, Layer, Sequential};
 
-use crate::data::{CsvMax, Dataset, Expected, Feature, Schema, Source, Target, TargetType};
+use crate::data::{
+    CsvMax, Dataset, Expected, Feature, Missing, Schema, Source, Target, TargetType,
+};
 use crate::image;
 use crate::model_file::ModelFile;
 use crate::shape::Shape;
@@ -38,6 +40,8 @@ pub struct ModelInput {
     features: Vec<Feature>,
     /// Whether it predicts its own inputs.
     is_autoencoder: bool,
+    /// What stands in for a missing feature; empty if none may be missing.
+    fill: Vec<f32>,
     /// How the training data was read and split: settings by flag.
     reading: Vec<(String, String)>,
     /// How the training data was split.
@@ -93,6 +97,7 @@ impl ModelInput {
                 .map(|feature| Feature { name: feature.name.into(), unit: feature.unit.into() })
                 .collect(),
             is_autoencoder: targets == TargetKind::Inputs,
+            fill: blob.fill().unwrap_or_default().to_vec(),
             reading: blob.reading().map(|(flag, value)| (flag.into(), value.into())).collect(),
             split: blob.split(),
             seed: provenance.seed,
@@ -163,6 +168,20 @@ impl ModelInput {
                 "--csv-max {given} contradicts {model}, whose pixels go to {max}: leave the flag out"
             );
         }
+        ensure!(
+            given.missing != Missing::Mean || !self.fill.is_empty(),
+            "{model} records no means of its features: leave --missing mean out, or train with it"
+        );
+        if let Some(window) = given.window {
+            let recorded = self.reading("window");
+            ensure!(
+                recorded == Some(window),
+                "--window {window} contradicts {model}, which {}: leave the flag out",
+                recorded.map_or("reads no windows".to_owned(), |recorded| format!(
+                    "reads windows of {recorded} steps"
+                ))
+            );
+        }
         let (mut schema, said) = (given.clone(), given.settings());
         for (flag, value) in &self.reading {
             if !said.iter().any(|(said, _)| said == flag) {
@@ -198,9 +217,32 @@ impl ModelInput {
     ///
     /// If it cannot be read, or does not fit the model.
     pub fn load_test(&self, source: &Source, schema: &Schema) -> Result<Dataset> {
+        let mut data = self.load_gapped(source, schema)?;
+        data.fill(&self.fill);
+        Ok(data)
+    }
+
+    /// As [`load_test`](Self::load_test), with what is missing still missing.
+    pub(crate) fn load_gapped(&self, source: &Source, schema: &Schema) -> Result<Dataset> {
         let data = Dataset::load_test(source, &self.schema(schema)?, &self.expected())?;
         self.check_fit(&data, source)?;
         Ok(data)
+    }
+
+    /// Loads samples to predict, by the settings that [`schema`](Self::schema) returned.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be read, or do not fit the model.
+    pub fn load_inputs(&self, source: &Source, schema: &Schema) -> Result<Dataset> {
+        let mut data = Dataset::load_inputs(source, schema, &self.expected())?;
+        data.fill(&self.fill);
+        Ok(data)
+    }
+
+    /// Puts the means of the training samples in place of missing features.
+    pub fn fill(&self, data: &mut Dataset) {
+        data.fill(&self.fill);
     }
 
     /// Checks that the model can be run on a data set.

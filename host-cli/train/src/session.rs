@@ -5,7 +5,7 @@ mod run;
 mod save;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use anyhow::{Result, bail, ensure};
 pub use online::Online;
@@ -21,13 +21,14 @@ use crate::buffer::{Buffer, buffer};
 use crate::checkpoint::{Checkpoint, Checkpoints, Progress};
 use crate::classifier::Classifier;
 use crate::config::{Built, TrainConfig};
-use crate::data::{Dataset, Scale, Scaling, Split, Targets, VALIDATION_FRACTION, Values};
+use crate::data::{Dataset, Missing, Scale, Scaling, Split, Targets, VALIDATION_FRACTION, Values};
 use crate::event::{Epoch, Event, Start};
 use crate::measures::Evaluation;
 use crate::pool::Pool;
 use crate::scaled::in_own_units;
 use crate::text::widths;
 use crate::trained::{Ending, Setup, Stopped, Trained, command};
+use crate::vote;
 
 /// Samples of a large batch that are worked on together; the result does not depend on it. Their gradients at a layer stay in
 /// L2.
@@ -114,6 +115,9 @@ impl<'a> Session<'a> {
         fold: Option<u32>,
     ) -> Result<Self> {
         config.check().map_err(anyhow::Error::msg)?;
+        if data.schema.vote.is_cast() {
+            vote::units(data)?;
+        }
         let are_values = matches!(data.targets, Targets::Values(_));
         let loss = config.loss.build(are_values)?;
         config.monitor.check(are_values, data.classes).map_err(anyhow::Error::msg)?;
@@ -141,7 +145,9 @@ impl<'a> Session<'a> {
         );
         let map = config.inputs.map(data, &split.train)?;
         let features = match (&data.inputs, config.scale) {
-            (Values::Floats(_), Scale::None) => Scaling::default(),
+            (Values::Floats(_), Scale::None) if data.schema.missing != Missing::Mean => {
+                Scaling::default()
+            }
             (Values::Floats(values), scale) => {
                 Scaling::fit(values, data.pixels(), &split.train, scale)?
             }
@@ -161,7 +167,9 @@ impl<'a> Session<'a> {
         };
         // What the machine has no memory for is known before training.
         buffer(net.params(), "parameters")?;
-        let setup = Setup { data, config, split, map, features, targets, loss, batch_size };
+        let fingerprint = OnceLock::new();
+        let setup =
+            Setup { data, config, split, map, features, targets, loss, batch_size, fingerprint };
         Ok(Self { setup, net, pool, fold, checkpoints: None, resumed: None, online: None })
     }
 
@@ -195,12 +203,12 @@ impl<'a> Session<'a> {
     pub fn start(&self, out: Option<&Path>, folds: Option<usize>) -> Start {
         let (data, config, split, net) =
             (self.setup.data, &self.setup.config, &self.setup.split, &self.net);
-        let seen = match folds {
-            None => split.seen(),
+        let fingerprint = match folds {
+            None => self.setup.data_fingerprint(),
             Some(_) => {
                 let mut seen = [split.seen(), split.test.clone()].concat();
                 seen.sort_unstable();
-                seen
+                data.fingerprint(&seen)
             }
         };
         Start {
@@ -215,7 +223,7 @@ impl<'a> Session<'a> {
             seed: config.seed,
             data: data.source.to_string(),
             data_notes: [&data.notes[..], &split.notes].concat(),
-            data_fingerprint: format!("{:016x}", data.fingerprint(&seen)),
+            data_fingerprint: format!("{fingerprint:016x}"),
             train_samples: split.train.len(),
             validation_samples: split.validation.len(),
             test_samples: split.test.len(),
@@ -250,12 +258,15 @@ impl<'a> Session<'a> {
         let in_training = &*in_training;
         let Setup { features, targets, .. } = &self.setup;
         let (net, params) = in_own_units(&folded, in_training, features, &targets.inverse())?;
-        let classifier = Classifier::new(&net, &params, self.setup.map, self.setup.loss.kind());
+        let gaps = Scaling { fill: features.fill.clone(), ..Scaling::default() };
+        let classifier =
+            Classifier::new(&net, &params, self.setup.map, self.setup.loss.kind()).scaled(&gaps);
         // Who stops a run wants it to end now; the model can be measured later.
         let test = if split.test.is_empty() || ending == Ending::Interrupted {
             None
         } else {
-            Some(classifier.evaluate(&self.pool, self.setup.data, &split.test)?)
+            let data = self.setup.data;
+            Some(vote::evaluate(&classifier, &self.pool, data, &split.test, data.schema.vote)?)
         };
         let mut trained = Trained::new(&self.setup, net.clone(), params.clone(), kept, test)?;
         trained.steps = ended.steps;

@@ -3,6 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
 use picomlp::blob::{
@@ -41,6 +42,15 @@ pub(crate) struct Setup<'a> {
     pub(crate) loss: Loss<'static>,
     /// Samples of a step: all, if there are fewer than the settings ask for.
     pub(crate) batch_size: usize,
+    /// Of the samples that are seen, when it is asked for first: it takes a while.
+    pub(crate) fingerprint: OnceLock<u64>,
+}
+
+impl Setup<'_> {
+    /// Returns the fingerprint of the samples that are trained or validated on.
+    pub(crate) fn data_fingerprint(&self) -> u64 {
+        *self.fingerprint.get_or_init(|| self.data.fingerprint(&self.split.seen()))
+    }
 }
 
 /// A step and its epoch, both counted from 1.
@@ -144,6 +154,8 @@ pub struct Trained {
     pub failure: Option<String>,
     /// What is recorded of the inputs.
     pub input: Input,
+    /// What stands in for a missing feature; empty if none may be missing.
+    pub fill: Vec<f32>,
     record: Record,
 }
 
@@ -203,13 +215,14 @@ impl Trained {
             ending: Ending::Finished,
             collapse: None,
             failure: None,
+            fill: setup.features.fill.clone(),
             input: describe_input(data, &split.train, *map),
             record: Record {
                 source: data.source.to_string(),
                 data_settings: data_settings(config, data, split, None),
                 reading: reading(config, data, split),
                 split: split.record(&config.split),
-                data_fingerprint: data.fingerprint(&split.seen()),
+                data_fingerprint: setup.data_fingerprint(),
                 batch_size: *batch_size,
                 train_samples: split.train.len(),
                 self_test,
@@ -278,6 +291,7 @@ impl Trained {
             input: Some(self.input),
             split: Some(*split),
             reading: &reading,
+            fill: &self.fill,
             class_names: &names,
             features: &features,
             targets: (self.targets != TargetKind::Classes).then_some(self.targets),

@@ -17,8 +17,10 @@
 //! * **Pixels or features**: pixels are whole numbers from 0 to 255, as many as a square of at least 5×5 (or `--image-shape`) has,
 //!   whose largest is 1, 16 or 255 (or below `--csv-max`). Everything else is features.
 
+mod arff;
 mod cell;
 mod columns;
+mod json;
 mod rows;
 mod targets;
 #[cfg(test)]
@@ -33,17 +35,19 @@ use anyhow::{Context, Result, bail, ensure};
 use self::cell::{is_missing, number, unquoted, whole};
 use self::columns::{Columns, Kind};
 use self::rows::{Rows, line};
-use self::targets::TargetReader;
+pub(super) use self::targets::TargetReader;
 use super::dataset::{Dataset, Targets, Values, count_classes};
 use super::expected::Expected;
 use super::groups::Groups;
 use super::input::Input;
-use super::schema::{CsvMax, Missing, Schema, Target};
+use super::schema::{CsvMax, Missing, Schema, Target, TargetType};
+use super::windows;
+use crate::file_kind::FileKind;
 use crate::shape::Shape;
 use crate::text::grouped;
 
 /// Maximum values that are detected when they are the largest: bits, scikit-learn's digits, bytes.
-const USUAL_MAX: [u8; 3] = [1, 16, 255];
+pub(super) const USUAL_MAX: [u8; 3] = [1, 16, 255];
 
 /// Whether targets are of use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +76,7 @@ pub fn read(
     let input = Input::open(path)?;
     check_start(&input, path)?;
     let mut rows = Rows::new(path, input, schema.csv_delimiter)?;
+    let schema = &rows.schema(schema);
     // Header, units and a sample.
     let (mut first, mut record) = (Vec::new(), ByteRecord::new());
     while first.len() < 3 && rows.next(&mut record)? {
@@ -114,6 +119,8 @@ pub fn read(
     let are_values = columns.targets.len() > 1 && !columns.is_one_hot;
     let (mut count, mut dropped, mut left_out, mut anomalous) = (0, 0, 0, Vec::new());
     let (mut groups, mut seen) = (Groups::default(), HashMap::new());
+    // Rows that do not follow each other, of a series.
+    let (mut runs, mut run) = (Vec::new(), 0);
     loop {
         record = match first.next() {
             Some(record) => record,
@@ -129,22 +136,35 @@ pub fn read(
         if missing == Missing::Drop
             && (columns.features.iter().any(is_gap) || columns.targets.iter().any(is_gap))
         {
-            dropped += 1;
+            (dropped, run) = (dropped + 1, run + 1);
             continue;
         }
         if let Some(column) = class {
             let word = unquoted(&record[column]);
             let is_normal = normal.iter().any(|name| word.eq_ignore_ascii_case(name.as_bytes()));
             if expected.is_none() && !is_normal {
-                left_out += 1;
+                (left_out, run) = (left_out + 1, run + 1);
                 continue;
             }
             anomalous.push(!is_normal);
         }
+        if !columns.channels.is_empty() {
+            runs.push(run);
+        }
         if let Some(column) = columns.group {
             groups.push(&mut seen, &String::from_utf8_lossy(unquoted(&record[column])));
         }
-        for &column in &columns.features {
+        // The usual case: features, none of them missing.
+        let mut usual = 0;
+        if let (Values::Floats(values), false) = (&mut samples.values, columns.is_an_end) {
+            let (values, delimiter) = (values.to_mut(), samples.delimiter);
+            let fields = columns.features.iter().map(|&column| &record[column]);
+            for value in fields.map_while(|field| number(field, delimiter)) {
+                values.push(value);
+                usual += 1;
+            }
+        }
+        for &column in &columns.features[usual..] {
             // Either end may turn out to be the label: then its limit is another.
             let is_end = columns.is_an_end && Some(&column) == columns.features.last();
             samples.limit = if is_end { u8::MAX } else { limit };
@@ -207,12 +227,7 @@ pub fn read(
         }
     }
     let Samples { values, missing: filled, .. } = samples;
-    let (mut inputs, shape, max, what) = finish(path, &columns, values, schema, expected)?;
-    if missing == Missing::Mean
-        && let Values::Floats(values) = &mut inputs
-    {
-        fill_means(values.to_mut(), width);
-    }
+    let (inputs, shape, max, what) = finish(path, &columns, values, schema, expected)?;
     let is_image = matches!(inputs, Values::Bytes(_));
     let mut data = Dataset {
         inputs,
@@ -223,10 +238,17 @@ pub fn read(
         ..Dataset::default()
     };
     if !is_image {
-        data.features = expected.map_or_else(|| columns.described(), |e| e.features.to_vec());
+        data.features = match expected.filter(|_| schema.window.is_none()) {
+            Some(expected) => expected.features.to_vec(),
+            None => columns.described(),
+        };
     }
     let mut kind = "labels".to_owned();
     if schema.target == Target::Inputs && wanted == Labels::Read {
+        ensure!(
+            filled == 0 || missing != Missing::Mean,
+            "{name}: --missing mean is not for an autoencoder, which would learn the means: drop the rows"
+        );
         let Values::Floats(values) = &data.inputs else {
             bail!("{name}: --target inputs takes features, and these are images");
         };
@@ -234,7 +256,12 @@ pub fn read(
         data.target_names = columns.target_names();
         "targets".clone_into(&mut kind);
     } else if !targets.is_empty() {
-        let found = targets.finish(count, columns.targets.len(), schema.target_type, is_image);
+        let is_nominal = columns.targets.iter().all(|&column| rows.is_nominal(column));
+        let kind_of_target = match schema.target_type {
+            TargetType::Auto if is_nominal => TargetType::Class,
+            kind => kind,
+        };
+        let found = targets.finish(count, columns.targets.len(), kind_of_target, is_image);
         let found = found.with_context(|| name.to_string())?;
         if matches!(found.targets, Targets::Values(_)) {
             kind = format!("values to predict{}", found.note);
@@ -249,10 +276,9 @@ pub fn read(
         }
     }
     let note = format!(
-        "{name}: {} rows {} header{}, {}, {what}",
+        "{name}: {} rows {}, {}, {what}",
         grouped(count),
-        if columns.has_header { "after a" } else { "without" },
-        rows.how_delimited(),
+        rows.how_delimited(columns.has_header),
         columns.describe(&kind),
     );
     data.notes.push(note);
@@ -269,7 +295,13 @@ pub fn read(
         ));
     }
     if filled > 0 {
-        data.notes.push(format!("{} missing values filled (--missing {missing})", grouped(filled)));
+        let of = if missing == Missing::Mean { ": the mean of the training samples" } else { "" };
+        let filled = grouped(filled);
+        data.notes.push(format!("{filled} missing values filled (--missing {missing}{of})"));
+    }
+    if schema.window.is_some() {
+        let cut = windows::cut(data, &columns.described_channels(), &runs, schema);
+        data = cut.with_context(|| name.to_string())?;
     }
     if expected.is_none() {
         data.notes.extend(constant_features(&data));
@@ -373,22 +405,6 @@ impl Samples {
     }
 }
 
-/// Puts the mean of a column's other values in place of NaN.
-fn fill_means(values: &mut [f32], width: usize) {
-    let mut sums = vec![(0.0, 0u32); width];
-    for row in values.chunks_exact(width) {
-        for ((sum, count), value) in sums.iter_mut().zip(row).filter(|(_, value)| !value.is_nan()) {
-            *sum += f64::from(*value);
-            *count += 1;
-        }
-    }
-    for row in values.chunks_exact_mut(width) {
-        for ((sum, count), value) in sums.iter().zip(row).filter(|(_, value)| value.is_nan()) {
-            *value = (sum / f64::from((*count).max(1))) as f32;
-        }
-    }
-}
-
 /// The inputs as they are kept, their shape, the maximum value of a pixel, and all of that in words.
 fn finish(
     path: &Path,
@@ -432,7 +448,7 @@ fn finish(
 }
 
 /// Counts the classes, and refuses targets that there is nothing to learn from.
-fn check_training(path: &Path, data: &mut Dataset) -> Result<()> {
+pub(super) fn check_training(path: &Path, data: &mut Dataset) -> Result<()> {
     let name = path.display().to_string();
     if let Targets::Values(values) = &data.targets {
         let width = data.target_names.len();
@@ -462,13 +478,13 @@ fn check_training(path: &Path, data: &mut Dataset) -> Result<()> {
 }
 
 /// Names the features that are the same in every row.
-fn constant_features(data: &Dataset) -> Option<String> {
+pub(super) fn constant_features(data: &Dataset) -> Option<String> {
     let Values::Floats(values) = &data.inputs else { return None };
     let width = data.pixels();
     let mut varies = vec![false; width];
     for row in values.chunks_exact(width) {
         for ((varies, value), first) in varies.iter_mut().zip(row).zip(&values[..]) {
-            *varies |= value != first;
+            *varies |= value != first && !value.is_nan();
         }
     }
     let mut constant = (0..width).filter(|&feature| !varies[feature]);
@@ -502,7 +518,7 @@ fn check_start(input: &Input, path: &Path) -> Result<()> {
         !input.start().is_empty(),
         "{name}: the file is empty, expected rows of numbers with commas"
     );
-    input.check_kind("a CSV file", |_| false)?;
+    input.check_kind("a CSV file", FileKind::is_arff)?;
     ensure!(
         !input.start().contains(&0),
         "{name} is no CSV file: it has bytes of value 0, expected text"

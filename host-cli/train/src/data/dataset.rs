@@ -54,6 +54,8 @@ pub struct Dataset {
     pub anomalous: Vec<bool>,
     /// Which samples belong together.
     pub groups: Groups,
+    /// The recording that each sample is a window of; empty if the samples are no windows.
+    pub recordings: Vec<u32>,
     /// Rows of a sample; 1 for features.
     pub rows: usize,
     /// Columns of a sample.
@@ -261,6 +263,11 @@ fn picked<T: Copy>(values: &[T], width: usize, samples: &[u32]) -> Vec<T> {
     samples.iter().flat_map(row).copied().collect()
 }
 
+/// The same for one value each, or none at all.
+fn if_any<T: Copy>(values: &[T], samples: &[u32]) -> Vec<T> {
+    if values.is_empty() { Vec::new() } else { picked(values, 1, samples) }
+}
+
 /// Appends `more` to `values`.
 fn append<T>(values: &mut Vec<T>, more: Vec<T>, what: &str) -> Result<()> {
     values
@@ -368,20 +375,16 @@ impl Dataset {
                 Values::Floats(values) => picked(values, self.pixels(), samples).into(),
             },
             targets: match &self.targets {
-                Targets::Classes(labels) => Targets::Classes(picked(labels, 1, samples)),
+                Targets::Classes(labels) => Targets::Classes(if_any(labels, samples)),
                 Targets::Values(values) => Targets::Values(picked(values, self.outputs(), samples)),
             },
-            anomalous: match self.anomalous.len() {
-                0 => Vec::new(),
-                _ => picked(&self.anomalous, 1, samples),
-            },
+            anomalous: if_any(&self.anomalous, samples),
             groups: Groups {
-                of: match self.groups.of.len() {
-                    0 => Vec::new(),
-                    _ => picked(&self.groups.of, 1, samples),
-                },
+                of: if_any(&self.groups.of, samples),
                 names: self.groups.names.clone(),
+                are_runs: self.groups.are_runs,
             },
+            recordings: if_any(&self.recordings, samples),
             features: self.features.clone(),
             class_names: self.class_names.clone(),
             target_names: self.target_names.clone(),
@@ -390,6 +393,15 @@ impl Dataset {
             classes: self.classes,
             max: self.max,
             ..Self::default()
+        }
+    }
+
+    /// Puts `fill`, a value for each feature, in place of missing ones (NaN).
+    pub fn fill(&mut self, fill: &[f32]) {
+        if let Values::Floats(values) = &mut self.inputs
+            && !fill.is_empty()
+        {
+            super::scaling::fill(values.to_mut(), fill);
         }
     }
 
@@ -408,6 +420,7 @@ impl Dataset {
         self.inputs.truncate(len * self.pixels());
         self.anomalous.truncate(len);
         self.groups.of.truncate(len);
+        self.recordings.truncate(len);
         let outputs = self.outputs();
         match &mut self.targets {
             Targets::Classes(labels) => labels.truncate(len),
@@ -429,6 +442,8 @@ impl Dataset {
     pub(super) fn append(&mut self, other: Self) -> Result<()> {
         debug_assert!((self.rows, self.cols, self.max) == (other.rows, other.cols, other.max));
         self.groups.append(self.len(), &other.groups, other.len());
+        let next = self.recordings.last().map_or(0, |last| last + 1);
+        self.recordings.extend(other.recordings.iter().map(|of| next + of));
         match (&mut self.inputs, other.inputs) {
             (Values::Bytes(values), Values::Bytes(more)) => {
                 append(values.to_mut(), more.into_owned(), "pixels")?

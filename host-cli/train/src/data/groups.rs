@@ -9,6 +9,8 @@ pub struct Groups {
     pub of: Vec<u32>,
     /// Their names, in the order of their appearance; empty if they have none.
     pub names: Vec<String>,
+    /// Whether the groups are recordings that were told apart by nothing but the order of a file and a change of the class.
+    pub are_runs: bool,
 }
 
 impl Groups {

@@ -3,7 +3,8 @@
 //! An IDX file is a header and the elements after it. The header is a magic number (two zero bytes,
 //! a byte for the element type, a byte for the number of dimensions) and one big-endian `u32` a
 //! dimension, outermost first. Images have the dimensions `[count][rows][cols]`, or `[count][pixels]`, and labels
-//! `[count]`. Elements of any type are read if their values are whole and fit in a byte.
+//! `[count]`; QMNIST's labels are `[count][8]`, the class first. Further dimensions of images are flattened. Elements of any type are
+//! read: pixels if all of them are whole numbers from 0 to 255, else features.
 //!
 //! Source: the format is described on the MNIST page, <http://yann.lecun.com/exdb/mnist/>, "FILE
 //! FORMATS FOR THE MNIST DATABASE".
@@ -104,33 +105,45 @@ fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
 }
 
 impl Element {
-    /// Appends elements to `data`; an error for the first that is no byte.
-    fn append(&self, bytes: &[u8], data: &mut Vec<u8>) -> Result<()> {
+    /// Appends elements to `idx`: to its bytes, or to its floats from the first on that is no byte.
+    fn append(&self, bytes: &[u8], what: Kind, Idx { data, floats, .. }: &mut Idx) -> Result<()> {
         if self.code == U8 {
             data.extend_from_slice(bytes);
             return Ok(());
         }
         for element in bytes.chunks_exact(self.size) {
-            let value = (self.value)(element);
-            ensure!(
-                value.fract() == 0.0 && (0.0..=255.0).contains(&value),
-                "element {} is {value}, expected a whole number from 0 to 255 (write pixels from 0 to 1 as bytes, times 255)",
-                data.len()
-            );
-            data.push(value as u8);
+            let (value, at) = ((self.value)(element), data.len() + floats.len());
+            let is_whole = value.fract() == 0.0;
+            match what {
+                Kind::Images => {
+                    ensure!(value.is_finite(), "element {at} is {value}, expected a finite number");
+                }
+                Kind::Labels => ensure!(
+                    is_whole && (0.0..=65_535.0).contains(&value),
+                    "element {at} is {value}, expected a whole number from 0 to 65535"
+                ),
+            }
+            if floats.is_empty() && is_whole && (0.0..=255.0).contains(&value) {
+                data.push(value as u8);
+                continue;
+            }
+            floats.extend(data.drain(..).map(f32::from));
+            floats.push(value as f32);
         }
         Ok(())
     }
 }
 
 /// The content of an IDX file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Idx {
     /// The dimensions, outermost first: `[count, rows, cols]` for images, `[count]` for labels.
     /// None is 0.
     pub dims: Vec<usize>,
-    /// The elements, row-major; as many as the product of `dims`.
+    /// The elements, row-major, if all are bytes: as many as the product of `dims`.
     pub data: Vec<u8>,
+    /// The elements otherwise.
+    pub floats: Vec<f32>,
 }
 
 /// Reads the IDX file at `path`, which must hold `what`.
@@ -190,7 +203,8 @@ fn parse(input: &mut Input, what: Kind) -> Result<Idx, Fault> {
 
     let count = element_count(&dims, element.size, what)?;
     let (expected, described) = (count * element.size, what.describe(&dims));
-    let mut data = Vec::with_capacity(count.min(RESERVE));
+    let bytes = if element.code == U8 { count.min(RESERVE) } else { 0 };
+    let mut idx = Idx { data: Vec::with_capacity(bytes), ..Idx::default() };
     let mut chunk = Vec::with_capacity(CHUNK.min(expected));
     let mut left = expected;
     while left > 0 {
@@ -203,9 +217,9 @@ fn parse(input: &mut Input, what: Kind) -> Result<Idx, Fault> {
                 expected - left + chunk.len()
             )));
         }
-        data.try_reserve(chunk.len() / element.size).map_err(io::Error::from)?;
-        element.append(&chunk, &mut data)?;
-        input.check_growth(data.len()).map_err(Fault::Named)?;
+        idx.data.try_reserve(chunk.len() / element.size).map_err(io::Error::from)?;
+        element.append(&chunk, what, &mut idx)?;
+        input.check_growth(idx.data.len() + idx.floats.len()).map_err(Fault::Named)?;
         left -= chunk.len();
     }
     // This last read also makes a compressed file check its checksum.
@@ -215,11 +229,25 @@ fn parse(input: &mut Input, what: Kind) -> Result<Idx, Fault> {
              and more follow"
         )));
     }
-    if let (Kind::Images, [count, pixels]) = (what, &dims[..]) {
-        let shape = Shape::square(*pixels).unwrap_or(Shape { rows: 1, cols: *pixels });
-        dims = vec![*count, shape.rows, shape.cols];
+    match (what, &dims[..]) {
+        (Kind::Images, [count, pixels]) => {
+            let shape = Shape::square(*pixels).unwrap_or(Shape { rows: 1, cols: *pixels });
+            dims = vec![*count, shape.rows, shape.cols];
+        }
+        (Kind::Images, [count, rows, cols, rest @ ..]) if !rest.is_empty() => {
+            dims = match rest.iter().product() {
+                1 => vec![*count, *rows, *cols],
+                more => vec![*count, 1, rows * cols * more],
+            };
+        }
+        (Kind::Labels, [count, width]) => {
+            idx.data = idx.data.into_iter().step_by(*width).collect();
+            idx.floats = idx.floats.into_iter().step_by(*width).collect();
+            dims = vec![*count];
+        }
+        _ => {}
     }
-    Ok(Idx { dims, data })
+    Ok(Idx { dims, ..idx })
 }
 
 /// Returns the type of elements and the number of dimensions that a magic number announces.
@@ -234,7 +262,9 @@ fn parse_magic(magic: [u8; 4], what: Kind) -> Result<(&'static Element, usize)> 
         format!("the elements are of an unknown type (0x{code:02x}): {numbers}")
     })?;
     match (what, dimensions) {
-        (Kind::Images, 2 | 3) | (Kind::Labels, 1) => Ok((element, usize::from(dimensions))),
+        (Kind::Images, 2..) | (Kind::Labels, 1) => Ok((element, usize::from(dimensions))),
+        // QMNIST's.
+        (Kind::Labels, 2) if code == 0x0c => Ok((element, 2)),
         (Kind::Images, 1) => bail!("this is a label file, images were expected: {numbers}"),
         (Kind::Labels, 2 | 3) => bail!("this is an image file, labels were expected: {numbers}"),
         _ => bail!(
@@ -331,9 +361,12 @@ mod tests {
     fn read_returns_images_and_labels_plain_and_compressed() {
         for pack in [<[u8]>::to_vec, gzip] {
             let images = read_bytes(&pack(&IMAGES), Kind::Images).unwrap();
-            assert_eq!(images, Idx { dims: vec![2, 2, 3], data: IMAGES[16..].to_vec() });
+            assert_eq!(
+                images,
+                Idx { dims: vec![2, 2, 3], data: IMAGES[16..].to_vec(), ..Idx::default() }
+            );
             let labels = read_bytes(&pack(&LABELS), Kind::Labels).unwrap();
-            assert_eq!(labels, Idx { dims: vec![2], data: vec![7, 9] });
+            assert_eq!(labels, Idx { dims: vec![2], data: vec![7, 9], ..Idx::default() });
             let large = large();
             assert_eq!(read_bytes(&pack(&large), Kind::Images).unwrap().data, large[16..]);
         }
@@ -364,9 +397,12 @@ mod tests {
                 (&[10, 4, 3][..], vec![10, 4, 3]),
                 (&[30, 4], vec![30, 2, 2]),
                 (&[10, 12], vec![10, 1, 12]),
+                (&[5, 4, 6, 1], vec![5, 4, 6]),
+                (&[5, 2, 2, 2, 3], vec![5, 1, 24]),
             ] {
                 let idx = read_bytes(&file(dims, &values), Kind::Images).unwrap();
-                assert_eq!(idx, Idx { dims: expected, data: values.clone() });
+                let data = values.clone();
+                assert_eq!(idx, Idx { dims: expected, data, ..Idx::default() });
             }
             let short = message(&file(&[120], &values[..119]), Kind::Labels);
             let size = bytes(0).len();
@@ -383,6 +419,18 @@ mod tests {
         );
         let bytes = [&[0, 0, 0x0c, 1, 0, 0, 0, 1][..], &(-1i32).to_be_bytes()].concat();
         assert!(message(&bytes, Kind::Labels).contains("element 0 is -1, expected a whole number"));
+        // What is no byte makes floats of all.
+        let values = [0i16, 4095, -7, 3].map(i16::to_be_bytes).concat();
+        let bytes = [&[0, 0, 0x0b, 2, 0, 0, 0, 2, 0, 0, 0, 2][..], &values].concat();
+        let idx = read_bytes(&bytes, Kind::Images).unwrap();
+        assert_eq!((idx.data.len(), &idx.floats[..]), (0, &[0.0, 4095.0, -7.0, 3.0][..]));
+        let nan = [&[0, 0, 0x0d, 2, 0, 0, 0, 1, 0, 0, 0, 1][..], &f32::NAN.to_be_bytes()].concat();
+        assert!(message(&nan, Kind::Images).contains("element 0 is NaN, expected a finite number"));
+        // QMNIST's labels are the first of eight numbers.
+        let values = (0..16i32).map(|i| i.to_be_bytes()).collect::<Vec<_>>().concat();
+        let bytes = [&[0, 0, 0x0c, 2, 0, 0, 0, 2, 0, 0, 0, 8][..], &values].concat();
+        let idx = read_bytes(&bytes, Kind::Labels).unwrap();
+        assert_eq!((idx.dims, idx.data), (vec![2], vec![0, 8]));
     }
 
     #[test]
@@ -487,9 +535,9 @@ mod tests {
             (&[0, 0, 0x77, 3], Kind::Images, "the elements are of an unknown type (0x77): "),
             (
                 &[0, 0, 8, 4],
-                Kind::Images,
-                "the file has 4 dimensions, 3 were expected for images: \
-                 expected the magic number 0x00000803, got 0x00000804",
+                Kind::Labels,
+                "the file has 4 dimensions, 1 were expected for labels: \
+                 expected the magic number 0x00000801, got 0x00000804",
             ),
         ];
         for (bytes, what, expected) in rows {

@@ -77,6 +77,23 @@ impl Input {
         &self.start
     }
 
+    /// Reads a line with its end, of at most `most` bytes; an empty one at the end of the file.
+    pub(super) fn line(&mut self, most: usize) -> io::Result<Vec<u8>> {
+        let mut line = Vec::new();
+        let read = self.bytes.by_ref().take(most as u64).read_until(b'\n', &mut line)?;
+        if read == most && line.last() != Some(&b'\n') {
+            let what = format!("a line has more than {} MiB: no end of it was found", most >> 20);
+            return Err(io::Error::new(ErrorKind::FileTooLarge, what));
+        }
+        Ok(line)
+    }
+
+    /// Puts bytes back in front of those that are read next.
+    pub(super) fn unread(&mut self, bytes: &[u8]) {
+        let rest = core::mem::replace(&mut self.bytes, Box::new(io::empty()));
+        self.bytes = Box::new(Cursor::new(bytes.to_vec()).chain(rest));
+    }
+
     /// Refuses a file that is known to be of another kind than `expected`.
     ///
     /// # Errors

@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 
 use super::csv::{self, Labels};
-use super::dataset::{Dataset, Targets, TrainTest, Values};
+use super::dataset::{Dataset, Targets, TrainTest};
 use super::expected::Expected;
 use super::folder;
 use super::mnist;
-use super::schema::{CsvMax, Schema};
+use super::numpy;
+use super::schema::{CsvMax, Schema, Transpose};
 use super::source::{FORMS, Source};
 use super::synthetic;
+use crate::file_kind::{self, FileKind};
 use crate::text::grouped;
 
 /// What is at a path.
@@ -22,6 +24,7 @@ enum Kind {
     Idx,
     Images,
     Csv,
+    Numpy,
 }
 
 impl Dataset {
@@ -46,6 +49,7 @@ impl Dataset {
     pub fn load(source: &Source, schema: &Schema) -> Result<Self> {
         let mut data = match source {
             Source::Synthetic => {
+                refuse_series(source, schema)?;
                 both(synthetic::split(synthetic::TRAIN, synthetic::TEST, synthetic::SEED))?
             }
             Source::Motion => both(motion(synthetic::MOTION_TRAIN, schema)?)?,
@@ -53,21 +57,29 @@ impl Dataset {
                 let (kind, path) = &find(named)?;
                 match kind {
                     Kind::Idx => {
+                        refuse_series(source, schema)?;
                         let mut data = both(mnist::load_dir(path)?)?;
                         data.notes.extend(found_at(source, path));
-                        if mnist::is_emnist(path) {
-                            let note = "EMNIST's images have rows and columns swapped: images to classify need that, too";
-                            data.notes.push(note.to_owned());
-                        }
+                        turn(&mut data, path, schema);
                         data
                     }
                     Kind::Images => {
+                        refuse_series(source, schema)?;
                         let (mut data, validation, test) = folder::load(path, schema)?;
                         data.is_image_folder = true;
                         data.set_aside(validation, test)?;
                         data
                     }
                     Kind::Csv => csv::read(path, schema, None, Labels::Read)?.labeled(path)?,
+                    Kind::Numpy => {
+                        let [train, validation, test] =
+                            numpy::read(path, schema, None, Labels::Read)?;
+                        let what = "it has no training samples";
+                        let data = train.with_context(|| format!("{}: {what}", path.display()))?;
+                        let mut data = data.labeled(path)?;
+                        data.set_aside(validation, test)?;
+                        data
+                    }
                 }
             }
         };
@@ -105,10 +117,12 @@ impl Dataset {
                 let classes = if expected.names.is_empty() { expected.classes } else { 256 };
                 let mut data = expected.relabel(mnist::load_test(path, classes)?, source)?;
                 data.notes.extend(found_at(source, path));
+                turn(&mut data, path, schema);
                 Ok(data)
             }
             Kind::Images => folder::load_test(path, schema, expected),
             Kind::Csv => csv::read(path, schema, Some(expected), Labels::Read)?.labeled(path),
+            Kind::Numpy => test_of(path, schema, expected, Labels::Read)?.labeled(path),
         }
     }
 
@@ -117,19 +131,19 @@ impl Dataset {
     /// # Errors
     ///
     /// Those of [`load_test`](Self::load_test).
-    pub fn load_inputs(
-        source: &Source,
-        schema: &Schema,
-        expected: &Expected<'_>,
-    ) -> Result<Values> {
-        if let Source::Path(path) = source
-            && let (Kind::Csv, path) = &find(path)?
-        {
-            return Ok(csv::read(path, schema, Some(expected), Labels::Ignore)?.inputs);
+    pub fn load_inputs(source: &Source, schema: &Schema, expected: &Expected<'_>) -> Result<Self> {
+        if let Source::Path(path) = source {
+            match &find(path)? {
+                (Kind::Csv, path) => {
+                    return csv::read(path, schema, Some(expected), Labels::Ignore);
+                }
+                (Kind::Numpy, path) => return test_of(path, schema, expected, Labels::Ignore),
+                _ => {}
+            }
         }
         let data = Self::load_test(source, schema, expected)?;
         expected.check(&data, source)?;
-        Ok(data.inputs)
+        Ok(data)
     }
 
     /// Replaces the test samples by those of another source, read as this set was.
@@ -186,6 +200,42 @@ impl Dataset {
     }
 }
 
+/// The test samples of a file of arrays, or all if it has none.
+fn test_of(
+    path: &Path,
+    schema: &Schema,
+    expected: &Expected<'_>,
+    wanted: Labels,
+) -> Result<Dataset> {
+    let [train, _, test] = numpy::read(path, schema, Some(expected), wanted)?;
+    test.or(train).with_context(|| format!("{}: it has no test samples", path.display()))
+}
+
+/// Swaps rows and columns of images where that is said, or known of EMNIST's.
+fn turn(data: &mut Dataset, path: &Path, schema: &Schema) {
+    let is_emnist = mnist::is_emnist(path);
+    if schema.transpose == Transpose::Yes || schema.transpose == Transpose::Auto && is_emnist {
+        mnist::transpose(data);
+        let why = if is_emnist { "EMNIST's are stored so; " } else { "" };
+        data.notes.push(format!(
+            "rows and columns of the images swapped ({why}--transpose no leaves them)"
+        ));
+    }
+}
+
+/// Refuses flags for the rows of a file.
+fn refuse_series(source: &Source, schema: &Schema) -> Result<()> {
+    for (flag, is_given) in
+        [("window", schema.window.is_some()), ("group", !schema.group.0.is_empty())]
+    {
+        ensure!(
+            !is_given,
+            "--{flag} is for the rows of a file, and {source} has none: leave it out"
+        );
+    }
+    Ok(())
+}
+
 /// Draws [`Source::Motion`], whose form is fixed.
 fn motion(train: usize, schema: &Schema) -> Result<TrainTest> {
     if let Some((flag, _)) = schema.settings().first() {
@@ -212,7 +262,12 @@ fn found_at(source: &Source, path: &Path) -> Option<String> {
 fn find(path: &Path) -> Result<(Kind, PathBuf)> {
     let shown = path.display();
     match fs::metadata(path) {
-        Ok(found) if !found.is_dir() => return Ok((Kind::Csv, path.to_owned())),
+        Ok(found) if !found.is_dir() => {
+            // What is read of a stream to find out is lost.
+            let kind = if found.is_file() { file_kind::of_file(path) } else { None };
+            let is_numpy = kind.is_some_and(FileKind::is_numpy);
+            return Ok((if is_numpy { Kind::Numpy } else { Kind::Csv }, path.to_owned()));
+        }
         _ if mnist::has_files(path) => return Ok((Kind::Idx, path.to_owned())),
         Ok(_) => {}
         Err(error) if error.kind() == ErrorKind::NotFound => {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::dataset::{Dataset, TrainTest, count_classes};
+use super::dataset::{Dataset, Feature, Targets, TrainTest, Values, count_classes};
 use super::folder;
 use super::idx::{self, Idx, Kind};
 
@@ -38,6 +38,11 @@ pub fn load_dir(dir: &Path) -> Result<TrainTest> {
         count_classes(train.labels()).with_context(|| format!("{}", train_labels.display()))?;
 
     let mut test = load_pair(&test_images, &test_labels)?;
+    // Features in one of them are features in both.
+    if train.max != test.max {
+        make_features(&mut train);
+        make_features(&mut test);
+    }
     ensure!(
         (train.rows, train.cols) == (test.rows, test.cols),
         "training and test images differ in shape: {} has {}x{}, {} has {}x{}",
@@ -158,7 +163,8 @@ impl Candidate {
             None => (&file[..], false),
         };
         let (stem, is_dotted) = (stem.replace(".idx", "-idx"), stem.contains(".idx"));
-        let stem = stem.replace("test-", "t10k-");
+        // QMNIST's labels have further columns.
+        let stem = stem.replace("test-", "t10k-").replace("idx2-int", "idx1-ubyte");
         NAMES.into_iter().find_map(|name| {
             let set = stem.strip_suffix(name)?;
             let set = if set.is_empty() { set } else { set.strip_suffix(['-', '_', '.'])? };
@@ -172,19 +178,56 @@ impl Candidate {
 fn load_pair(images_path: &Path, labels_path: &Path) -> Result<Dataset> {
     let images = idx::read(images_path, Kind::Images)?;
     let labels = idx::read(labels_path, Kind::Labels)?;
-    let Idx { dims, data } = images;
+    let Idx { dims, data, floats } = images;
     let [count, rows, cols] = dims[..] else {
         bail!("{}: expected 3 dimensions, got {}", images_path.display(), dims.len());
     };
     ensure!(
-        count == labels.data.len(),
+        count == labels.dims[0],
         "images and labels differ in number: {} has {count} images, {} has {} labels",
         images_path.display(),
         labels_path.display(),
-        labels.data.len()
+        labels.dims[0]
     );
-    let (inputs, targets) = (data.into(), labels.data.into());
-    Ok(Dataset { inputs, targets, rows, cols, max: u8::MAX, ..Dataset::default() })
+    let targets = match &labels.floats[..] {
+        [] => labels.data.into(),
+        wide => Targets::Classes(wide.iter().map(|label| *label as u16).collect()),
+    };
+    let mut pair = Dataset { targets, rows, cols, max: u8::MAX, ..Dataset::default() };
+    if floats.is_empty() {
+        pair.inputs = data.into();
+    } else {
+        pair.inputs = floats.into();
+        make_features(&mut pair);
+    }
+    Ok(pair)
+}
+
+/// Takes images for features.
+fn make_features(data: &mut Dataset) {
+    if let Values::Bytes(pixels) = &data.inputs {
+        data.inputs = pixels.iter().map(|&pixel| f32::from(pixel)).collect::<Vec<_>>().into();
+    }
+    (data.rows, data.cols, data.max) = (1, data.rows * data.cols, 0);
+    let feature = |number: usize| Feature { name: number.to_string(), unit: String::new() };
+    data.features = (1..=data.cols).map(feature).collect();
+}
+
+/// Swaps rows and columns of all images.
+pub(super) fn transpose(data: &mut Dataset) {
+    let (rows, cols) = (data.rows, data.cols);
+    if let Values::Bytes(pixels) = &mut data.inputs {
+        let mut turned = vec![0; rows * cols];
+        for image in pixels.to_mut().chunks_exact_mut(rows * cols) {
+            for (to, from) in
+                turned.iter_mut().zip((0..cols).flat_map(|c| (0..rows).map(move |r| (r, c))))
+            {
+                *to = image[from.0 * cols + from.1];
+            }
+            image.copy_from_slice(&turned);
+        }
+        (data.rows, data.cols) = (cols, rows);
+    }
 }
 
 /// Checks that every label is below `classes`.

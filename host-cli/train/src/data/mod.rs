@@ -13,10 +13,12 @@ mod input;
 mod inputs;
 mod load;
 mod memory;
+mod numpy;
 mod scaling;
 mod schema;
 mod source;
 mod split;
+mod windows;
 
 pub use folder::entries;
 pub(crate) use inputs::stats;
@@ -27,7 +29,10 @@ pub use expected::Expected;
 pub use groups::Groups;
 pub use inputs::Inputs;
 pub use scaling::{Scale, Scaling};
-pub use schema::{CsvDelimiter, CsvHeader, CsvMax, Missing, Schema, Selection, Target, TargetType};
+pub use schema::{
+    CsvDelimiter, CsvHeader, CsvMax, Missing, Schema, Selection, Target, TargetType, Transpose,
+    Vote,
+};
 pub use source::Source;
 pub(crate) use split::VALIDATION_FRACTION;
 pub use split::{Amount, HeldOut, Part, Split, SplitSpec, Strata};

@@ -23,32 +23,67 @@ pub struct Scaling {
     pub scales: Vec<f32>,
     /// By column.
     pub shifts: Vec<f32>,
+    /// What stands in for a missing value (NaN), by column; empty if none is missing.
+    pub fill: Vec<f32>,
+}
+
+/// Puts the values of `fill` in place of NaN in rows.
+pub(super) fn fill(values: &mut [f32], fill: &[f32]) {
+    for row in values.chunks_exact_mut(fill.len()) {
+        for (x, fill) in row.iter_mut().zip(fill).filter(|(x, _)| x.is_nan()) {
+            *x = *fill;
+        }
+    }
 }
 
 impl Scaling {
     /// Finds the scales of `values`, rows of `width`, from the rows that `samples` name. A column that is the same in all of
-    /// them is shifted alone.
+    /// them is shifted alone. If values are missing anywhere, they are filled with the mean of these rows.
     ///
     /// # Errors
     ///
-    /// If a scale or shift is beyond the range of f32.
+    /// If a scale or shift is beyond the range of f32, or a column is missing in all of these rows.
     pub fn fit(values: &[f32], width: usize, samples: &[u32], how: Scale) -> Result<Self> {
         let rows = || samples.iter().map(|&sample| &values[sample as usize * width..][..width]);
-        let count = samples.len().max(1) as f64;
         // The offset of the values does not cost precision: moments are those around the first row.
-        let first: Vec<f64> = rows().next().unwrap_or(&[]).iter().map(|x| f64::from(*x)).collect();
+        let mut first: Vec<f64> =
+            rows().next().unwrap_or(&[]).iter().map(|x| f64::from(*x)).collect();
         let mut sums = vec![[0.0, 0.0, f64::INFINITY, f64::NEG_INFINITY]; width];
+        let mut missing = vec![0usize; width];
         for row in rows() {
-            for ((sums, x), first) in sums.iter_mut().zip(row).zip(&first) {
-                let x = f64::from(*x) - first;
+            let columns = sums.iter_mut().zip(row).zip(&mut first).zip(&mut missing);
+            for (((sums, x), first), missing) in columns {
+                if x.is_nan() {
+                    *missing += 1;
+                    continue;
+                }
+                if first.is_nan() {
+                    *first = f64::from(*x);
+                }
+                let x = f64::from(*x) - *first;
                 *sums = [sums[0] + x, sums[1] + x * x, sums[2].min(x), sums[3].max(x)];
             }
         }
+        let has_gaps = missing.iter().any(|&count| count > 0) || values.iter().any(|x| x.is_nan());
         let mut scaling = Self::default();
         for (column, ([sum, squares, low, high], first)) in sums.iter().zip(first).enumerate() {
+            let count = samples.len() - missing[column];
+            ensure!(
+                count > 0 || samples.is_empty(),
+                "column {} of the features is missing in every training sample: leave it out by --drop",
+                column + 1
+            );
+            // What is filled with the mean counts, too.
+            let known = count.max(1) as f64 / samples.len().max(1) as f64;
+            let count = count.max(1) as f64;
             let mean = sum / count;
+            if has_gaps {
+                scaling.fill.push((first + mean) as f32);
+            }
             let (from, span) = match how {
-                Scale::Standardize => (mean, (squares / count - mean * mean).max(0.0).sqrt()),
+                Scale::Standardize => {
+                    (mean, ((squares / count - mean * mean) * known).max(0.0).sqrt())
+                }
                 Scale::MinMax => (*low, high - low),
                 Scale::None => (-first, 1.0),
             };
@@ -75,11 +110,15 @@ impl Scaling {
         Self {
             scales: spans().map(|span| span as f32).collect(),
             shifts: shifts.map(|shift| shift as f32).collect(),
+            fill: Vec::new(),
         }
     }
 
-    /// Scales rows of values; an empty scaling leaves them.
+    /// Fills and scales rows of values; an empty scaling leaves them.
     pub fn apply(&self, values: &mut [f32]) {
+        if !self.fill.is_empty() {
+            fill(values, &self.fill);
+        }
         if self.scales.is_empty() {
             return;
         }
@@ -115,7 +154,8 @@ mod tests {
     fn scales_are_those_of_the_samples_that_are_named_and_constants_become_0() {
         let values = [1.0, 7.0, 3.0, 7.0, 100.0, 9.0];
         let scaling = Scaling::fit(&values, 2, &[0, 1], Scale::Standardize).unwrap();
-        assert_eq!(scaling, Scaling { scales: vec![1.0, 1.0], shifts: vec![-2.0, -7.0] });
+        let expected = Scaling { scales: vec![1.0, 1.0], shifts: vec![-2.0, -7.0], fill: vec![] };
+        assert_eq!(scaling, expected);
     }
 
     #[test]
@@ -128,8 +168,24 @@ mod tests {
     }
 
     #[test]
+    fn missing_values_get_the_mean_of_the_training_samples() {
+        let nan = f32::NAN;
+        let values = [nan, 1.0, 2.0, nan, 4.0, 5.0, 100.0, 100.0, nan, nan];
+        let scaling = Scaling::fit(&values, 2, &[0, 1, 2], Scale::Standardize).unwrap();
+        assert_eq!(scaling.fill, [3.0, 3.0]);
+        let mut scaled = values;
+        scaling.apply(&mut scaled);
+        let one = 1.5_f32.sqrt(); // of -1, 0 and 1
+        let expected = [0.0, -one, -one, 0.0, one, one];
+        assert!(expected.iter().zip(scaled).all(|(a, b)| (a - b).abs() < 1e-6), "{scaled:?}");
+        assert_eq!(scaled[8..], [0.0, 0.0]);
+        let error = Scaling::fit(&values, 2, &[0, 4], Scale::Standardize).unwrap_err().to_string();
+        assert!(error.starts_with("column 1 of the features is missing in every"), "{error}");
+    }
+
+    #[test]
     fn the_inverse_takes_values_back() {
-        let scaling = Scaling { scales: vec![0.25, 4.0], shifts: vec![-1.0, 8.0] };
+        let scaling = Scaling { scales: vec![0.25, 4.0], shifts: vec![-1.0, 8.0], fill: vec![] };
         let mut values = [3.0, 0.5];
         scaling.apply(&mut values);
         scaling.inverse().apply(&mut values);

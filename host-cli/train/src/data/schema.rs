@@ -33,6 +33,16 @@ pub struct Schema {
     pub normalize: bool,
     /// The column that says which samples belong together: a recording, a person, a machine. No split separates them.
     pub group: Selection,
+    /// Steps of a window, where a file holds series that are cut into samples.
+    pub window: Option<u32>,
+    /// Steps from one window to the next; half a window by default.
+    pub stride: Option<u32>,
+    /// Values of a step, where a row holds all steps of a recording and no names that say so.
+    pub channels: Option<u32>,
+    /// How the windows of a recording, or the samples of a group, answer together.
+    pub vote: Vote,
+    /// Whether the rows and columns of IDX images are swapped.
+    pub transpose: Transpose,
 }
 
 impl Schema {
@@ -64,9 +74,22 @@ impl Schema {
         let shape = self.image_shape.map(|shape| shape.to_string());
         add("image-shape", shape.is_some(), shape.unwrap_or_default());
         settings.extend(self.normalize.then_some(("normalize", None)));
+        let mut add = |flag, value: Option<String>| {
+            settings.extend(value.map(|value| (flag, Some(value))));
+        };
+        add("group", (!self.group.0.is_empty()).then(|| self.group.to_string()));
+        add("window", self.window.map(|steps| steps.to_string()));
+        add("stride", self.stride.map(|steps| steps.to_string()));
+        add("channels", self.channels.map(|channels| channels.to_string()));
+        add("vote", (self.vote != default.vote).then(|| self.vote.to_string()));
+        add("transpose", (self.transpose != default.transpose).then(|| self.transpose.to_string()));
         settings
-            .extend((!self.group.0.is_empty()).then(|| ("group", Some(self.group.to_string()))));
-        settings
+    }
+
+    /// Returns the steps of a window and from one to the next.
+    pub(super) fn window_and_stride(&self) -> (usize, usize) {
+        let window = self.window.unwrap_or(1);
+        (window as usize, self.stride.unwrap_or(window.div_ceil(2)) as usize)
     }
 
     /// Changes the setting of a flag; one that is none of [`settings`](Self::settings) is ignored.
@@ -88,9 +111,54 @@ impl Schema {
             "image-shape" => self.image_shape = Some(value.parse()?),
             "normalize" => self.normalize = true,
             "group" => self.group = value.parse()?,
+            "window" => self.window = Some(number(value)?),
+            "stride" => self.stride = Some(number(value)?),
+            "channels" => self.channels = Some(number(value)?),
+            "vote" => self.vote = value.parse()?,
+            "transpose" => self.transpose = value.parse()?,
             _ => {}
         }
         Ok(())
+    }
+}
+
+/// A whole number above 0.
+fn number(value: &str) -> Result<u32, String> {
+    let number = value.parse().ok().filter(|&number| number > 0);
+    number.ok_or_else(|| format!("expected a whole number above 0, got '{value}'"))
+}
+
+named! {
+    /// How samples that belong together answer together.
+    pub enum Vote {
+        /// As the model records; each for itself if it does not.
+        Auto = "auto",
+        /// Each answers for itself.
+        None = "none",
+        /// The class with the highest mean probability.
+        Mean = "mean",
+        /// The class that most of them answer.
+        Majority = "majority",
+    }
+}
+
+impl Vote {
+    /// Whether samples answer together.
+    #[must_use]
+    pub fn is_cast(self) -> bool {
+        matches!(self, Self::Mean | Self::Majority)
+    }
+}
+
+named! {
+    /// Whether the rows and columns of IDX images are swapped.
+    pub enum Transpose {
+        /// Those of EMNIST's files, which are known by their names.
+        Auto = "auto",
+        /// All.
+        Yes = "yes",
+        /// None.
+        No = "no",
     }
 }
 
@@ -141,7 +209,7 @@ named! {
         Refuse = "refuse",
         /// The row is left out.
         Drop = "drop",
-        /// The mean of the column's other values takes their place.
+        /// The mean of the training samples takes their place, and a model records it.
         Mean = "mean",
         /// Zero takes their place.
         Zero = "zero",
@@ -368,6 +436,11 @@ mod tests {
             image_shape: "8x8".parse().ok(),
             normalize: true,
             group: "who".parse().unwrap(),
+            window: Some(25),
+            stride: Some(5),
+            channels: Some(6),
+            vote: Vote::Mean,
+            transpose: Transpose::Yes,
         };
         let value = |text: &str| Some(text.to_owned());
         let expected = [
@@ -383,6 +456,11 @@ mod tests {
             ("image-shape", value("8x8")),
             ("normalize", None),
             ("group", value("who")),
+            ("window", value("25")),
+            ("stride", value("5")),
+            ("channels", value("6")),
+            ("vote", value("mean")),
+            ("transpose", value("yes")),
         ];
         assert_eq!(schema.settings(), expected);
         let mut again = Schema::detect();

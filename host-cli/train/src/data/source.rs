@@ -10,7 +10,7 @@ const SYNTHETIC: &str = "synthetic";
 const MOTION: &str = "synthetic:motion";
 
 /// The forms that data may have, for messages.
-pub(super) const FORMS: &str = "a folder with MNIST's IDX files or with a folder of PNG files for each class, a CSV file, `synthetic` or `synthetic:motion`";
+pub(super) const FORMS: &str = "a folder with MNIST's IDX files or with a folder of PNG files for each class, a CSV, JSON lines, ARFF or NumPy file, `synthetic` or `synthetic:motion`";
 
 /// A data source: the value of `--data`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use super::Options;
 use super::builder::{Affine, Builder, Fold};
 use crate::config::{Activation, PerLayer};
 use crate::named::Named;
+use crate::npy::half;
 
 /// The type of a tensor's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,17 +72,6 @@ impl Tensor {
 
 pub(super) fn doubles(values: &[f32]) -> Vec<f64> {
     values.iter().map(|value| f64::from(*value)).collect()
-}
-
-/// An IEEE 754 half as a float.
-fn half(bits: u16) -> f32 {
-    let (exponent, fraction) = (u32::from(bits >> 10 & 31), u32::from(bits & 0x3ff));
-    let magnitude = match exponent {
-        0 => fraction as f32 / f32::from_bits(0x4b80_0000), // 2^24
-        31 => f32::from_bits(0x7f80_0000 | fraction << 13),
-        _ => f32::from_bits((exponent + 112) << 23 | fraction << 13),
-    };
-    if bits >> 15 == 1 { -magnitude } else { magnitude }
 }
 
 /// The kind of a layer, and its setting.

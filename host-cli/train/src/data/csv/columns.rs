@@ -11,6 +11,7 @@ use super::cell::{is_missing, number, unquoted};
 use crate::data::dataset::Feature;
 use crate::data::expected::Expected;
 use crate::data::schema::{CsvHeader, Schema, Selection, Target};
+use crate::data::windows::{self, Series};
 use crate::shape::Shape;
 
 /// Names that say that a column holds the labels, in capitals or not.
@@ -41,6 +42,8 @@ pub(super) struct Columns {
     pub(super) class: Option<usize>,
     /// The column that says which rows belong together.
     pub(super) group: Option<usize>,
+    /// Where rows hold steps of a series: the channels, and the first column of each.
+    pub(super) channels: Vec<(String, usize)>,
     /// Whether the targets are one-hot.
     pub(super) is_one_hot: bool,
     /// Whether the target may be the last feature instead.
@@ -101,7 +104,13 @@ impl Columns {
         let have_names =
             (1..).zip(known).any(|(number, f): (usize, _)| f.name != number.to_string());
         let are_named = has_header && have_names;
-        let is_bare = expected.is_some_and(|expected| expected.shape.pixels() == count);
+        let window = schema.window.map(|_| schema.window_and_stride().0);
+        let channels = window.map(|window| windows::channels_of(known, window));
+        let channels = channels.filter(|channels| has_header && !channels.is_empty());
+        let is_bare = expected.is_some_and(|expected| match window {
+            None => expected.shape.pixels() == count,
+            Some(window) => count.is_multiple_of((expected.shape.pixels() / window).max(1)),
+        });
         let choose = |selection: &Selection, flag: &str| match are_named || is_bare {
             true => Ok(selection.columns(&names).unwrap_or_default()),
             false => select(selection, flag),
@@ -140,6 +149,18 @@ impl Columns {
         }
         let read = features.clone();
 
+        let mut series = match &channels {
+            Some(channels) => Some(Series::known(channels, &names).with_context(|| {
+                format!(
+                    "{name}, line 1: expected columns named {0} (a step in each row) or {0}_0, {0}_1 … (a recording in each row), \
+                     and likewise for all {1} channels of {2}",
+                    channels[0],
+                    channels.len(),
+                    expected.map_or("", |expected| expected.of)
+                )
+            })?),
+            None => None,
+        };
         let (mut is_one_hot, mut is_an_end, mut class) = (false, false, None);
         let is_label = |column: &usize| is_label_name(names[*column].as_bytes());
         let is_word = |column: &usize| {
@@ -183,8 +204,9 @@ impl Columns {
                         );
                     }
                 }
-                let is_feature = |column: &usize| {
-                    are_named && known.iter().any(|feature| feature.name == names[*column])
+                let is_feature = |column: &usize| match &series {
+                    Some(series) => series.columns.contains(column),
+                    None => are_named && known.iter().any(|feature| feature.name == names[*column]),
                 };
                 let others = read.iter().copied().filter(|column| !is_feature(column));
                 if targets.is_empty() {
@@ -206,7 +228,9 @@ impl Columns {
                 }
             }
         }
-        if are_named {
+        if let Some(series) = &series {
+            features.clone_from(&series.columns);
+        } else if are_named && window.is_none() {
             let column = |feature: &Feature| {
                 let found = names.iter().position(|name| *name == feature.name);
                 found.with_context(|| {
@@ -221,6 +245,14 @@ impl Columns {
         } else {
             features.retain(|column| !targets.contains(column));
         }
+        if let (Some(window), None, false) = (window, &series, features.is_empty()) {
+            let known = expected.map(|expected| expected.shape.pixels() / window);
+            let channels = known.or(schema.channels.map(|channels| channels as usize));
+            let found = Series::detect(&features, &names, window, channels);
+            let found = found.map_err(|why| anyhow!("{name}, line 1: {why}"))?;
+            features.clone_from(&found.columns);
+            series = Some(found);
+        }
         let mut seen = HashSet::new();
         for &column in targets.iter().chain(&features) {
             ensure!(
@@ -233,7 +265,10 @@ impl Columns {
             !features.is_empty(),
             "{name}, line 1: expected features beside the target, got {count} columns"
         );
-        let (kind, shape) = shape_of(path, features.len(), targets.len(), schema, expected)?;
+        let (kind, shape) = match window {
+            None => shape_of(path, features.len(), targets.len(), schema, expected)?,
+            Some(_) => (Kind::Floats, Shape { rows: 1, cols: features.len() }),
+        };
         if *target == Target::Inputs {
             targets = features.clone();
         }
@@ -242,6 +277,7 @@ impl Columns {
             targets,
             class,
             group,
+            channels: series.map(|series| series.channels).unwrap_or_default(),
             is_one_hot,
             is_an_end,
             kind,
@@ -267,6 +303,15 @@ impl Columns {
     /// The features by name and unit.
     pub(super) fn described(&self) -> Vec<Feature> {
         self.features.iter().map(|&column| self.feature(column)).collect()
+    }
+
+    /// The channels by name and unit.
+    pub(super) fn described_channels(&self) -> Vec<Feature> {
+        let channel = |(name, column): &(String, usize)| Feature {
+            name: name.clone(),
+            unit: self.units[*column].clone(),
+        };
+        self.channels.iter().map(channel).collect()
     }
 
     fn feature(&self, column: usize) -> Feature {

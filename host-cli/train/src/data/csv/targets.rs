@@ -15,7 +15,7 @@ const MOST_CLASSES: usize = 65_536;
 const FEW: usize = 20;
 
 /// Reads the targets of all rows.
-pub(super) struct TargetReader<'a> {
+pub(in crate::data) struct TargetReader<'a> {
     expected: Option<&'a Expected<'a>>,
     delimiter: u8,
     /// Of each row: the class that `expected` knows, or the index in `words`.
@@ -31,15 +31,15 @@ pub(super) struct TargetReader<'a> {
 }
 
 /// What all rows have.
-pub(super) struct Found {
-    pub(super) targets: Targets,
+pub(in crate::data) struct Found {
+    pub(in crate::data) targets: Targets,
     /// Of the classes, if they are words.
-    pub(super) names: Vec<String>,
-    pub(super) note: String,
+    pub(in crate::data) names: Vec<String>,
+    pub(in crate::data) note: String,
 }
 
 impl<'a> TargetReader<'a> {
-    pub(super) fn new(expected: Option<&'a Expected<'a>>, delimiter: u8) -> Self {
+    pub(in crate::data) fn new(expected: Option<&'a Expected<'a>>, delimiter: u8) -> Self {
         let names = expected.map_or(&[][..], |expected| expected.names);
         let words = names.iter().cloned().zip(0..).collect();
         Self {
@@ -54,14 +54,14 @@ impl<'a> TargetReader<'a> {
     }
 
     /// Reads a value to predict. An error says what was expected.
-    pub(super) fn value(&mut self, field: &[u8]) -> Result<(), String> {
+    pub(in crate::data) fn value(&mut self, field: &[u8]) -> Result<(), String> {
         self.numbers.push(number(field, self.delimiter).ok_or("a number, the value to predict")?);
         Ok(())
     }
 
     /// Reads a class: one that `expected` knows; else a whole number, or a word; or a value to predict. An error says what was
     /// expected.
-    pub(super) fn read(&mut self, field: &[u8]) -> Result<(), String> {
+    pub(in crate::data) fn read(&mut self, field: &[u8]) -> Result<(), String> {
         let field = unquoted(field);
         let number = number(field, self.delimiter);
         let text = str::from_utf8(field).unwrap_or_default();
@@ -106,7 +106,7 @@ impl<'a> TargetReader<'a> {
     }
 
     /// Takes a class of one-hot labels.
-    pub(super) fn push(&mut self, class: usize) -> anyhow::Result<()> {
+    pub(in crate::data) fn push(&mut self, class: usize) -> anyhow::Result<()> {
         if let Some(expected) = self.expected {
             anyhow::ensure!(
                 class < expected.classes,
@@ -120,7 +120,7 @@ impl<'a> TargetReader<'a> {
     }
 
     /// Returns the values read, for the column that may be the labels.
-    pub(super) fn ends(&mut self) -> &mut [f32] {
+    pub(in crate::data) fn ends(&mut self) -> &mut [f32] {
         &mut self.numbers
     }
 
@@ -129,7 +129,7 @@ impl<'a> TargetReader<'a> {
     /// # Errors
     ///
     /// If one is none of the classes.
-    pub(super) fn settle(&mut self, wanted: Labels) -> anyhow::Result<()> {
+    pub(in crate::data) fn settle(&mut self, wanted: Labels) -> anyhow::Result<()> {
         let numbers = core::mem::take(&mut self.numbers);
         if wanted == Labels::Ignore {
             return Ok(());
@@ -145,7 +145,7 @@ impl<'a> TargetReader<'a> {
     }
 
     /// Whether no row had a target.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::data) fn is_empty(&self) -> bool {
         self.labels.is_empty() && self.numbers.is_empty()
     }
 
@@ -154,7 +154,7 @@ impl<'a> TargetReader<'a> {
     /// # Errors
     ///
     /// If numbers are said to be classes and cannot be.
-    pub(super) fn finish(
+    pub(in crate::data) fn finish(
         self,
         rows: usize,
         width: usize,

@@ -63,7 +63,7 @@ impl Split {
         let whole = Self::without_test(data, spec, seed, true)?;
         let samples = whole.train.len();
         ensure!(count <= samples, "--folds {count} of {samples} samples leaves a fold empty");
-        let folds = spec.fold_samples(seed, &whole.train, strata(data), count);
+        let folds = spec.fold_samples(seed, &whole.train, strata(data, spec), count);
         ensure!(
             folds.iter().all(|fold| !fold.is_empty()),
             "--folds {count}: there are fewer groups, so that a fold is empty"
@@ -117,8 +117,9 @@ impl Split {
                 split.test_amount = Some(amount);
                 split.test = split.hold_out(data, spec, Part::Test, amount, seed)?;
                 if !split.test.is_empty() {
-                    let groups = match data.groups.of.len() {
-                        0 => "",
+                    let groups = match strata(data, spec).groups {
+                        [] => "",
+                        groups if groups == data.recordings => ", whole recordings",
                         _ => ", whole groups",
                     };
                     split.notes.push(format!(
@@ -159,18 +160,20 @@ impl Split {
             count < samples,
             "{flag} {amount} of {samples} training samples leaves none to train on"
         );
-        let (train, held_out) = spec.hold_out(part, seed, &self.train, strata(data), count);
+        let (train, held_out) = spec.hold_out(part, seed, &self.train, strata(data, spec), count);
         ensure!(
             !train.is_empty(),
-            "{flag} {amount}: all {samples} training samples are of one group, which stays whole"
+            "{flag} {amount}: all {samples} training samples are of one group or recording, which stays whole: {flag} 0, or, for \
+             the end of a long recording, --held-out last"
         );
-        if !data.groups.of.is_empty() && data.classes > 0 {
+        if !strata(data, spec).groups.is_empty() && data.classes > 0 {
             let mut is_left = vec![false; data.classes];
             train.iter().for_each(|&sample| is_left[data.label(sample as usize)] = true);
             let gone = held_out.iter().map(|&sample| data.label(sample as usize));
             if let Some(class) = gone.into_iter().find(|&class| !is_left[class]) {
                 bail!(
-                    "{flag} {amount} holds out every group of class {}: try --stratified, another --seed or amount, or {flag} 0",
+                    "{flag} {amount} holds out every group or recording of class {}: try --stratified, another --seed or amount, {flag} 0, or the \
+                     end of each recording by --held-out last --stratified",
                     data.class_name(class)
                 );
             }
@@ -205,6 +208,8 @@ impl Split {
 }
 
 /// What a choice of samples of `data` goes by.
-fn strata(data: &Dataset) -> Strata<'_> {
-    Strata { labels: data.labels(), groups: &data.groups.of }
+fn strata<'a>(data: &'a Dataset, spec: &SplitSpec) -> Strata<'a> {
+    // The end of one long recording is no group.
+    let by_sample = data.groups.are_runs && spec.held_out == HeldOut::Last;
+    Strata { labels: data.labels(), groups: if by_sample { &[] } else { &data.groups.of } }
 }
