@@ -71,8 +71,8 @@ impl Online {
             params,
             state,
             map,
-            features: Scaling { scales, shifts },
-            targets: Scaling { scales: target_scales, shifts: target_shifts },
+            features: Scaling { scales, shifts, ..Scaling::default() },
+            targets: Scaling { scales: target_scales, shifts: target_shifts, ..Scaling::default() },
         };
     }
 }
