@@ -28,6 +28,7 @@ struct Cli {
 enum Command {
     Train(Box<commands::train::Args>),
     Eval(commands::eval::Args),
+    Compare(commands::compare::Args),
     Predict(commands::predict::Args),
     Inspect(commands::inspect::Args),
     Draw(commands::draw::Args),
@@ -74,6 +75,7 @@ fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Train(args) => commands::train::run(args, out),
         Command::Eval(args) => commands::eval::run(args, out),
+        Command::Compare(args) => commands::compare::run(args, out),
         Command::Predict(args) => commands::predict::run(args, out),
         Command::Inspect(args) => commands::inspect::run(args, out),
         Command::Draw(args) => commands::draw::run(args, out),

@@ -127,12 +127,51 @@ pub(crate) fn same_bits_of_builds() -> Result<()> {
     same_bits_in(&[DEBUG, RELEASE, NATIVE])
 }
 
+/// A run that the builds go on with in turns ends in the model of one that never changed hands.
+fn resumed_by_turns(
+    programs: &[PathBuf],
+    folder: &Path,
+    data: &str,
+    optimizer: &str,
+) -> Result<()> {
+    let settings = ["--data", data, "--optimizer", optimizer, "--hidden", "64", "--dropout", "0.2"];
+    let with =
+        |more: &[&'static str]| settings.iter().copied().chain(more.iter().copied()).collect();
+    let epochs = ["--epochs", "3", "--warmup", "50"];
+    let first: Vec<_> = with(&[&epochs[..], &["--max-steps", "2500"]].concat());
+    train(&programs[0], folder, &first)?;
+    let whole = fs::read(folder.join("model.pmlp"))?;
+    let checkpoints = empty_folder("same-bits-checkpoints")?.display().to_string();
+    let begun: Vec<_> = first
+        .iter()
+        .copied()
+        .chain(["--checkpoint", &checkpoints, "--checkpoint-every", "100steps"])
+        .collect();
+    let (mut command, mut turn) = (begun, 0);
+    // Each is stopped at some step; the last one is left alone.
+    for program in programs.iter().cycle().take(2 * programs.len()) {
+        turn += 1;
+        let mut child = in_folder(program, folder, &["train", "--quiet"]).args(&command).spawn()?;
+        std::thread::sleep(core::time::Duration::from_millis(700));
+        child.kill()?;
+        child.wait()?;
+        if fs::read_dir(&checkpoints)?.count() > 0 {
+            command = vec!["--resume", &checkpoints];
+        }
+    }
+    train(&programs[programs.len() - 1], folder, &command)?;
+    let is_same = fs::read(folder.join("model.pmlp"))? == whole;
+    ensure!(is_same, "{optimizer}: after {turn} turns of resuming it is another model");
+    Ok(())
+}
+
 fn same_bits_in(builds: &[Build]) -> Result<()> {
     let folder = empty_folder("same-bits")?;
     let data = data()?.display().to_string();
-    let mut prints = Vec::new();
+    let (mut prints, mut programs) = (Vec::new(), Vec::new());
     for (rustflags, profile) in builds {
         let program = picomlp(rustflags, profile)?;
+        programs.push(program.clone());
         for (optimizer, threads) in OPTIMIZERS.into_iter().flat_map(|o| [(o, "1"), (o, "3")]) {
             let settings = ["--data", &data, "--optimizer", optimizer, "--threads", threads];
             let size = ["--max-steps", "300", "--hidden", "128,20"];
@@ -149,6 +188,7 @@ fn same_bits_in(builds: &[Build]) -> Result<()> {
         if !of.all(|print| print == first) {
             bail!("{optimizer}: builds disagree in the fingerprint");
         }
+        resumed_by_turns(&programs, &folder, &data, optimizer)?;
     }
     Ok(())
 }

@@ -13,6 +13,7 @@
 )]
 
 mod blob;
+mod checkpoint;
 mod csv_file;
 mod idx;
 mod image;
@@ -23,6 +24,7 @@ mod source;
 mod text;
 
 pub use blob::{blob, blob_int8};
+pub use checkpoint::checkpoint;
 pub use csv_file::csv;
 pub use idx::idx;
 pub use image::image;
@@ -35,9 +37,10 @@ pub use text::{history, recipe};
 pub type Target = (&'static str, fn(&[u8]) -> bool);
 
 /// All of them.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 14] = [
     ("blob", blob),
     ("blob_int8", blob_int8),
+    ("checkpoint", checkpoint),
     ("csv", csv),
     ("desktop", desktop),
     ("device", device),

@@ -1,6 +1,7 @@
 //! The subcommands, one module each: `Args`, and `run` from the arguments to the output.
 
 pub mod bench;
+pub mod compare;
 pub mod draw;
 pub mod eval;
 pub mod export;

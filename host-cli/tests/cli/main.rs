@@ -12,6 +12,7 @@ mod bad_model;
 mod bench;
 mod cases;
 mod checkpoints;
+mod compare;
 mod csv;
 mod divergence;
 mod flows;

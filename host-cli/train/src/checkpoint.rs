@@ -98,16 +98,18 @@ impl Checkpoint {
                 .context("its progress of training is damaged")?;
             let settings: Flags = serde_json::from_str(checkpoint.settings)
                 .context("its settings of training are damaged")?;
-            let TrainingState { params, state, best, .. } = checkpoint.training;
+            let TrainingState { params, best, steps, .. } = checkpoint.training;
             check(&progress, !best.is_empty())?;
+            // More than a run of centuries makes.
+            ensure!(steps < 1 << 53, "it has {steps} steps");
             let is_word = |value: &Value| value.is_string() || *value == Value::Bool(true);
             ensure!(
                 settings.values().chain(progress.outputs.values()).all(is_word),
                 "a setting is neither a text nor true"
             );
             ensure!(
-                [params, state, best].concat().iter().all(|value| value.is_finite()),
-                "a number of its training state is not finite"
+                [params, best].concat().iter().all(|value| value.is_finite()),
+                "a parameter in training is not finite"
             );
             Ok((progress, settings))
         };

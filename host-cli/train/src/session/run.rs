@@ -109,7 +109,7 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
         self.progress = progress.clone();
         self.ended.steps = training.steps;
         for epoch in &progress.epochs {
-            self.ended.training += Duration::try_from_secs_f64(epoch.seconds).unwrap_or_default();
+            self.add_time(epoch.seconds);
             self.rate = epoch.lr;
             self.rates.observe(epoch.val_loss.unwrap_or(f64::NAN));
             self.observe_lowest(epoch, u64::from(epoch.epoch)); // a full batch is one step
@@ -210,7 +210,7 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
                 }
                 Ok(loss) => self.progress.loss_sum += f64::from(loss) * batch.len() as f64,
                 Err(Error::LossNotFinite | Error::GradientNotFinite) => {
-                    self.ended.training += began.elapsed();
+                    self.add_time(before + began.elapsed().as_secs_f64());
                     self.ended.ending = Ending::Diverged { step: self.ended.steps + 1, epoch };
                     return Ok(None);
                 }
@@ -222,7 +222,7 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
             observer.step(batch.len(), epoch, mean);
         }
         let seconds = before + began.elapsed().as_secs_f64();
-        self.ended.training += Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        self.add_time(seconds);
         if !self.trainer.params().iter().all(|value| value.is_finite()) {
             self.ended.ending = Ending::Diverged { step: self.ended.steps, epoch };
             return Ok(None);
@@ -237,6 +237,12 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
             samples,
             ..Epoch::default()
         }))
+    }
+
+    /// Adds the seconds of an epoch, which a checkpoint may have any number of.
+    fn add_time(&mut self, seconds: f64) {
+        let time = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        self.ended.training = self.ended.training.saturating_add(time);
     }
 
     /// Writes a checkpoint if one is due, and says so.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use picomlp::optim::Optimizer;
 use picomlp::{Layer, Network, TrainingState, blob};
 
@@ -46,9 +46,13 @@ impl<'a> Session<'a> {
             there.into_iter().for_each(|value| _ = settings.insert(flag.to_owned(), value));
         }
         let mut differences = from.differences(&settings);
+        let test_print = &from.progress.test_fingerprint;
+        let test_print = u64::from_str_radix(test_print, 16).with_context(|| {
+            format!("{shown}: its fingerprint of the test samples is '{test_print}'")
+        })?;
         let prints = [
             ("training", from.provenance()?.data_fingerprint, &setup.split.seen()),
-            ("test", u64::from_str_radix(&from.progress.test_fingerprint, 16)?, &setup.split.test),
+            ("test", test_print, &setup.split.test),
         ];
         for (name, there, samples) in prints {
             let here = setup.data.fingerprint(samples);
