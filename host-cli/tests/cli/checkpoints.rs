@@ -10,10 +10,11 @@ use serde_json::Value;
 use crate::util::{Place, json_lines};
 
 /// Runs of 20 epochs of 25 steps: every kind of state there is to keep.
-const RUNS: [&str; 6] = [
+const RUNS: [&str; 7] = [
     "--optimizer sgd --schedule cosine --warmup 60",
     "--optimizer adam --dropout 0.5 --norm batch --schedule plateau:1:0.5",
     "--optimizer momentum --norm layer --clip-norm 0.5 --schedule step:5:0.5 --patience 6 --monitor val_f1",
+    "--optimizer adam-bf16 --dropout 0.2",
     "--optimizer rms-group --lr 0.01 --dropout 0.2 --val-split 0 --no-shuffle",
     "--optimizer adamw --norm batch --clip-norm 1 --max-steps 333",
     "--optimizer rmsprop --full-batch --keep-lowest-loss --val-split 0",
