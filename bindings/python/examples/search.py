@@ -6,6 +6,7 @@ All three find the same best network, with the same fingerprint.
 """
 
 import sys
+import tempfile
 
 from picomlp import MLPClassifier
 from sklearn.base import clone
@@ -43,8 +44,10 @@ def with_ray(X, y):
     ray.init(num_cpus=2, include_dashboard=False)
     try:
         space = {name: tune.grid_search(values) for name, values in GRID.items()}
-        results = tune.Tuner(score, param_space=space).fit()
-        best = results.get_best_result("accuracy", "max").config
+        with tempfile.TemporaryDirectory() as folder:
+            storage = tune.RunConfig(storage_path=folder, verbose=0)
+            results = tune.Tuner(score, param_space=space, run_config=storage).fit()
+            best = results.get_best_result("accuracy", "max").config
     finally:
         ray.shutdown()
     return clone(MODEL).set_params(**best).fit(X, y)

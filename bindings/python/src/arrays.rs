@@ -86,6 +86,11 @@ pub(crate) fn dataset(
     let Names { outputs, features, shape, anomalous } = names;
     let square = Shape::square(width).unwrap_or(Shape { rows: 1, cols: width });
     let shape = shape.map_or(square, |(rows, cols)| Shape { rows, cols });
+    ensure!(
+        shape.pixels() == width,
+        "image_shape {shape} holds {} values, but the samples have {width}",
+        shape.pixels()
+    );
     let is_autoencoder = targets.is_none();
     let targets = targets.unwrap_or_else(|| match &inputs {
         Values::Floats(values) => Targets::Values(values.to_vec()),

@@ -64,6 +64,7 @@ impl Online {
         (steps, map, [params, state, a, b, c, d])
     }
 
+    // No scaling here fills gaps: arrays with NaN are refused.
     fn __setstate__(&mut self, known: Known) {
         let (steps, map, [params, state, scales, shifts, target_scales, target_shifts]) = known;
         *self.0.get_mut().unwrap_or_else(PoisonError::into_inner) = picomlp_train::Online {

@@ -4,6 +4,7 @@ import ast
 import inspect
 import os
 import pickle
+import re
 import signal
 import threading
 import time
@@ -15,6 +16,7 @@ import picomlp
 import pytest
 from picomlp import MLPAutoencoder, MLPClassifier, MLPRegressor
 from picomlp._base import _SETTINGS
+from picomlp._parameters import PARAMETERS
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes
 from sklearn.exceptions import NotFittedError
@@ -142,6 +144,11 @@ def test_errors_are_python_s_with_the_library_s_text(digits, tmp_path):
     model = MLPClassifier(**QUICK).fit(X, y)
     with pytest.raises(ValueError, match="the model has no class 10"):
         model.evaluate(X, y + 1)
+    with pytest.raises(ValueError, match="image_shape 4x4 holds 16 values, but the samples have 64"):
+        MLPClassifier(image_shape=(4, 4)).fit(X.astype(np.uint8), y)
+    pixels = MLPClassifier(**QUICK).fit(X.astype(np.uint8), y)
+    with pytest.raises(ValueError, match="whole numbers from 0 to 255"):
+        pixels.quantize(X).predict(X + 0.5)
     with pytest.raises(ValueError, match="its extension names no format"):
         model.save(tmp_path / "m.txt")
 
@@ -172,6 +179,9 @@ def test_other_threads_run_while_a_model_is_trained(digits):
 def test_every_setting_is_documented_and_typed():
     parameters = set(inspect.signature(MLPClassifier).parameters)
     assert parameters == {*_SETTINGS, "image_shape", "verbose"}
+    for names, default in re.findall(r"^    ([\w, ]+) : .*default=(.+)$", PARAMETERS, re.MULTILINE):
+        for name in names.split(", "):
+            assert ast.literal_eval(default) == getattr(MLPClassifier(), name), name
     stub = ast.parse(Path(picomlp.__file__).with_name("__init__.pyi").read_text())
     classes = {node.name: node for node in stub.body if isinstance(node, ast.ClassDef)}
     assert {field.target.id for field in classes["Settings"].body} == parameters

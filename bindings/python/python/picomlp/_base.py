@@ -76,8 +76,15 @@ class BaseMLP(BaseEstimator):
         least = least if reset else 1
         X = validate_data(self, X, reset=reset, dtype=dtypes, order="C", ensure_min_samples=least)
         if not reset and self.int8_ and self._about["pixels"]:
-            X = np.ascontiguousarray(X, dtype=np.uint8)
+            X = self._pixels(X)
         return X
+
+    @staticmethod
+    def _pixels(X):
+        pixels = X.clip(0, 255).astype(np.uint8, order="C")
+        if (pixels != X).any():
+            raise ValueError("the int8 form of a model of images reads whole numbers from 0 to 255")
+        return pixels
 
     def _train(self, X, y, outputs, online=None):
         self.history_, settings = ([], self._settings()) if online is None else (getattr(self, "history_", []), self._once())
@@ -157,8 +164,9 @@ class BaseMLP(BaseEstimator):
             Predicts with 8-bit integers, as the firmware does.
         """
         check_is_fitted(self, "model_")
-        quantized = copy.copy(self)
-        quantized._take(self.model_.quantize(self._samples(X), keep_f32))
+        quantized, X = copy.copy(self), self._samples(X)
+        X = self._pixels(X) if self._about["pixels"] else X
+        quantized._take(self.model_.quantize(X, keep_f32))
         return quantized
 
     def save(self, path, format=None):
