@@ -7,7 +7,8 @@ use anyhow::{Result, bail};
 use crate::run::{cargo, root, show};
 use crate::tools::{self, CXX, DENY, MSRV, NEXTEST, need_target};
 use crate::{
-    firmware, fuzz, golden, inlined, kills, lines, miri, mnist, perf, python, recipes, report,
+    c_library, firmware, fuzz, golden, inlined, kills, lines, miri, mnist, perf, python, recipes,
+    report,
 };
 
 /// What `cargo xtask ci` may be asked.
@@ -71,6 +72,7 @@ const CHECKS: &[Check] = &[
     Check { name: "report", run: report::check },
     Check { name: "python", run: python::quick },
     Check { name: "firmware", run: firmware },
+    Check { name: "c-library", run: c_library::quick },
     Check { name: "mnist", run: mnist::accuracy },
     Check { name: "recipes", run: recipes::quick },
 ];
@@ -96,6 +98,7 @@ const THOROUGH: &[Check] = &[
     Check { name: "kills", run: || kills::run(&kills::Args::default()) },
     Check { name: "same-bits-of-builds", run: mnist::same_bits_of_builds },
     Check { name: "python-thorough", run: python::thorough },
+    Check { name: "c-library-targets", run: c_library::thorough },
     Check { name: "test-wasm", run: golden::test_wasm },
     Check {
         name: "bench-once",

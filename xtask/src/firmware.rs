@@ -46,13 +46,13 @@ impl Board {
 
 pub(crate) const CORTEX_M4: Board = Board::new("mps2-an386", "thumbv7em-none-eabihf");
 const CORTEX_M7: Board = Board::new("mps2-an500", "thumbv7em-none-eabihf");
-const CORTEX_M33: Board = Board::new("mps2-an505", "thumbv8m.main-none-eabihf");
+pub(crate) const CORTEX_M33: Board = Board::new("mps2-an505", "thumbv8m.main-none-eabihf");
 
 /// A Cortex-M3 with code for a Cortex-M0, whose floating point is software: the boards with a real one lack the memory.
 const CORTEX_M0: Board = Board::new("mps2-an385", "thumbv6m-none-eabi");
 
 /// A real Cortex-M0: 16 KB of RAM, 256 KB of flash.
-const MICROBIT: Board = Board::new("microbit", "thumbv6m-none-eabi");
+pub(crate) const MICROBIT: Board = Board::new("microbit", "thumbv6m-none-eabi");
 
 /// Builds with the DSP extension and without it, by either flag: the program fails if it has the wrong kernel.
 const DSP_OR_NOT: &[Board] = &[

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod c_library;
 mod ci;
 mod code;
 mod device;
@@ -46,6 +47,8 @@ enum Task {
     Ci(ci::Args),
     /// Build the bare-metal programs, run them in QEMU, compare what they print.
     Firmware(firmware::Args),
+    /// Build the C library for every target and pack it for Arduino, PlatformIO, Zephyr and CMake.
+    CLibrary(c_library::Args),
     /// Run the fuzz targets, and say how many inputs were tried.
     Fuzz(fuzz::Args),
     /// Show the calls from a training step to the inner loops, in a build without optimization.
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().task {
         Task::Ci(args) => ci::run(&args),
         Task::Firmware(args) => firmware::run(&args),
+        Task::CLibrary(args) => c_library::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),
         Task::Frames => frames::run(),
         Task::Golden(args) => golden::run(&args),

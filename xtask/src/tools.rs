@@ -34,6 +34,9 @@ pub(crate) const QEMU_RISCV: Tool =
 pub(crate) const QEMU_AARCH64: Tool = debian("qemu-aarch64", &["qemu-user"]);
 pub(crate) const GCC_AARCH64: Tool =
     debian("aarch64-linux-gnu-gcc", &["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"]);
+pub(crate) const GCC_ARM: Tool =
+    debian("arm-none-eabi-gcc", &["gcc-arm-none-eabi", "libnewlib-arm-none-eabi"]);
+pub(crate) const CMAKE: Tool = debian("cmake", &["cmake"]);
 pub(crate) const VALGRIND: Tool = debian("valgrind", &["valgrind"]);
 pub(crate) const CHROMIUM: Tool = debian("chromium", &["chromium"]);
 pub(crate) const NODE: Tool = debian("node", &["nodejs"]);
@@ -52,11 +55,13 @@ pub(crate) const NEXTEST: Tool = Tool {
     },
 };
 
-const TOOLS: [&Tool; 11] = [
+const TOOLS: [&Tool; 13] = [
     &QEMU_ARM,
     &QEMU_RISCV,
     &QEMU_AARCH64,
     &GCC_AARCH64,
+    &GCC_ARM,
+    &CMAKE,
     &VALGRIND,
     &CHROMIUM,
     &NODE,
@@ -66,11 +71,15 @@ const TOOLS: [&Tool; 11] = [
     &NEXTEST,
 ];
 
-const TARGETS: [&str; 7] = [
+const TARGETS: [&str; 11] = [
     "thumbv6m-none-eabi",
+    "thumbv7m-none-eabi",
+    "thumbv7em-none-eabi",
     "thumbv7em-none-eabihf",
     "thumbv8m.main-none-eabihf",
+    "riscv32imc-unknown-none-elf",
     "riscv32imac-unknown-none-elf",
+    "riscv32imafc-unknown-none-elf",
     "aarch64-unknown-linux-gnu",
     "wasm32-unknown-unknown",
     "wasm32-wasip1",
@@ -231,7 +240,7 @@ mod tests {
 
     #[test]
     fn every_target_that_a_check_builds_for_is_installed() {
-        let sources = ["ci.rs", "firmware.rs", "golden.rs"].map(|file| {
+        let sources = ["c_library.rs", "ci.rs", "firmware.rs", "golden.rs"].map(|file| {
             std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(file))
                 .unwrap()
         });

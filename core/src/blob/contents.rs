@@ -6,7 +6,7 @@ use super::names::TARGETS_LEN;
 use super::provenance::FIXED as PROVENANCE_FIXED;
 use super::self_test::{FIXED as SELF_TEST_FIXED, vector_len};
 use super::split::LEN as SPLIT_LEN;
-use super::{BlobError, Checkpoint, DataSplit, Feature, Input, Provenance, TargetKind};
+use super::{Blob, BlobError, Checkpoint, DataSplit, Feature, Input, Provenance, TargetKind};
 use crate::checksum;
 use crate::fingerprint::{FNV_OFFSET, fingerprint, fnv1a};
 use crate::int8;
@@ -29,6 +29,8 @@ pub struct Contents<'a, N: ?Sized> {
     pub targets: Option<TargetKind>,
     /// The names of its outputs (the classes, as a rule), as many as it has, or none; two for classes of one output.
     pub class_names: &'a [&'a str],
+    /// A blob whose names are kept where the two lists above are empty: for a device, which has no memory for lists.
+    pub names_of: Option<Blob<'a>>,
     /// Where it comes from.
     pub provenance: Option<Provenance<'a>>,
     /// How its training data was split.
@@ -105,6 +107,7 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
             features: &[],
             targets: None,
             class_names: &[],
+            names_of: None,
             provenance: None,
             split: None,
             reading: &[],
@@ -123,7 +126,7 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
     ///
     /// Those of [`write_pieces`](Self::write_pieces).
     pub fn byte_len(&self) -> Result<usize, BlobError> {
-        Ok(self.layout()?.total)
+        Ok(self.layout(&self.layers()?)?.total)
     }
 
     /// Writes the blob to the start of `buffer`; returns its length.
@@ -158,7 +161,8 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
 
     #[inline(never)] // the caller's other calls would pay for its stack
     fn write_all(&self, take: &mut dyn FnMut(&[u8])) -> Result<usize, BlobError> {
-        let layout = self.layout()?;
+        let layers = self.layers()?;
+        let layout = self.layout(&layers)?;
         let mut crc = CRC.digest();
         self.payload(&layout, &mut |piece| checksum::update(&mut crc, piece));
         take(&self.header(&layout, crc.finalize()));
@@ -166,7 +170,7 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
         Ok(layout.total)
     }
 
-    fn header(&self, layout: &Layout, payload_crc: u32) -> [u8; HEADER] {
+    fn header(&self, layout: &Layout<'_>, payload_crc: u32) -> [u8; HEADER] {
         let rows = layout.layers.iter().map(layer_row);
         let architecture = rows.fold(FNV_OFFSET, |hash, row| fnv1a(hash, &row));
         let mut header = [0; HEADER];
@@ -191,8 +195,8 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
     }
 
     /// Everything after the header, in pieces.
-    fn payload(&self, layout: &Layout, take: &mut dyn FnMut(&[u8])) {
-        for layer in &layout.layers {
+    fn payload(&self, layout: &Layout<'_>, take: &mut dyn FnMut(&[u8])) {
+        for layer in layout.layers {
             take(&layer_row(layer));
         }
         for (kind, start, len) in layout.sections() {
@@ -204,7 +208,7 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
                 section::INT8_PARAMS | section::INT8_INPUTS => {
                     if let Some(int8) = self.int8 {
                         let Int8Contents { ranges, features, quantize: [write, inputs], .. } = int8;
-                        let (layers, params, map) = (&layout.layers, self.params, self.map());
+                        let (layers, params, map) = (layout.layers, self.params, self.map());
                         let source = int8::Source { layers, params, map, ranges, features };
                         (if kind == section::INT8_PARAMS { write } else { inputs })(&source, take);
                     }
@@ -214,8 +218,12 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
                         take(&input.to_bytes());
                     }
                 }
-                section::CLASSES => take_names(self.class_names.iter().copied(), take),
+                section::CLASSES => {
+                    take(self.kept_names(kind, self.class_names.len()));
+                    take_names(self.class_names.iter().copied(), take);
+                }
                 section::FEATURES => {
+                    take(self.kept_names(kind, self.features.len()));
                     take_names(self.features.iter().flat_map(|f| [f.name, f.unit]), take);
                 }
                 section::READING => take_names(self.reading.iter().flatten().copied(), take),
@@ -259,6 +267,12 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
         self.input.map_or(InputMap::PIXELS, |input| input.map)
     }
 
+    /// The names of another blob, unless there are `own` names.
+    fn kept_names(&self, kind: u32, own: usize) -> &'a [u8] {
+        let blob = self.names_of.filter(|_| own == 0);
+        blob.and_then(|blob| blob.section(kind)).unwrap_or_default()
+    }
+
     fn take_self_test<T: Copy>(
         &self,
         logits: &[T],
@@ -275,9 +289,13 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
         }
     }
 
-    fn layout(&self) -> Result<Layout, BlobError> {
+    #[inline(never)] // for its stack
+    fn layers(&self) -> Result<LayerList, BlobError> {
+        in_use(self.net).map_err(BlobError::of_network)
+    }
+
+    fn layout<'l>(&self, layers: &'l [AnyLayer]) -> Result<Layout<'l>, BlobError> {
         let malformed = |what| Err(BlobError::Malformed { what });
-        let layers = in_use(self.net).map_err(BlobError::of_network)?;
         let (inputs, outputs) = (self.net.inputs(), self.net.outputs());
         if self.params.len() != self.net.params() {
             return malformed("its parameters are not those of its layers");
@@ -301,6 +319,12 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
         if !features.is_empty() && features.len() != inputs {
             return malformed("its feature names are not as many as its inputs");
         }
+        if let Some(blob) = self.names_of
+            && !(blob.has_names(section::CLASSES, expected)
+                && blob.has_names(section::FEATURES, inputs.saturating_mul(2)))
+        {
+            return malformed("the names it keeps are not as many as its inputs and outputs");
+        }
         let named = features.iter().flat_map(|feature| [feature.name, feature.unit]);
         let reading = self.reading.iter().flatten().copied();
         let all = names.iter().copied().chain(named.clone()).chain(reading.clone());
@@ -322,18 +346,22 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
                 "it has a batch normalisation, which Network::fold works into another layer",
             );
         }
-        let hidden = hidden_outputs(&layers);
+        let hidden = hidden_outputs(layers);
         let traced = hidden.and_then(|hidden| hidden.checked_mul(vectors));
         if !self.self_test_layers.is_empty() && Some(self.self_test_layers.len()) != traced {
             return malformed("its self-test's layers do not fit its layers");
         }
         if let Some(int8) = &self.int8 {
-            self.check_int8(int8, &layers, vectors * outputs)?;
+            self.check_int8(int8, layers, vectors * outputs)?;
         }
         let with_f32 = self.int8.is_none_or(|int8| int8.keep_f32);
         let int8_vectors = self.int8.is_some_and(|int8| !int8.self_test_logits.is_empty());
         let names_len = names.iter().map(|name| name.len() + 1).sum::<usize>();
+        let names_len =
+            names_len.saturating_sub(1) + self.kept_names(section::CLASSES, names.len()).len();
         let features_len = named.map(|name| name.len() + 1).sum::<usize>();
+        let features_len = features_len.saturating_sub(1)
+            + self.kept_names(section::FEATURES, features.len()).len();
         let reading_len = reading.map(|word| word.len() + 1).sum::<usize>();
         let self_test =
             || vectors.checked_mul(vector_len(inputs, outputs)?)?.checked_add(SELF_TEST_FIXED);
@@ -356,9 +384,9 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
                 },
             ),
             (section::INPUT, Some(if self.input.is_some() { INPUT_LEN } else { 0 })),
-            (section::FEATURES, Some(features_len.saturating_sub(1))),
+            (section::FEATURES, Some(features_len)),
             (section::TARGETS, Some(if self.targets.is_some() { TARGETS_LEN } else { 0 })),
-            (section::CLASSES, Some(names_len.saturating_sub(1))),
+            (section::CLASSES, Some(names_len)),
             (
                 section::PROVENANCE,
                 Some(self.provenance.map_or(0, |p| PROVENANCE_FIXED + p.command.len())),
@@ -434,14 +462,14 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
 const SECTIONS: usize = 17;
 
 /// Where everything goes.
-struct Layout {
-    layers: LayerList,
+struct Layout<'l> {
+    layers: &'l [AnyLayer],
     /// Kind, start, length; a length of 0 means that there is no such section.
     rows: [(u32, usize, usize); SECTIONS],
     total: usize,
 }
 
-impl Layout {
+impl Layout<'_> {
     fn sections(&self) -> impl Iterator<Item = (u32, usize, usize)> + use<'_> {
         self.rows.iter().copied().filter(|(_, _, len)| *len > 0)
     }

@@ -40,10 +40,6 @@ impl<N: FixedLayer> FromBlob for N {
         })
         .map_err(BlobError::of_network)?;
         compare(None);
-        let (described, params) = (blob.sizes()?.params, shape.params);
-        if difference.is_none() && described != params {
-            return Err(BlobError::of_network(Error::DescribedParams { described, params }));
-        }
         difference.map_or(Ok(net), Err)
     }
 }
@@ -98,13 +94,25 @@ impl<'a, N: FromBlob> Model<'a, N> {
     ///
     /// Any of [`BlobError`], saying which check failed; [`Error::FloatMode`] among them.
     pub fn from_blob(bytes: &'a [u8]) -> Result<Self, BlobError> {
-        check_float_mode().map_err(BlobError::Network)?;
         let blob = Blob::parse(bytes)?;
-        Ok(Self { net: N::from_blob(&blob)?, params: blob.params()?, blob })
+        Self::with_net(N::from_blob(&blob)?, blob)
     }
 }
 
 impl<'a, N: Layer> Model<'a, N> {
+    /// Puts a parsed blob and its network together, such as a borrowed [`Sequential`]. Reads no bytes again.
+    ///
+    /// # Errors
+    ///
+    /// [`BlobError::NoSection`] without f32 parameters, [`BlobError::Misaligned`], [`Error::FloatMode`],
+    /// [`Error::DescribedParams`] for another network than the blob's.
+    pub fn with_net(net: N, blob: Blob<'a>) -> Result<Self, BlobError> {
+        check_float_mode().map_err(BlobError::Network)?;
+        let params = blob.params()?;
+        blob.check_net(&net)?;
+        Ok(Self { net, params, blob })
+    }
+
     /// The network.
     #[must_use]
     pub fn net(&self) -> &N {

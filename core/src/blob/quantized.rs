@@ -49,11 +49,22 @@ impl<'a, N: FromBlob> QuantizedModel<'a, N> {
     /// Any of [`BlobError`], saying which check failed.
     pub fn from_blob(bytes: &'a [u8]) -> Result<Self, BlobError> {
         let blob = Blob::parse(bytes)?;
-        Ok(Self { net: N::from_blob(&blob)?, rows: blob.int8_params()?, blob })
+        Self::with_net(N::from_blob(&blob)?, blob)
     }
 }
 
 impl<'a, N: Layer> QuantizedModel<'a, N> {
+    /// Puts a parsed blob and its network together, as [`Model::with_net`](super::Model::with_net) does.
+    ///
+    /// # Errors
+    ///
+    /// [`BlobError::NoSection`] without int8 parameters, [`BlobError::Misaligned`], [`Error::DescribedParams`].
+    pub fn with_net(net: N, blob: Blob<'a>) -> Result<Self, BlobError> {
+        let rows = blob.int8_params()?;
+        blob.check_net(&net)?;
+        Ok(Self { net, rows, blob })
+    }
+
     /// The network.
     #[must_use]
     pub fn net(&self) -> &N {

@@ -10,9 +10,10 @@ use super::format::{
 };
 use super::input::{Input, InputSection};
 use super::{BlobError, Checkpoint, DataSplit, Feature, Provenance, SelfTest, TargetKind};
+use crate::Error;
 use crate::int8::{dense_len, hidden_layers, section_len};
 use crate::kernels::{InputMap, Int8Row};
-use crate::layers::{AnyLayer, LayerList, MAX_LAYERS, Sequential, Sizes};
+use crate::layers::{AnyLayer, Layer, MAX_LAYERS, Sequential, Sizes};
 use crate::loss::LossKind;
 use crate::math::is_finite;
 use crate::training::TrainingState;
@@ -195,7 +196,7 @@ impl<'a> Blob<'a> {
 
     /// Whether a section holds the expected number of names, or is missing.
     #[inline(never)] // one copy
-    fn has_names(&self, kind: u32, expected: usize) -> bool {
+    pub(super) fn has_names(&self, kind: u32, expected: usize) -> bool {
         self.section(kind).is_none_or(|names| {
             // A zero byte is no part of another character.
             let zeros = names.iter().filter(|byte| **byte == 0).count();
@@ -231,14 +232,22 @@ impl<'a> Blob<'a> {
     ///
     /// [`BlobError::Malformed`] if its layers do not make one, or are of a kind that this version does not know.
     pub fn network(&self) -> Result<Sequential, BlobError> {
-        let mut layers = LayerList::new();
-        for i in 0..self.layers {
-            layers
-                .push(self.layer(i)?)
-                .map_err(|_| BlobError::Malformed { what: "it has too many layers" })?;
+        let layers = (0..self.layers).map(|i| self.layer(i));
+        Sequential::collect(layers, |error| BlobError::Malformed {
+            what: match error {
+                Error::TooManyLayers { .. } => "it has too many layers",
+                _ => "its layers do not fit together",
+            },
+        })
+    }
+
+    /// Whether a network has as many parameters as the layers of the blob.
+    pub(super) fn check_net(&self, net: &impl Layer) -> Result<(), BlobError> {
+        let (described, params) = (self.sizes()?.params, net.params());
+        if described == params {
+            return Ok(());
         }
-        Sequential::joined(layers)
-            .map_err(|_| BlobError::Malformed { what: "its layers do not fit together" })
+        Err(BlobError::of_network(Error::DescribedParams { described, params }))
     }
 
     /// Row `i` of the layer table: kind, inputs, outputs, setting.
@@ -481,7 +490,7 @@ impl<'a> Blob<'a> {
     }
 
     /// The first section of this kind. Kinds that nobody asks for are passed over.
-    fn section(&self, kind: u32) -> Option<&'a [u8]> {
+    pub(super) fn section(&self, kind: u32) -> Option<&'a [u8]> {
         let rows = (0..self.sections).map(|i| self.section_row(i));
         let (_, range) = rows.into_iter().find(|(of, _)| *of == kind)?;
         self.bytes.get(range?)

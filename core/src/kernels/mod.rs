@@ -77,7 +77,7 @@ pub use norm::{
 pub use pointwise::{absolute_error, binary_cross_entropy, huber, squared_error};
 pub use relu::{relu, relu_gradient, relu_gradient_scalar, relu_scalar};
 pub use rms_prop::{RmsPropCoefficients, rms_prop, rms_prop_scalar};
-pub use scalar::Nonzeros;
+pub use scalar::{BLOCK as SCALAR_BLOCK, Nonzeros};
 pub(crate) use scalar::{add, keep_rolled};
 pub use scale::{
     add_scaled, add_scaled_scalar, scale, scale_scalar, sum_of_squares, sum_of_squares_scalar,

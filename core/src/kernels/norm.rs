@@ -9,6 +9,7 @@ use wide::f32x16;
 
 use super::Native;
 use super::lanes::{map, map_with, map_with_all};
+use super::scalar::SCALAR;
 use crate::math;
 
 /// Samples summed side by side, to hide the latency of an addition.
@@ -21,6 +22,9 @@ const SAMPLES: usize = 4;
 /// `x: [batch][width]`, `rstd: [batch]`.
 #[inline]
 pub fn normalise_rows(x: &mut [f32], rstd: &mut [f32], epsilon: f32) {
+    if SCALAR {
+        return normalise_rows_scalar(x, rstd, epsilon);
+    }
     let Some(width @ 1..) = x.len().checked_div(rstd.len()) else { return };
     for (rows, rstd) in x.chunks_mut(SAMPLES * width).zip(rstd.chunks_mut(SAMPLES)) {
         let share = 1.0 / width as f32;
@@ -68,9 +72,13 @@ pub fn normalise_rows_scalar(x: &mut [f32], rstd: &mut [f32], epsilon: f32) {
 /// `normalised, d_y: [batch][width]`, `rstd: [batch]`, `gain: [width]`.
 #[inline]
 pub fn normalise_rows_gradient(normalised: &[f32], rstd: &[f32], gain: &[f32], d_y: &mut [f32]) {
+    if SCALAR {
+        return normalise_rows_gradient_scalar(normalised, rstd, gain, d_y);
+    }
     let Some(width @ 1..) = d_y.len().checked_div(rstd.len()) else { return };
     let share = 1.0 / width as f32;
-    let groups = d_y.chunks_mut(SAMPLES * width).zip(normalised.chunks(SAMPLES * width));
+    let group = width * SAMPLES;
+    let groups = d_y.chunks_mut(group).zip(normalised.chunks(group));
     for ((d_y, normalised), rstd) in groups.zip(rstd.chunks(SAMPLES)) {
         for d_y in d_y.chunks_exact_mut(width) {
             map_with(Native, d_y, gain, |d_y, gain| d_y * gain);
@@ -166,6 +174,9 @@ pub fn column_statistics_scalar(
 /// `x: [batch][width]`; `mean, factor: [width]`.
 #[inline]
 pub fn normalise_columns(x: &mut [f32], mean: &[f32], factor: &[f32]) {
+    if SCALAR {
+        return normalise_columns_scalar(x, mean, factor);
+    }
     for row in x.chunks_exact_mut(mean.len().max(1)) {
         map_with_all(Native, row, [mean, factor], |x, [mean, factor]| (x - mean) * factor);
     }
@@ -187,6 +198,9 @@ pub fn normalise_columns_scalar(x: &mut [f32], mean: &[f32], factor: &[f32]) {
 /// `x: [batch][width]`; `gain, shift: [width]`.
 #[inline]
 pub fn scale_columns(x: &mut [f32], gain: &[f32], shift: &[f32]) {
+    if SCALAR {
+        return scale_columns_scalar(x, gain, shift);
+    }
     for row in x.chunks_exact_mut(gain.len().max(1)) {
         map_with_all(Native, row, [gain, shift], |x, [gain, shift]| x * gain + shift);
     }
@@ -260,7 +274,9 @@ pub fn normalise_columns_gradient(
 ) {
     let width = gain.len().max(1);
     let share = f32x16::splat(1.0 / (d_y.len() / width) as f32);
-    for (x, d_y) in normalised.chunks_exact(width).zip(d_y.chunks_exact_mut(width)) {
+    let mut rows = normalised.chunks_exact(width);
+    for d_y in d_y.chunks_exact_mut(width) {
+        let Some(x) = rows.next() else { break };
         map_with_all(
             Native,
             d_y,

@@ -118,7 +118,7 @@ fn run<const GROUP: usize>(
     exp: impl Fn(&mut [f32]),
 ) -> f32 {
     let (classes, smoothing) = (terms.outputs.max(1), terms.smoothing);
-    let group = GROUP.saturating_mul(classes);
+    let group = GROUP.saturating_mul(classes).max(1);
     let (kept, spread) = (1.0 - smoothing, smoothing / classes as f32);
     let mut total = terms.loss_before;
     for (first, logits) in logits.chunks_mut(group).enumerate() {

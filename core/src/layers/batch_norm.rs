@@ -144,10 +144,9 @@ impl<N: Dim, E: Real, M: Real> Layer for BatchNormLayer<N, E, M> {
     fn init_pass(&self, params: &mut [f32], _init: Init, _seed: u64, _index: &mut u64) {
         let width = self.width.get();
         init_scale(params, width);
-        if let Some((_, statistics)) = params.split_at_mut_checked(2 * width) {
-            // A mean of 0 and a variance of 1: upside down what gain and shift begin with.
-            init_scale(statistics, width);
-            statistics.rotate_right(width);
+        // The running means are 0, too; the variances come last.
+        if let Some((_, variances)) = params.split_at_mut_checked(3 * width) {
+            variances.fill(1.0);
         }
     }
 
@@ -169,7 +168,7 @@ impl<N: Dim, E: Real, M: Real> Layer for BatchNormLayer<N, E, M> {
             gain.iter().zip(shift).zip(mean).zip(variance).enumerate()
         {
             let factor = self.factor(*gain, *variance);
-            for y in y.iter_mut().skip(o).step_by(width) {
+            for y in y.iter_mut().skip(o).step_by(width.max(1)) {
                 *y = (*y - mean) * factor + shift;
             }
         }

@@ -45,14 +45,35 @@ impl Sequential {
     }
 
     /// [`new`](Self::new) for layers whose settings are known to make sense.
-    pub(crate) fn joined(layers: LayerList) -> Result<Self, Error> {
+    fn joined(layers: LayerList) -> Result<Self, Error> {
+        let mut net = Self { layers, shape: Shape::in_place(0) };
+        net.join()?;
+        Ok(net)
+    }
+
+    /// The layers of an iterator whose settings make sense. Put together in place, for the sake of the stack.
+    pub(crate) fn collect<E>(
+        layers: impl Iterator<Item = Result<AnyLayer, E>>,
+        refuse: impl Fn(Error) -> E,
+    ) -> Result<Self, E> {
+        let mut net = Self { layers: LayerList::new(), shape: Shape::in_place(0) };
+        for layer in layers {
+            let full = |_| refuse(Error::TooManyLayers { most: MAX_LAYERS });
+            net.layers.push(layer?).map_err(full)?;
+        }
+        net.join().map_err(refuse)?;
+        Ok(net)
+    }
+
+    /// Adds the sizes up.
+    fn join(&mut self) -> Result<(), Error> {
         let mut sizes = Sizes::default();
-        layers.iter().try_for_each(|layer| sizes.push(layer))?;
-        if layers.is_empty() {
+        self.layers.iter().try_for_each(|layer| sizes.push(layer))?;
+        if self.layers.is_empty() {
             return Err(Error::ZeroSize { what: "layers" });
         }
-        let shape = Layers { layers: &layers }.shape();
-        Ok(Self { layers, shape })
+        self.shape = Layers { layers: &self.layers }.shape();
+        Ok(())
     }
 
     /// Dense layers between these widths, a ReLU after each but the last.
@@ -158,6 +179,19 @@ struct Layers<'a> {
 delegate_layer!(
     impl Layer for Sequential, as_chain,
     |self, visit| self.layers.iter().try_for_each(|layer| layer.for_each_layer(visit)),
+    self.shape
+);
+/// Borrowed, so that a model needn't own its network: it takes 1 to 2 KB.
+macro_rules! behind {
+    ($net:expr, $layer:ident => $call:expr) => {{
+        let $layer: &Sequential = $net;
+        $call
+    }};
+}
+
+delegate_layer!(
+    impl Layer for &Sequential, behind,
+    |self, visit| (**self).for_each_layer(visit),
     self.shape
 );
 delegate_layer!(

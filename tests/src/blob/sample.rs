@@ -158,6 +158,7 @@ pub(super) fn written(int8: Option<Int8Contents<'_>>) -> Bytes {
         features: &[],
         targets: None,
         class_names: &NAMES,
+        names_of: None,
         provenance: Some(provenance()),
         split: Some(SPLIT),
         reading: &[],

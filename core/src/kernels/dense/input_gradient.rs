@@ -60,14 +60,16 @@ impl Split for InputGradient<'_> {
     }
 
     fn run(self) {
-        if SCALAR || self.d_y.len() < FEW_ROWS * self.outputs {
-            let d_x = self.d_x.chunks_exact_mut(self.inputs);
-            for (d_y, d_x) in self.d_y.chunks_exact(self.outputs).zip(d_x) {
-                dot_rows(self.weights, d_y, d_x);
+        let Self { inputs: inputs @ 1.., outputs: outputs @ 1.., weights, d_y, d_x } = self else {
+            return;
+        };
+        if SCALAR || d_y.len() < FEW_ROWS * outputs {
+            let mut samples = d_y.chunks_exact(outputs);
+            for d_x in d_x.chunks_exact_mut(inputs) {
+                dot_rows(weights, samples.next().unwrap_or_default(), d_x);
             }
             return;
         }
-        let Self { inputs, outputs, weights, d_y, d_x } = self;
         let Ok(rows) = Batch::rows(d_y, outputs) else { return };
         let matrix = Matrix { values: weights, stride: outputs, transposed: true };
         Gemm { matrix, rows: rows.len(), terms: outputs, width: inputs }

@@ -142,8 +142,8 @@ fn outer_product(x: &dyn Inputs, d_y: &[f32], weights: usize, sink: &mut Sink<'_
     });
 }
 
-/// Values of a gradient that are handed over together: 512 bytes of the workspace.
-pub(super) const BLOCK: usize = 128;
+/// Values of a gradient that are handed over together: 512 bytes, by which the workspace of training is longer without vectors.
+pub const BLOCK: usize = 128;
 
 /// Neighbouring values of the gradient that wait to be handed over: those in the block, or zeros.
 struct Waiting<'a> {

@@ -3,28 +3,38 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use picomlp::Layer;
+use picomlp::kernels::SCALAR_BLOCK;
 use picomlp::layers::INFER_STACK;
+use picomlp::{Adam, Layer, Sgd};
 
 use crate::model_file::ModelFile;
 use crate::text::widths;
 
 /// The sizes that a program needs at compile time.
-fn sizes(file: &ModelFile) -> Result<([(&'static str, usize); 4], String)> {
+fn sizes(file: &ModelFile) -> Result<(Vec<(&'static str, usize)>, String)> {
     let blob = file.blob()?;
     let net = blob.network()?;
     let about = format!("{}, fingerprint {:016x}", widths(&net), blob.fingerprint());
-    let int8 = if blob.params().is_err() { Some(file.quantized()?) } else { None };
-    let scratch = match &int8 {
-        Some(model) => model.scratch_len(),
-        None => net.infer_scratch(1),
-    };
-    let sizes = [
+    let with_f32 = blob.params().is_ok();
+    let f32s = if with_f32 { net.infer_scratch(1) } else { 0 };
+    let int8 = if blob.int8_params().is_ok() { file.quantized()?.scratch_len() } else { 0 };
+    let scratch = 4 * f32s.max(int8);
+    let mut sizes = vec![
         ("BYTES", blob.len()),
         ("INPUTS", net.inputs()),
         ("OUTPUTS", net.outputs()),
-        ("RAM", 4 * scratch + INFER_STACK),
+        ("SCRATCH", scratch),
+        ("RAM", scratch + INFER_STACK),
     ];
+    if with_f32 {
+        // A device takes more workspace than this machine, which has vectors.
+        let workspace = net.train_scratch(1) + SCALAR_BLOCK;
+        let train = |state| 4 * (net.params() * (1 + state) + workspace);
+        sizes.extend([
+            ("TRAIN_SGD", train(Sgd::STATE_PER_PARAM)),
+            ("TRAIN_ADAM", train(Adam::STATE_PER_PARAM)),
+        ]);
+    }
     Ok((sizes, about))
 }
 
@@ -62,7 +72,7 @@ pub(super) fn c(file: &ModelFile, header: &Path) -> Result<[String; 2]> {
     let header = format!(
         "/* {about}. Written by `picomlp export`. */\n\
          #ifndef {upper}_H\n#define {upper}_H\n\n\
-         /* {upper}_RAM: bytes of workspace and stack for inference with the weights in flash. */\n\
+         /* Bytes: _SCRATCH for inference, _RAM with its stack, _TRAIN_... to train with batches of 1. */\n\
          {macros}\n\
          #ifdef __cplusplus\nextern \"C\" {{\n#endif\n\
          extern const unsigned char {name}[{upper}_BYTES]; /* a .pmlp file, at a multiple of 16 */\n\
@@ -84,7 +94,7 @@ pub(super) fn rust(file: &ModelFile) -> Result<String> {
     let constants: String =
         sizes.iter().map(|(size, value)| format!("pub const {size}: usize = {value};\n")).collect();
     Ok(format!(
-        "//! {about}. Written by `picomlp export`. `RAM`: bytes of workspace and stack for inference.\n\n\
+        "//! {about}. Written by `picomlp export`. Bytes: `SCRATCH` for inference, `RAM` with its stack,\n//! `TRAIN_…` to train with batches of 1.\n\n\
          use picomlp::blob::Aligned;\n\n{constants}\n#[rustfmt::skip]\n\
          pub static MODEL: Aligned<[u8; BYTES]> = Aligned([\n{}]);\n",
         numbers(file.bytes())
