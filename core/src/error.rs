@@ -4,6 +4,7 @@ use core::fmt;
 
 /// Why a call was refused. A call that returns an error has written nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Error {
     /// A buffer's length does not fit the network and the batch.

@@ -102,6 +102,7 @@ pub enum Threshold {
 
 /// What a [`Monitor`] says of a sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Observation {
     /// It has been learnt from.
     Learning {

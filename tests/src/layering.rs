@@ -229,7 +229,7 @@ const X86_64: &str = "target.'cfg(target_arch = \"x86_64\")'.dependencies";
 
 #[test]
 fn manifests_name_no_dependency_that_the_layout_does_not() {
-    let no_std = ["wide", "bytemuck", "libm", "heapless", "rand_xoshiro", "crc"];
+    let no_std = ["wide", "bytemuck", "libm", "heapless", "rand_xoshiro", "crc", "defmt"];
     let rules: [(&str, &str, &[&str]); 6] = [
         ("core/Cargo.toml", "dependencies", &no_std),
         ("core/Cargo.toml", X86_64, &["fearless_simd"]),

@@ -194,6 +194,7 @@ fn test() -> Result<()> {
 fn no_std() -> Result<()> {
     need_target(BARE)?;
     show(cargo(&["build", "-p", "picomlp", "--release", "--target", BARE], ""))?;
+    show(cargo(&["check", "-p", "picomlp", "--features", "defmt", "--target", BARE], ""))?;
     let store = ["build", "-p", "picomlp-store", "--all-features", "--target", BARE];
     show(cargo(&store, ""))?;
     let mut bare = cargo(&["build", "--release", "--target", BARE], "");

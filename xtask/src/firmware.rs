@@ -108,6 +108,7 @@ const PROGRAMS: &[Program] = &[
         check: on_the_host::train,
         ..PLAIN
     },
+    Program { name: "head", inputs: true, tolerance: 0.03, check: on_the_host::head, ..PLAIN },
     Program {
         name: "monitor",
         tolerance: 0.03,

@@ -4,8 +4,11 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use aligned_vec::{AVec, ConstAlign};
 use anyhow::{Context, Result, ensure};
 use flate2::read::MultiGzDecoder;
+use picomlp::blob::{Contents, Input as ModelInput, Int8Contents};
+use picomlp::{Dense, InputMap, Mlp, Model};
 use serde_json::Value;
 
 use crate::mnist::{data, picomlp};
@@ -21,9 +24,10 @@ struct Input {
     fingerprint: &'static str,
 }
 
-/// The one that microcontrollers with an FPU run, and one for 16 KB of RAM.
-const MODELS: [Input; 2] = [
+/// The one that microcontrollers with an FPU run, one whose last layer is trained anew, and one for 16 KB of RAM.
+const MODELS: [Input; 3] = [
     Input { name: "model", hidden: "128", fingerprint: "415d3609deadb964" },
+    Input { name: "base", hidden: "32", fingerprint: "992220c93f7e33da" },
     Input { name: "small", hidden: "16", fingerprint: "297869631c871473" },
 ];
 
@@ -59,6 +63,7 @@ pub(crate) fn make() -> Result<()> {
         }
     }
     MODELS.iter().try_for_each(|model| make_model(model, &folder, &data))?;
+    make_hidden(&folder)?;
     let any = folder.join("any.pmlp");
     if !any.exists() {
         fs::copy(folder.join("model.pmlp"), &any).with_context(|| any.display().to_string())?;
@@ -93,6 +98,20 @@ fn make_model(input: &Input, folder: &Path, data: &Path) -> Result<()> {
     quantize.arg("--data").arg(data).arg("--out").arg(&int8);
     print!("{}", read(quantize)?);
     fs::write(&made, key).with_context(|| made.display().to_string())
+}
+
+/// The first layer of `base.pmlp` in int8, as a model of its own.
+fn make_hidden(folder: &Path) -> Result<()> {
+    let bytes = AVec::<u8, ConstAlign<16>>::from_slice(16, &fs::read(folder.join("base.pmlp"))?);
+    let model = Model::<Mlp<PIXELS, 32, 10>>::from_blob(&bytes)?;
+    let net = Dense::<PIXELS, 32>::default();
+    let params = model.params().get(..Dense::<PIXELS, 32>::PARAMS).context("no first layer")?;
+    let int8 = Some(Int8Contents::new(&[]));
+    let input = Some(ModelInput::image(28, 28, InputMap::PIXELS));
+    let mut blob = Vec::new();
+    let contents = Contents { int8, input, ..Contents::new(&net, params) };
+    contents.write_pieces(|piece| blob.extend_from_slice(piece))?;
+    fs::write(folder.join("base-hidden-int8.pmlp"), blob).context("base-hidden-int8.pmlp")
 }
 
 /// The bytes of an IDX file that follow its header.

@@ -8,8 +8,8 @@ use anyhow::{Context, Result, ensure};
 use picomlp::blob::Contents;
 use picomlp::fingerprint::{FNV_OFFSET, fingerprint, fnv1a};
 use picomlp::{
-    Adam, Buffers, Init, IntoBatch, Mlp, Model, Network, QuantizedModel, Sequential, Sgd,
-    StoredSamples, Trainer,
+    Adam, Buffers, Chain, Dense, Init, IntoBatch, Layer, Mlp, Model, Network, QuantizedModel, Relu,
+    Sequential, Sgd, StoredSamples, Trainer,
 };
 
 use picomlp_fixtures::digits::draw;
@@ -59,6 +59,11 @@ pub(crate) fn train(printed: &str) -> Result<()> {
     }
     let expected = fingerprint(&params);
     same_fingerprint(printed, expected)?;
+    written_blob(printed, expected)
+}
+
+/// Reads the device's blob, whose parameters must have this fingerprint.
+fn written_blob(printed: &str, expected: u64) -> Result<()> {
     let hex: Vec<_> = printed.lines().filter_map(|line| line.strip_prefix(BLOB)).collect();
     let bytes = from_hex(&hex.concat()).context("the device's blob is no hexadecimal number")?;
     let bytes = aligned(&bytes);
@@ -69,6 +74,47 @@ pub(crate) fn train(printed: &str) -> Result<()> {
         "the device's blob has the fingerprint {got:016x}, this machine computes {expected:016x}"
     );
     Ok(())
+}
+
+/// `head`: one pass with either base, and the blob of base and head.
+pub(crate) fn head(printed: &str) -> Result<()> {
+    type Base = Chain<Dense<PIXELS, 32>, Relu<32>>;
+    let (images, labels) = (input("train-images.bin")?, input("train-labels.bin")?);
+    let samples = || images.as_chunks::<PIXELS>().0.iter().zip(&labels);
+    let blob = aligned(&input("base.pmlp")?);
+    let model = Model::<Small>::from_blob(&blob)?;
+    let (frozen, _) = model.params().split_at(Base::PARAMS);
+    let f32 = train_head(Dense::<32, 10>::default(), samples(), |image, to| {
+        let image = model.read(image.into_batch(PIXELS)?);
+        Base::default().forward(frozen, image, to, &mut [])
+    })?;
+    same_fingerprint(printed, fingerprint(&f32))?;
+    let expected = fingerprint(&[frozen, &f32].concat());
+    written_blob(printed, expected)?;
+
+    let blob = aligned(&input("base-hidden-int8.pmlp")?);
+    let model = QuantizedModel::<Dense<PIXELS, 32>>::from_blob(&blob)?;
+    let mut scratch = vec![0; model.scratch_len()];
+    let head = Chain::<Relu<32>, Dense<32, 10>>::default();
+    let int8 = train_head(head, samples(), |image, to| model.features(image, to, &mut scratch))?;
+    same_fingerprint(printed, fingerprint(&int8))
+}
+
+fn train_head<'a, N: Layer>(
+    net: N,
+    samples: impl Iterator<Item = (&'a [u8; PIXELS], &'a u8)>,
+    mut base: impl FnMut(&[u8; PIXELS], &mut [f32]) -> Result<(), picomlp::Error>,
+) -> Result<Vec<f32>> {
+    let (mut params, workspace) = (vec![0.0; net.params()], vec![0.0; net.train_scratch(1)]);
+    net.init(&mut params, Init::He, 1)?;
+    let buffers = Buffers { params, state: Vec::new(), workspace };
+    let mut trainer = Trainer::new(net, Sgd::new(0.02), buffers)?;
+    let mut features = [0.0; 32];
+    for (image, label) in samples {
+        base(image, &mut features)?;
+        trainer.step(&features[..], &[*label])?;
+    }
+    Ok(trainer.into_parts().2.params)
 }
 
 /// What a line of the device's blob begins with; 64 bytes in hexadecimal follow.

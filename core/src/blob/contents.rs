@@ -8,7 +8,7 @@ use super::self_test::{FIXED as SELF_TEST_FIXED, vector_len};
 use super::split::LEN as SPLIT_LEN;
 use super::{Blob, BlobError, Checkpoint, DataSplit, Feature, Input, Provenance, TargetKind};
 use crate::checksum;
-use crate::fingerprint::{FNV_OFFSET, fingerprint, fnv1a};
+use crate::fingerprint::{FNV_OFFSET, fnv1a};
 use crate::int8;
 use crate::kernels::InputMap;
 use crate::layers::{AnyLayer, Layer, LayerList, in_use};
@@ -21,6 +21,8 @@ pub struct Contents<'a, N: ?Sized> {
     pub net: &'a N,
     /// Its parameters, `[params]`.
     pub params: &'a [f32],
+    /// Those of the last layers, if `params` has only the others: a head that was trained in RAM behind a base in flash.
+    pub head: &'a [f32],
     /// What it reads: as many values as the network has inputs.
     pub input: Option<Input>,
     /// The names of its inputs, as many as there are, or none.
@@ -103,6 +105,7 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
         Self {
             net,
             params,
+            head: &[],
             input: None,
             features: &[],
             targets: None,
@@ -186,7 +189,7 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
         put(at::SECTIONS, &(layout.sections().count() as u16).to_le_bytes());
         put(at::PAYLOAD_CRC, &payload_crc.to_le_bytes());
         put(at::ARCHITECTURE, &architecture.to_le_bytes());
-        put(at::FINGERPRINT, &fingerprint(self.params).to_le_bytes());
+        put(at::FINGERPRINT, &self.fingerprint().to_le_bytes());
         let crc = CRC.checksum(header.get(..at::HEADER_CRC).unwrap_or_default());
         if let Some(to) = header.last_chunk_mut::<4>() {
             *to = crc.to_le_bytes();
@@ -204,7 +207,10 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
         }
         for (kind, _, len) in layout.sections() {
             match kind {
-                section::PARAMS => take_words(self.params, |w| w.to_le_bytes(), take),
+                section::PARAMS => {
+                    take_words(self.params, |w| w.to_le_bytes(), take);
+                    take_words(self.head, |w| w.to_le_bytes(), take);
+                }
                 section::INT8_PARAMS | section::INT8_INPUTS => {
                     if let Some(int8) = self.int8 {
                         let Int8Contents { ranges, features, quantize: [write, inputs], .. } = int8;
@@ -262,6 +268,11 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
         self.checkpoint.unwrap_or_default()
     }
 
+    fn fingerprint(&self) -> u64 {
+        let bytes = |hash, value: &f32| fnv1a(hash, &value.to_le_bytes());
+        self.params.iter().chain(self.head).fold(FNV_OFFSET, bytes)
+    }
+
     /// How the network reads its inputs.
     fn map(&self) -> InputMap {
         self.input.map_or(InputMap::PIXELS, |input| input.map)
@@ -297,10 +308,11 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
     fn layout<'l>(&self, layers: &'l [AnyLayer]) -> Result<Layout<'l>, BlobError> {
         let malformed = |what| Err(BlobError::Malformed { what });
         let (inputs, outputs) = (self.net.inputs(), self.net.outputs());
-        if self.params.len() != self.net.params() {
+        let params = self.params.len() + self.head.len();
+        if params != self.net.params() {
             return malformed("its parameters are not those of its layers");
         }
-        if self.params.is_empty() {
+        if params == 0 {
             return malformed("none of its layers has parameters");
         }
         if self.split.is_some_and(|split| DataSplit::from_bytes(&split.to_bytes()).is_none()) {
@@ -351,6 +363,9 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
         if !self.self_test_layers.is_empty() && Some(self.self_test_layers.len()) != traced {
             return malformed("its self-test's layers do not fit its layers");
         }
+        if !self.head.is_empty() && self.int8.is_some() {
+            return malformed("its int8 form needs the parameters in one slice");
+        }
         if let Some(int8) = &self.int8 {
             self.check_int8(int8, layers, vectors * outputs)?;
         }
@@ -366,7 +381,7 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
         let self_test =
             || vectors.checked_mul(vector_len(inputs, outputs)?)?.checked_add(SELF_TEST_FIXED);
         let lens = [
-            (section::PARAMS, if with_f32 { self.params.len().checked_mul(4) } else { Some(0) }),
+            (section::PARAMS, if with_f32 { params.checked_mul(4) } else { Some(0) }),
             (
                 section::INT8_PARAMS,
                 if self.int8.is_some() {

@@ -8,6 +8,7 @@ use crate::layers::{AnyLayer, MAX_LAYERS};
 
 /// Why bytes are not a blob that can be used here; the first check that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum BlobError {
     /// Nothing but 0xFF: flash that was erased and never written.
@@ -70,8 +71,10 @@ pub enum BlobError {
         /// The first layer that differs, counted from 0.
         layer: usize,
         /// The program's layer at that index, if any.
+        #[cfg_attr(feature = "defmt", defmt(Debug2Format))]
         expected: Option<AnyLayer>,
         /// The blob's layer at that index, if any.
+        #[cfg_attr(feature = "defmt", defmt(Debug2Format))]
         got: Option<AnyLayer>,
     },
     /// The network has no int8 form: that has dense layers of at most 65,536 inputs, with one ReLU between each two.
@@ -79,6 +82,7 @@ pub enum BlobError {
         /// The first layer that stands where it cannot, counted from 0.
         layer: usize,
         /// That layer.
+        #[cfg_attr(feature = "defmt", defmt(Debug2Format))]
         got: AnyLayer,
     },
     /// The buffer to write to is too short.

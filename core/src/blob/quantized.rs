@@ -12,7 +12,7 @@ use crate::kernels::{
 };
 use crate::layers::Layer;
 use crate::math::is_finite;
-use crate::network::check_room;
+use crate::network::{check_len, check_room};
 
 /// A network in integers alone: u8 pixels in, i32 logits of one scale out, and no float between.
 ///
@@ -187,6 +187,28 @@ impl<'a, N: Layer> QuantizedModel<'a, N> {
             }
         }
         Ok(sums.as_flattened().get(..self.net.outputs()).unwrap_or_default())
+    }
+
+    /// The outputs of one sample as floats, [`logits`](Self::logits) times [`logit_step`](Self::logit_step): the inputs of a head that is
+    /// trained behind this model.
+    ///
+    /// # Shapes
+    ///
+    /// `features: [outputs]`; otherwise as for [`logits`](Self::logits).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`logits`](Self::logits), [`Error::BufferLength`] naming `features`.
+    pub fn features(
+        &self,
+        x: &[u8],
+        features: &mut [f32],
+        scratch: &mut [i32],
+    ) -> Result<(), Error> {
+        check_len("features", features, self.net.outputs())?;
+        let (logits, step) = (self.logits(x, scratch)?, self.logit_step());
+        features.iter_mut().zip(logits).for_each(|(to, logit)| *to = *logit as f32 * step);
+        Ok(())
     }
 
     /// Runs the blob's own int8 test vectors; returns the first difference from the expected integers.

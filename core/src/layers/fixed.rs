@@ -32,6 +32,14 @@ pub const fn train_ram<N: FixedLayer>(state: usize, batch: usize) -> usize {
     4 * ((1 + state) * N::PARAMS + train_scratch::<N>(batch)) + TRAIN_STACK
 }
 
+/// Bytes of RAM, without the stack, for a training step of a head `H` behind a base `B` that stays in flash: the base's outputs, and the
+/// head's parameters, optimizer state and scratch.
+#[must_use]
+pub const fn head_ram<B: FixedLayer, H: FixedLayer>(state: usize, batch: usize) -> usize {
+    let params = (1 + state) * H::PARAMS;
+    4 * (infer_scratch::<B>(batch) + params + train_scratch::<H>(batch))
+}
+
 /// Bytes of a blob with these parameters and nothing else: a header of 64, 16 for each layer and for the section, and the
 /// parameters, filled up to a multiple of 16. With batch normalisation, which a blob holds folded, it is that or less.
 #[must_use]

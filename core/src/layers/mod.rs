@@ -34,8 +34,8 @@ pub use dense::{Bias, Dense, DenseLayer, DenseNoBias, NoBias, WithBias};
 pub use dim::{Const, Dim};
 pub use dropout::{Dropout, DropoutLayer};
 pub use fixed::{
-    FixedLayer, INFER_STACK, LOAD_STACK, TRAIN_STACK, flash, infer_scratch, int8_flash, train_ram,
-    train_scratch,
+    FixedLayer, INFER_STACK, LOAD_STACK, TRAIN_STACK, flash, head_ram, infer_scratch, int8_flash,
+    train_ram, train_scratch,
 };
 pub(crate) use fold::fold;
 pub use group::{Group, for_each_group};

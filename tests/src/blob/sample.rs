@@ -154,6 +154,7 @@ pub(super) fn written(int8: Option<Int8Contents<'_>>) -> Bytes {
     let contents = Contents {
         net: &Net::default(),
         params: &params,
+        head: &[],
         input: Some(INPUT),
         features: &[],
         targets: None,

@@ -48,6 +48,23 @@ fn blob_with_every_section_is_read_back_as_it_was_written() {
     assert_eq!(*free.net(), Sequential::mlp(&[6, 5, 3]).unwrap());
 }
 
+#[test]
+fn parameters_in_two_slices_give_the_bytes_of_those_in_one() {
+    let (net, params) = (Net::default(), params());
+    let write = |contents: Contents<'_, Net>| {
+        let mut bytes = vec![];
+        contents.write_pieces(|piece| bytes.extend_from_slice(piece)).unwrap();
+        bytes
+    };
+    let whole = write(Contents::new(&net, &params));
+    for at in [0, 1, 30, params.len()] {
+        let (base, head) = params.split_at(at);
+        assert_eq!(write(Contents { head, ..Contents::new(&net, base) }), whole, "cut at {at}");
+    }
+    let missing = Contents { head: &params[..3], ..Contents::new(&net, &params[..9]) };
+    assert!(matches!(missing.byte_len(), Err(BlobError::Malformed { .. })));
+}
+
 static VERSION_1: &Aligned<[u8]> = picomlp::include_model!("../../golden/version-1.pmlp");
 static VERSION_2: &Aligned<[u8]> = picomlp::include_model!("../../golden/version-2.pmlp");
 
