@@ -158,7 +158,7 @@ pub unsafe extern "C" fn pico_classify_u8(
     // SAFETY: the header's contract.
     code(unsafe {
         run(model, x, len, scratch, scratch_bytes)
-            .and_then(|logits| Ok(*one(predicted)? = picomlp::argmax(logits)))
+            .and_then(|logits| one(predicted).map(|to| *to = picomlp::argmax(logits)))
     })
 }
 
@@ -175,7 +175,7 @@ pub unsafe extern "C" fn pico_classify_f32(
     // SAFETY: the header's contract.
     code(unsafe {
         run(model, x, len, scratch, scratch_bytes)
-            .and_then(|logits| Ok(*one(predicted)? = picomlp::argmax(logits)))
+            .and_then(|logits| one(predicted).map(|to| *to = picomlp::argmax(logits)))
     })
 }
 
