@@ -110,7 +110,7 @@ fn main() -> ! {
 async fn train(memory: Memory) {
     let Memory { params, state, gradient, workspace, images } = memory;
     let ticker = Counter::start().into_ticker(MILLISECOND);
-    for (name, slice) in [("whole steps", usize::MAX), ("slices", SLICE)] {
+    for (name, slice) in [("measured whole steps", usize::MAX), ("slices", SLICE)] {
         state.fill(0.0);
         if Net::default().init(params, Init::He, 1).is_err() {
             fail("the parameters have a wrong length");
@@ -136,6 +136,7 @@ async fn train(memory: Memory) {
         line(": instructions of a backward pass, at most: ", most.backward);
         line(": instructions of a slice of the update, at most: ", most.update);
         line(": ticks that were late: ", LATE.load(Relaxed));
+        print(if slice == SLICE { "measured " } else { "" });
         line(
             ": instructions from a tick to its task, at most: ",
             ticker.instructions(DELAY.load(Relaxed)),
