@@ -100,11 +100,14 @@ impl LossKind {
     /// After training with cross-entropy, that is their softmax; with binary cross-entropy, each is a probability of its own.
     /// With the other losses, the output of a class is itself the estimate of its probability (the mean of a 0-or-1
     /// target); those below 0 count as 0, and each is divided by their sum. If none is above 0, all classes are equally
-    /// probable.
+    /// probable. A single output becomes the probability of class 1.
     pub fn probabilities(self, outputs: &mut [f32]) {
-        match self {
-            Self::CrossEntropy => softmax(outputs),
-            Self::BinaryCrossEntropy => outputs.iter_mut().for_each(|z| *z = math::sigmoid(*z)),
+        match (self, &mut *outputs) {
+            (_, [z]) if !self.gives_logits() => *z = z.clamp(0.0, 1.0),
+            (Self::CrossEntropy, [_, _, ..]) => softmax(outputs),
+            (Self::CrossEntropy | Self::BinaryCrossEntropy, _) => {
+                outputs.iter_mut().for_each(|z| *z = math::sigmoid(*z))
+            }
             _ => {
                 let sum = outputs.iter().fold(0.0, |sum: f32, a| sum + a.max(0.0));
                 let equal = 1.0 / outputs.len() as f32;
@@ -119,6 +122,11 @@ impl LossKind {
     #[must_use]
     pub const fn averages_outputs(self) -> bool {
         !matches!(self, Self::CrossEntropy | Self::SquaredError)
+    }
+
+    /// Whether the outputs are logits, and not estimates of the targets themselves.
+    pub(crate) const fn gives_logits(self) -> bool {
+        matches!(self, Self::CrossEntropy | Self::BinaryCrossEntropy)
     }
 
     const fn criterion(self) -> &'static dyn Criterion {
@@ -431,6 +439,22 @@ mod tests {
         let mut outputs = [-3.0, -1.0];
         LossKind::SquaredError.probabilities(&mut outputs);
         assert_eq!(outputs, [0.5, 0.5]);
+    }
+
+    #[test]
+    fn a_single_output_is_the_probability_of_class_1() {
+        let probability = |kind: LossKind, output: f32| {
+            let mut outputs = [output];
+            kind.probabilities(&mut outputs);
+            (outputs[0], kind.class(&[output]))
+        };
+        for kind in [LossKind::BinaryCrossEntropy, LossKind::CrossEntropy] {
+            assert_eq!(probability(kind, 0.0), (0.5, 0));
+            assert_eq!([-2.0, 2.0].map(|z| kind.class(&[z])), [0, 1]);
+        }
+        assert_eq!(probability(LossKind::SquaredError, 0.75), (0.75, 1));
+        assert_eq!(probability(LossKind::SquaredError, -3.0), (0.0, 0));
+        assert_eq!(LossKind::BinaryCrossEntropy.class(&[-1.0, 2.0, 2.0]), 1);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::Error;
 use crate::init::Init;
 use crate::kernels::{IntoBatch, Serial, Sink, Targets, keep_rolled};
 use crate::layers::{Layer, Pass, Sequential, first_not_finite, fold};
-use crate::loss::Objective;
+use crate::loss::{LossKind, Objective};
 use crate::math;
 use crate::step::Part;
 
@@ -143,6 +143,20 @@ pub fn argmax(values: &[f32]) -> usize {
         }
     }
     best.0
+}
+
+impl LossKind {
+    /// Returns the class that the outputs of one sample predict: that of the largest, the first of them if there are several.
+    ///
+    /// A single output tells two classes apart: class 1 if its probability is above one half, else class 0. After training
+    /// with (binary) cross-entropy that is a logit above 0, with the other losses an output above 0.5.
+    #[must_use]
+    pub fn class(self, outputs: &[f32]) -> usize {
+        match outputs {
+            [output] => usize::from(*output > if self.gives_logits() { 0.0 } else { 0.5 }),
+            _ => argmax(outputs),
+        }
+    }
 }
 
 /// Whether the processor computes as the numeric contract asks.

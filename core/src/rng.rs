@@ -20,6 +20,8 @@ pub enum Purpose {
     Split = 3,
     /// Which values dropout drops; the turns are the step, the layer and the sample in the batch.
     Dropout = 4,
+    /// How a training sample is varied; the turns are the step and the sample.
+    Augment = 5,
 }
 
 /// A stream of random numbers (Xoshiro128++, which is fast on 32-bit machines).

@@ -1,8 +1,8 @@
 //! A blob's self-test finds a fault and names its place.
 
-use picomlp::blob::{Aligned, Blob, BlobError, Contents, Input, SelfTestFailure};
+use picomlp::blob::{Aligned, AnomalyThreshold, Blob, BlobError, Contents, Input, SelfTestFailure};
 use picomlp::layers::trace;
-use picomlp::{Batch, Init, InputMap, Mlp, Model, Network};
+use picomlp::{Batch, Dense, Init, InputMap, Mlp, Model, Network, Relu, Rescale, chain};
 
 type Net = Mlp<6, 5, 3>;
 
@@ -96,6 +96,61 @@ fn every_changed_parameter_that_matters_is_found_in_its_layer_and_output() {
     // The pixels' shift makes every input count.
     assert_eq!(found[0], FIRST);
     assert!(found[1] > 5, "{found:?}");
+}
+
+/// An autoencoder of features: a first rescale, test vectors in f32, and a threshold.
+#[test]
+fn vectors_of_features_and_a_threshold_are_read_back_and_checked() {
+    type Auto = chain![Rescale<4>, Dense<4, 2>, Relu<2>, Dense<2, 4>];
+    let (net, mut params) = (Auto::default(), [0.0; Auto::PARAMS]);
+    net.init(&mut params, Init::He, 5).unwrap();
+    params[..4].copy_from_slice(&[0.5, 2.0, 1.0, -4.0]);
+    let features = [1.5, -2.0, 0.25, 3.0, -7.5, 0.0, 1e-3, 8.0];
+    let mut logits = [0.0; 8];
+    net.forward(&params, &features[..], &mut logits, &mut [0.0; 2 * Auto::INFER_SCRATCH]).unwrap();
+    let threshold = AnomalyThreshold { score: 0.75, quantile: 0.995, samples: 40 };
+    let contents = Contents {
+        threshold: Some(threshold),
+        self_test_features: &features,
+        self_test_logits: &logits,
+        ..Contents::new(&net, &params)
+    };
+    let mut bytes = Aligned([0; 1024]);
+    let len = contents.write(&mut bytes.0).unwrap();
+    let model = Model::<Auto>::from_blob(&*bytes).unwrap();
+    let test = model.blob().self_test().unwrap();
+    assert!(test.are_features() && test.vectors().count() == 2);
+    let first: Vec<u8> = features[..4].iter().flat_map(|x| x.to_le_bytes()).collect();
+    assert_eq!(test.vectors().next().unwrap().0, first);
+    let mut scratch = [0.0; Auto::INFER_SCRATCH];
+    assert_eq!(model.self_test(&mut scratch), Ok(None));
+    assert_eq!(model.blob().anomaly_threshold(), Some(threshold));
+    // The mean square of the differences, each times the feature's scale.
+    let squares = (0..4)
+        .map(|i| ((logits[i] - features[i]) * params[i]) * ((logits[i] - features[i]) * params[i]));
+    let expected = squares.fold(0.0, |sum, square| sum + square) / 4.0;
+    assert_eq!(model.anomaly_score(&features[..4], &mut scratch), Ok(expected));
+
+    let wrong = Contents { self_test_features: &features[1..], ..contents };
+    let what = "its self-test does not fit its layers";
+    assert_eq!(wrong.byte_len(), Err(BlobError::Malformed { what }));
+    for threshold in [f32::NAN, -1.0, f32::INFINITY] {
+        let threshold = Some(AnomalyThreshold { score: threshold, quantile: 0.5, samples: 1 });
+        let what = "its anomaly threshold makes no sense";
+        let wrong = Contents { threshold, ..contents };
+        assert_eq!(wrong.byte_len(), Err(BlobError::Malformed { what }));
+    }
+    // A changed bit of an expected logit is found; an unknown kind of inputs is refused.
+    let row = (0..4).map(|i| 64 + 16 * (4 + i)).find(|row| bytes.0[*row] == 6).unwrap();
+    let start = usize::from(bytes.0[row + 4]) | usize::from(bytes.0[row + 5]) << 8;
+    bytes.0[start + 16 + 16] ^= 1;
+    seal(&mut bytes.0[..len]);
+    let model = Model::<Auto>::from_blob(&*bytes).unwrap();
+    let failure = model.self_test(&mut scratch).unwrap().unwrap();
+    assert_eq!((failure.vector, failure.layer, failure.output), (0, None, 0));
+    bytes.0[start + 12] = 2;
+    seal(&mut bytes.0[..len]);
+    assert_eq!(Blob::parse(&bytes.0).unwrap_err(), BlobError::Malformed { what });
 }
 
 #[test]

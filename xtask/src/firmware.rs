@@ -139,6 +139,14 @@ const PROGRAMS: &[Program] = &[
         check: |printed| on_the_host::int8(printed, "small-int8"),
     },
     Program { name: "int8_same", boards: DSP_OR_NOT, ..PLAIN },
+    Program {
+        name: "features",
+        boards: &[CORTEX_M4, CORTEX_M0],
+        inputs: true,
+        check: on_the_host::features,
+        ..PLAIN
+    },
+    Program { name: "ad", inputs: true, tolerance: 0.03, check: on_the_host::ad, ..PLAIN },
     Program { name: "stack", boards: &[CORTEX_M4, CORTEX_M7, CORTEX_M33, CORTEX_M0], ..PLAIN },
 ];
 
@@ -164,6 +172,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     let mut failed = Vec::new();
     for program in programs {
+        if program.name == "ad" && !inputs::folder().join("ad.pmlp").exists() {
+            println!(
+                "== ad == left out: there is no ad01-f32.npz in {}",
+                inputs::mlperf_ad().display()
+            );
+            continue;
+        }
         for board in program.boards {
             let run = format!("{} on {} {}", program.name, board.name, board.flags);
             println!("== {} ==", run.trim());

@@ -64,10 +64,59 @@ pub(crate) fn make() -> Result<()> {
     }
     MODELS.iter().try_for_each(|model| make_model(model, &folder, &data))?;
     make_hidden(&folder)?;
+    make_iris(&folder)?;
+    make_ad(&folder)?;
     let any = folder.join("any.pmlp");
     if !any.exists() {
         fs::copy(folder.join("model.pmlp"), &any).with_context(|| any.display().to_string())?;
     }
+    Ok(())
+}
+
+/// Trains and quantizes a model of iris, and writes the features of the test flowers.
+fn make_iris(folder: &Path) -> Result<()> {
+    let [train, test] =
+        ["train", "test"].map(|part| root().join(format!("fixtures/data/iris-{part}.csv")));
+    let [trained, model] = ["iris-f32.pmlp", "iris.pmlp"].map(|name| folder.join(name));
+    let program = picomlp("", &["--release"])?;
+    let run = |words: &str, out: &Path| {
+        let mut command = std::process::Command::new(&program);
+        command.args(words.split(' ')).arg("--data").arg(&train).arg("--test-data").arg(&test);
+        command.arg("--out").arg(out);
+        read(command)
+    };
+    run("train --hidden 32 --epochs 200 --batch-size 16 --lr 0.003 --quiet", &trained)?;
+    run(&format!("quantize {} --keep-f32 --max-drop 3 --json", trained.display()), &model)?;
+    let text = fs::read_to_string(&test).with_context(|| test.display().to_string())?;
+    let features = |line: &str| -> Result<Vec<u8>> {
+        let fields = line.split(',').take(4).map(|field| Ok(field.parse::<f32>()?.to_le_bytes()));
+        Ok(fields.collect::<Result<Vec<_>>>()?.concat())
+    };
+    let rows = text.lines().skip(1).map(features).collect::<Result<Vec<_>>>()?;
+    fs::write(folder.join("iris-test.bin"), rows.concat()).context("iris-test.bin")
+}
+
+/// The folder with MLPerf Tiny's anomaly detection, which is not part of the repository.
+pub(crate) fn mlperf_ad() -> PathBuf {
+    let named = std::env::var_os("PICOMLP_MLPERF_AD").map(PathBuf::from);
+    named.unwrap_or_else(|| root().join("../shared/mlperf-ad"))
+}
+
+/// Imports its reference network, and copies its clip, if they are there.
+fn make_ad(folder: &Path) -> Result<()> {
+    let npz = mlperf_ad().join("ad01-f32.npz");
+    if !npz.is_file() {
+        return Ok(());
+    }
+    let mut import = std::process::Command::new(picomlp("", &["--release"])?);
+    import
+        .args(["import", "--activation", "relu", "--inputs", "raw"])
+        .arg(&npz)
+        .arg("--out")
+        .arg(folder.join("ad.pmlp"));
+    print!("{}", read(import)?);
+    let clip = mlperf_ad().join("normal_id_01_00000000_hist_librosa.bin");
+    fs::copy(&clip, folder.join("ad-clip.bin")).with_context(|| clip.display().to_string())?;
     Ok(())
 }
 

@@ -173,6 +173,52 @@ fn aligned(bytes: &[u8]) -> AVec<u8, ConstAlign<16>> {
     AVec::from_slice(16, bytes)
 }
 
+/// `features`: classes and logits of the test flowers, in f32 and in int8.
+pub(crate) fn features(printed: &str) -> Result<()> {
+    let blob = aligned(&input("iris.pmlp")?);
+    let (model, int8) =
+        (Model::<Sequential>::from_blob(&blob)?, QuantizedModel::<Sequential>::from_blob(&blob)?);
+    let (mut floats, mut ints) =
+        (vec![0.0; model.net().infer_scratch(1)], vec![0; int8.scratch_len()]);
+    let (mut classes, mut hashes) = ([String::new(), String::new()], [FNV_OFFSET; 2]);
+    for flower in floats_of(&input("iris-test.bin")?).chunks_exact(4) {
+        classes[0] += &model.classify(flower, &mut floats)?.to_string();
+        let logits = model.logits(flower, &mut floats)?;
+        hashes[0] = logits.iter().fold(hashes[0], |hash, z| fnv1a(hash, &z.to_le_bytes()));
+        let mut inputs = [0; 4];
+        int8.read_features(flower, &mut inputs)?;
+        classes[1] += &int8.classify(&inputs, &mut ints)?.to_string();
+        let logits = int8.logits(&inputs, &mut ints)?;
+        hashes[1] = logits.iter().fold(hashes[1], |hash, z| fnv1a(hash, &z.to_le_bytes()));
+    }
+    for (classes, hash) in classes.iter().zip(hashes) {
+        ensure!(
+            printed.lines().any(|line| line == classes),
+            "this machine finds the classes {classes}"
+        );
+        same_fingerprint(printed, hash)?;
+    }
+    Ok(())
+}
+
+/// `ad`: the outputs of all windows, and the score that is published for the clip.
+pub(crate) fn ad(printed: &str) -> Result<()> {
+    let blob = aligned(&input("ad.pmlp")?);
+    let model = Model::<Sequential>::from_blob(&blob)?;
+    let mut scratch = vec![0.0; model.net().infer_scratch(1)];
+    let mut hash = FNV_OFFSET;
+    for window in floats_of(&input("ad-clip.bin")?).windows(640).step_by(128) {
+        let outputs = model.logits(window, &mut scratch)?;
+        hash = outputs.iter().fold(hash, |hash, y| fnv1a(hash, &y.to_le_bytes()));
+    }
+    ensure!(printed.contains(": 97071\n"), "the published score is 9.7071");
+    same_fingerprint(printed, hash)
+}
+
+fn floats_of(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks::<4>().0.iter().map(|four| f32::from_le_bytes(*four)).collect()
+}
+
 /// `monitor`: the scores of all windows; and the device's log, replayed by `picomlp replay` as a user does.
 pub(crate) fn monitor(printed: &str) -> Result<()> {
     let outcome = monitor_run::run(&mut [0; FLASH as usize], |monitor, x| monitor.observe(x));

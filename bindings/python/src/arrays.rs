@@ -118,7 +118,7 @@ pub(crate) fn dataset(
             data.schema.target = Target::Inputs;
             data.target_names = data.features.iter().map(|feature| feature.name.clone()).collect();
         }
-        Targets::Values(_) => data.target_names = outputs,
+        Targets::Values(_) | Targets::Labels(_) => data.target_names = outputs,
     }
     Ok(data)
 }

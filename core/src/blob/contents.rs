@@ -6,7 +6,11 @@ use super::names::TARGETS_LEN;
 use super::provenance::FIXED as PROVENANCE_FIXED;
 use super::self_test::{FIXED as SELF_TEST_FIXED, vector_len};
 use super::split::LEN as SPLIT_LEN;
-use super::{Blob, BlobError, Checkpoint, DataSplit, Feature, Input, Provenance, TargetKind};
+use super::threshold::LEN as THRESHOLD_LEN;
+use super::{
+    AnomalyThreshold, Blob, BlobError, Checkpoint, DataSplit, Feature, Input, Provenance,
+    TargetKind,
+};
 use crate::checksum;
 use crate::fingerprint::{FNV_OFFSET, fnv1a};
 use crate::int8;
@@ -41,8 +45,13 @@ pub struct Contents<'a, N: ?Sized> {
     pub reading: &'a [[&'a str; 2]],
     /// What stands in for a missing input, `[inputs]`; nothing if none may be missing.
     pub fill: &'a [f32],
-    /// Pixels of self-test vectors, `[vectors][inputs]`.
+    /// From which score on a sample is an anomaly.
+    pub threshold: Option<AnomalyThreshold>,
+    /// Inputs of self-test vectors that are bytes, `[vectors][inputs]`: pixels; of features their int8 form, if the blob is to
+    /// have one.
     pub self_test_inputs: &'a [u8],
+    /// Inputs of self-test vectors that are features, `[vectors][inputs]`; empty for pixels.
+    pub self_test_features: &'a [f32],
     /// The logits they give, `[vectors][outputs]`.
     pub self_test_logits: &'a [f32],
     /// What the layers before the last give, `[vectors][layers][outputs of the layer]`, as
@@ -115,7 +124,9 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
             split: None,
             reading: &[],
             fill: &[],
+            threshold: None,
             self_test_inputs: &[],
+            self_test_features: &[],
             self_test_logits: &[],
             self_test_layers: &[],
             checkpoint: None,
@@ -248,15 +259,20 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
                 section::PROGRESS => take(self.resumed().progress.as_bytes()),
                 section::SETTINGS => take(self.resumed().settings.as_bytes()),
                 section::SPLIT => take(&self.split.unwrap_or_default().to_bytes()),
+                section::THRESHOLD => {
+                    if let Some(threshold) = self.threshold {
+                        take(&threshold.to_bytes());
+                    }
+                }
                 section::SELF_TEST => {
-                    self.take_self_test(self.self_test_logits, |z| z.to_le_bytes(), take);
+                    self.take_self_test(true, self.self_test_logits, |z| z.to_le_bytes(), take);
                 }
                 section::SELF_TEST_LAYERS => {
                     take_words(self.self_test_layers, |w| w.to_le_bytes(), take)
                 }
                 _ => {
                     let logits = self.int8.map_or(&[][..], |int8| int8.self_test_logits);
-                    self.take_self_test(logits, |z| z.to_le_bytes(), take);
+                    self.take_self_test(false, logits, |z| z.to_le_bytes(), take);
                 }
             }
             pad(len, SECTION_ALIGN, take);
@@ -286,16 +302,24 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
 
     fn take_self_test<T: Copy>(
         &self,
+        in_f32: bool,
         logits: &[T],
         bytes_of: impl Fn(T) -> [u8; 4],
         take: &mut dyn FnMut(&[u8]),
     ) {
         let (inputs, outputs) = (self.net.inputs(), self.net.outputs());
-        let pixels = self.self_test_inputs.chunks_exact(inputs.max(1));
-        take(&row([pixels.len() as u32, inputs as u32, outputs as u32, 0]));
-        for (pixels, logits) in pixels.zip(logits.chunks_exact(outputs.max(1))) {
-            take(pixels);
-            pad(inputs, 4, take);
+        let mut features = self.self_test_features.chunks_exact(inputs.max(1));
+        let mut pixels = self.self_test_inputs.chunks_exact(inputs.max(1));
+        let are_features = in_f32 && features.len() > 0;
+        let logits = logits.chunks_exact(outputs.max(1));
+        take(&row([logits.len() as u32, inputs as u32, outputs as u32, are_features.into()]));
+        for logits in logits {
+            if are_features {
+                take_words(features.next().unwrap_or_default(), |w| w.to_le_bytes(), take);
+            } else {
+                take(pixels.next().unwrap_or_default());
+                pad(inputs, 4, take);
+            }
             take_words(logits, &bytes_of, take);
         }
     }
@@ -347,9 +371,16 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
         if !(self.fill.is_empty() || is_filled) {
             return malformed("its fill values are not finite, or not as many as its inputs");
         }
-        let vectors = self.self_test_inputs.len().checked_div(inputs).unwrap_or(0);
-        if Some(self.self_test_inputs.len()) != vectors.checked_mul(inputs)
+        if self.threshold.is_some_and(|t| AnomalyThreshold::from_bytes(&t.to_bytes()).is_none()) {
+            return malformed("its anomaly threshold makes no sense");
+        }
+        let are_features = !self.self_test_features.is_empty();
+        let (pixels, floats) = (self.self_test_inputs.len(), self.self_test_features.len());
+        let given = if are_features { floats } else { pixels };
+        let vectors = given.checked_div(inputs).unwrap_or(0);
+        if Some(given) != vectors.checked_mul(inputs)
             || Some(self.self_test_logits.len()) != vectors.checked_mul(outputs)
+            || are_features && pixels > 0 && pixels != floats
         {
             return malformed("its self-test does not fit its layers");
         }
@@ -378,8 +409,10 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
         let features_len = features_len.saturating_sub(1)
             + self.kept_names(section::FEATURES, features.len()).len();
         let reading_len = reading.map(|word| word.len() + 1).sum::<usize>();
-        let self_test =
-            || vectors.checked_mul(vector_len(inputs, outputs)?)?.checked_add(SELF_TEST_FIXED);
+        let self_test = |are_features| {
+            let len = vector_len(inputs, outputs, are_features)?;
+            vectors.checked_mul(len)?.checked_add(SELF_TEST_FIXED)
+        };
         let lens = [
             (section::PARAMS, if with_f32 { params.checked_mul(4) } else { Some(0) }),
             (
@@ -409,12 +442,16 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
             (section::SPLIT, Some(if self.split.is_some() { SPLIT_LEN } else { 0 })),
             (section::READING, Some(reading_len.saturating_sub(1))),
             (section::FILL, self.fill.len().checked_mul(4)),
-            (section::SELF_TEST, if vectors > 0 && with_f32 { self_test() } else { Some(0) }),
+            (section::THRESHOLD, Some(if self.threshold.is_some() { THRESHOLD_LEN } else { 0 })),
+            (
+                section::SELF_TEST,
+                if vectors > 0 && with_f32 { self_test(are_features) } else { Some(0) },
+            ),
             (
                 section::SELF_TEST_LAYERS,
                 if with_f32 { self.self_test_layers.len().checked_mul(4) } else { Some(0) },
             ),
-            (section::INT8_SELF_TEST, if int8_vectors { self_test() } else { Some(0) }),
+            (section::INT8_SELF_TEST, if int8_vectors { self_test(false) } else { Some(0) }),
             (section::TRAINING, self.checkpoint.map_or(Some(0), |c| c.training.byte_len())),
             (section::PROGRESS, Some(self.resumed().progress.len())),
             (section::SETTINGS, Some(self.resumed().settings.len())),
@@ -466,7 +503,8 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
         if !(map.scale > 0.0 && map.scale.is_finite() && map.shift.is_finite()) {
             return malformed("its pixels' scale is not a positive number, as int8 needs it");
         }
-        if !int8.self_test_logits.is_empty() && int8.self_test_logits.len() != logits {
+        let given = int8.self_test_logits;
+        if !given.is_empty() && (given.len() != logits || self.self_test_inputs.is_empty()) {
             return malformed("its int8 self-test does not fit its layers");
         }
         Ok(())
@@ -474,7 +512,7 @@ impl<'a, N: Layer + ?Sized> Contents<'a, N> {
 }
 
 /// Kinds of sections.
-const SECTIONS: usize = 17;
+const SECTIONS: usize = 18;
 
 /// Where everything goes.
 struct Layout<'l> {

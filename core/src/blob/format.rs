@@ -56,6 +56,7 @@ pub(super) mod section {
     pub(crate) const TRAINING: u32 = 13;
     pub(crate) const PROGRESS: u32 = 14;
     pub(crate) const SETTINGS: u32 = 15;
+    pub(crate) const THRESHOLD: u32 = 16;
     pub(crate) const INT8_INPUTS: u32 = 17;
     pub(crate) const READING: u32 = 18;
     pub(crate) const FILL: u32 = 19;

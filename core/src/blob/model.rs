@@ -5,7 +5,7 @@ use crate::Error;
 use crate::kernels::{Batch, Element, InputMap, IntoBatch};
 use crate::layers::{AnyLayer, FixedLayer, Layer, Sequential};
 use crate::loss::LossKind;
-use crate::network::{Network, argmax, check_float_mode, check_len, check_room};
+use crate::network::{Network, check_float_mode, check_len, check_room};
 use crate::samples::{Sample, Samples};
 
 /// A network that can be checked against, or made from, a blob's layer table.
@@ -131,14 +131,14 @@ impl<'a, N: Layer> Model<'a, N> {
         &self.blob
     }
 
-    /// The class with the largest logit, the first of them if there are several.
+    /// The class with the largest logit, the first of them if there are several; of one output, see [`LossKind::class`].
     ///
     /// # Errors
     ///
     /// [`Error::BufferTooShort`] if `scratch` is shorter than [`infer_scratch`](Layer::infer_scratch)`(1)`, and
     /// those of [`Network::forward`]; more than one sample is [`Error::BufferLength`].
     pub fn classify<'x>(&self, x: impl IntoBatch<'x>, scratch: &mut [f32]) -> Result<usize, Error> {
-        Ok(argmax(self.logits(x, scratch)?))
+        Ok(self.loss_kind().class(self.logits(x, scratch)?))
     }
 
     /// The class of each sample: all at once, which reads the weights once for them all.
@@ -163,7 +163,7 @@ impl<'a, N: Layer> Model<'a, N> {
         let (logits, between) = scratch.split_at_mut(x.len() * outputs);
         self.net.forward(self.params, x, logits, between)?;
         for (class, logits) in classes.iter_mut().zip(logits.chunks_exact(outputs.max(1))) {
-            *class = argmax(logits);
+            *class = self.loss_kind().class(logits);
         }
         Ok(())
     }
@@ -238,6 +238,30 @@ impl<'a, N: Layer> Model<'a, N> {
         Ok(logits)
     }
 
+    /// The score of one sample of an autoencoder: how far its outputs are from its inputs, the mean square over the features,
+    /// each in standard deviations of the training data. Above the blob's
+    /// [`anomaly_threshold`](Blob::anomaly_threshold), the sample is an anomaly.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`classify`](Self::classify), and [`Error::InputWidth`] for a network that does not rebuild its inputs.
+    pub fn anomaly_score(&self, x: &[f32], scratch: &mut [f32]) -> Result<f32, Error> {
+        let y = self.logits(x, scratch)?;
+        if y.len() != x.len() {
+            return Err(Error::InputWidth { expected: y.len(), got: x.len() });
+        }
+        Ok(mean_square(y, x, self.score_scales()))
+    }
+
+    /// What the differences of outputs and inputs are multiplied by in a score, for each; empty for 1.
+    #[must_use]
+    pub fn score_scales(&self) -> &'a [f32] {
+        match self.blob.layer(0) {
+            Ok(AnyLayer::Rescale(_)) => self.params.get(..self.net.inputs()).unwrap_or_default(),
+            _ => &[],
+        }
+    }
+
     /// Runs the blob's own test vectors; returns the first difference from the expected bits.
     ///
     /// # Errors
@@ -247,4 +271,15 @@ impl<'a, N: Layer> Model<'a, N> {
         let Some(test) = self.blob.self_test() else { return Ok(None) };
         test.run(&self.net, self.params, self.blob.input_map(), scratch)
     }
+}
+
+/// The mean of the squared differences, each times its scale, summed in order; scales that are missing are 1.
+#[must_use]
+pub fn mean_square(y: &[f32], x: &[f32], scales: &[f32]) -> f32 {
+    let mut sum = 0.0;
+    for (at, (y, x)) in y.iter().zip(x).enumerate() {
+        let difference = (y - x) * scales.get(at).copied().unwrap_or(1.0);
+        sum += difference * difference;
+    }
+    sum / y.len() as f32
 }

@@ -48,8 +48,9 @@ impl TargetKind {
         is_sound.then_some(*kind)
     }
 
-    /// Names that a network of this many inputs and outputs has room for.
-    pub(super) fn names(self, outputs: usize) -> usize {
+    /// Returns the number of names that go with this many outputs: two for classes of one output, else as many.
+    #[must_use]
+    pub fn names(self, outputs: usize) -> usize {
         if self == Self::Classes && outputs == 1 { 2 } else { outputs }
     }
 }

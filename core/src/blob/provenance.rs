@@ -24,8 +24,8 @@ pub struct Provenance<'a> {
     pub train_samples: u32,
     /// Samples tested on.
     pub test_samples: u32,
-    /// Share of the test samples that were classified rightly.
-    pub test_accuracy: f32,
+    /// What it reached on them: accuracy of classes and labels, R² of values.
+    pub test_measure: f32,
     /// The loss.
     pub loss: LossKind,
     /// The command that repeats the run, in words for a shell.
@@ -95,7 +95,7 @@ impl<'a> Provenance<'a> {
             self.epochs,
             self.train_samples,
             self.test_samples,
-            self.test_accuracy.to_bits(),
+            self.test_measure.to_bits(),
             LOSSES.iter().position(|kind| *kind == self.loss).unwrap_or(0) as u32,
         ];
         let words = words.into_iter().flat_map(u64::to_le_bytes);
@@ -122,7 +122,7 @@ impl<'a> Provenance<'a> {
             epochs: u32_at(fixed, 36),
             train_samples: u32_at(fixed, 40),
             test_samples: u32_at(fixed, 44),
-            test_accuracy: f32::from_bits(u32_at(fixed, 48)),
+            test_measure: f32::from_bits(u32_at(fixed, 48)),
             loss: *LOSSES.get(u32_at(fixed, 52) as usize)?,
             command: core::str::from_utf8(command).ok()?,
         })

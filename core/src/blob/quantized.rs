@@ -136,13 +136,22 @@ impl<'a, N: Layer> QuantizedModel<'a, N> {
         Ok(())
     }
 
-    /// The class with the largest logit, the first of them if there are several.
+    /// The class with the largest logit, the first of them if there are several; of one output, see
+    /// [`LossKind::class`](crate::LossKind::class).
     ///
     /// # Errors
     ///
     /// Those of [`logits`](Self::logits).
     pub fn classify(&self, x: &[u8], scratch: &mut [i32]) -> Result<usize, Error> {
-        Ok(largest(self.logits(x, scratch)?))
+        Ok(self.class_of(self.logits(x, scratch)?))
+    }
+
+    /// The class that these logits predict.
+    pub(crate) fn class_of(&self, logits: &[i32]) -> usize {
+        match logits {
+            [logit] => self.blob.loss_kind().class(&[*logit as f32 * self.logit_step()]),
+            _ => largest(logits),
+        }
     }
 
     /// The logits of one sample, `[outputs]`, in the scratch: integers that have one step in common.
@@ -255,7 +264,7 @@ impl<'a, N: Layer> QuantizedModel<'a, N> {
 }
 
 /// The index of the largest logit, the first of them if there are several.
-pub(crate) fn largest(logits: &[i32]) -> usize {
+fn largest(logits: &[i32]) -> usize {
     let (mut class, mut largest) = (0, i32::MIN);
     for (i, &logit) in logits.iter().enumerate() {
         keep_rolled();

@@ -8,8 +8,10 @@ use super::format::{
     CRC, HEADER, MAGIC, ROW, SECTION_ALIGN, VERSION, at, layer_kind, section, u16_at, u32_at,
     u64_at,
 };
-use super::input::{Input, InputSection};
-use super::{BlobError, Checkpoint, DataSplit, Feature, Provenance, SelfTest, TargetKind};
+use super::input::{Input, InputKind, InputSection};
+use super::{
+    AnomalyThreshold, BlobError, Checkpoint, DataSplit, Feature, Provenance, SelfTest, TargetKind,
+};
 use crate::Error;
 use crate::int8::{dense_len, hidden_layers, section_len};
 use crate::kernels::{InputMap, Int8Row};
@@ -176,6 +178,9 @@ impl<'a> Blob<'a> {
         {
             return malformed("its split of the data makes no sense");
         }
+        if self.section(section::THRESHOLD).is_some() && self.anomaly_threshold().is_none() {
+            return malformed("its anomaly threshold makes no sense");
+        }
         if let Some(test) = self.section(section::SELF_TEST) {
             let Some(test) = SelfTest::new(test, net.inputs, net.outputs) else {
                 return malformed("its self-test does not fit its layers");
@@ -187,7 +192,7 @@ impl<'a> Blob<'a> {
             }
         }
         if let Some(test) = self.section(section::INT8_SELF_TEST)
-            && SelfTest::new(test, net.inputs, net.outputs).is_none()
+            && SelfTest::new(test, net.inputs, net.outputs).is_none_or(|test| test.are_features())
         {
             return malformed("its int8 self-test does not fit its layers");
         }
@@ -377,6 +382,14 @@ impl<'a> Blob<'a> {
         Some(self.input_section()?.read())
     }
 
+    /// Whether its inputs are features, in f32, and not pixels or other bytes.
+    #[must_use]
+    pub fn reads_features(&self) -> bool {
+        let input = self.input();
+        self.version() > 1
+            && input.is_some_and(|input| input.kind == InputKind::Features && input.max.is_none())
+    }
+
     /// How a raw value becomes an input: [`InputMap::PIXELS`] if it does not say.
     #[must_use]
     pub fn input_map(&self) -> InputMap {
@@ -459,6 +472,12 @@ impl<'a> Blob<'a> {
     /// The text of a section, empty if there is none; nothing if it is not UTF-8.
     fn text(&self, kind: u32) -> Option<&'a str> {
         core::str::from_utf8(self.section(kind).unwrap_or_default()).ok()
+    }
+
+    /// From which score on a sample is an anomaly, if it says.
+    #[must_use]
+    pub fn anomaly_threshold(&self) -> Option<AnomalyThreshold> {
+        AnomalyThreshold::from_bytes(self.section(section::THRESHOLD)?)
     }
 
     /// The loss that it was trained with; cross-entropy if it does not say where the model comes from.

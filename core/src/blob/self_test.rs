@@ -2,9 +2,11 @@
 
 use core::fmt;
 
+use bytemuck::try_cast_slice;
+
 use super::format::u32_at;
 use crate::Error;
-use crate::kernels::{Batch, InputMap};
+use crate::kernels::{Batch, Element, InputMap};
 use crate::layers::{Layer, trace};
 use crate::network::{Network, check_room};
 
@@ -17,15 +19,19 @@ pub struct SelfTest<'a> {
     bytes: &'a [u8],
     inputs: usize,
     outputs: usize,
+    /// Whether inputs are f32, not bytes.
+    are_features: bool,
     /// What the layers before the last give, for each vector; or nothing.
     layers: &'a [u8],
     /// Outputs of these layers.
     hidden: usize,
 }
 
-/// Bytes of one vector: the pixels, padded to whole words, and the expected logits.
-pub(super) fn vector_len(inputs: usize, outputs: usize) -> Option<usize> {
-    inputs.checked_next_multiple_of(4)?.checked_add(outputs.checked_mul(4)?)
+/// Bytes of one vector: the pixels, padded to whole words, or the features, and the expected logits.
+pub(super) fn vector_len(inputs: usize, outputs: usize, are_features: bool) -> Option<usize> {
+    let inputs =
+        if are_features { inputs.checked_mul(4) } else { inputs.checked_next_multiple_of(4) };
+    inputs?.checked_add(outputs.checked_mul(4)?)
 }
 
 impl<'a> SelfTest<'a> {
@@ -34,11 +40,14 @@ impl<'a> SelfTest<'a> {
         let (fixed, bytes) = bytes.split_at_checked(FIXED)?;
         let count = u32_at(fixed, 0) as usize;
         let sizes_fit = u32_at(fixed, 4) as usize == inputs && u32_at(fixed, 8) as usize == outputs;
-        let len = vector_len(inputs, outputs)?.checked_mul(count)?;
-        (sizes_fit && len == bytes.len()).then_some(Self {
+        let kind = u32_at(fixed, 12);
+        let are_features = kind == 1;
+        let len = vector_len(inputs, outputs, are_features)?.checked_mul(count)?;
+        (sizes_fit && kind < 2 && len == bytes.len()).then_some(Self {
             bytes,
             inputs,
             outputs,
+            are_features,
             layers: &[],
             hidden: 0,
         })
@@ -58,22 +67,30 @@ impl<'a> SelfTest<'a> {
         !self.layers.is_empty()
     }
 
-    /// Each vector: the pixels `[inputs]`, and the bits of the logits `[outputs]` that they must give.
+    /// Whether the inputs are features, in f32, and not pixels.
+    #[must_use]
+    pub fn are_features(&self) -> bool {
+        self.are_features
+    }
+
+    /// Each vector: the bytes of its inputs (pixels, or features in little-endian f32), and the bits of the logits `[outputs]`
+    /// that they must give.
     pub fn vectors(
         &self,
     ) -> impl Iterator<Item = (&'a [u8], impl Iterator<Item = u32> + Clone + use<'a>)> {
-        let len = vector_len(self.inputs, self.outputs).unwrap_or(1).max(1);
-        let (inputs, outputs) = (self.inputs, self.outputs);
+        let (inputs, outputs, are_features) = (self.inputs, self.outputs, self.are_features);
+        let len = vector_len(inputs, outputs, are_features).unwrap_or(1).max(1);
+        let input_bytes = if are_features { 4 * inputs } else { inputs };
         self.bytes.chunks_exact(len).map(move |vector| {
             let logits = vector.get(len - 4 * outputs..).unwrap_or_default();
             let bits = words(logits);
-            (vector.get(..inputs).unwrap_or_default(), bits)
+            (vector.get(..input_bytes).unwrap_or_default(), bits)
         })
     }
 
     /// Runs the vectors on a network with these parameters, pixels read by `map`; returns the first difference.
     ///
-    /// Layer by layer if the blob says what each layer gives, then the network as a whole, as a program runs it.
+    /// Features are read where they lie, as the parameters are. Layer by layer if the blob says what each layer gives, then the network as a whole, as a program runs it.
     ///
     /// # Errors
     ///
@@ -86,35 +103,57 @@ impl<'a> SelfTest<'a> {
         map: InputMap,
         scratch: &mut [f32],
     ) -> Result<Option<SelfTestFailure>, Error> {
-        let needed = net.infer_scratch(1);
-        check_room("scratch", scratch, needed)?;
-        for (vector, (pixels, expected)) in self.vectors().enumerate() {
-            let failure = |layer, (output, (expected, got))| {
-                Some(SelfTestFailure { vector, layer, output, expected, got })
-            };
-            let x = Batch::rows(pixels, net.inputs())?.with_map(map);
-            if self.knows_layers() {
-                let hidden = 4 * self.hidden;
-                let layers = self.layers.chunks_exact(hidden.max(1)).nth(vector);
-                let mut expected = words(layers.unwrap_or_default()).chain(expected.clone());
-                let mut found = None;
-                trace(net, params, x, scratch, |layer, outputs| {
-                    let difference =
-                        first_difference(expected.by_ref().take(outputs.len()), outputs);
-                    found = found.or_else(|| failure(Some(layer), difference?));
-                })?;
-                if found.is_some() {
-                    return Ok(found);
-                }
-            }
-            let too_short = Error::BufferTooShort { what: "scratch", needed, got: scratch.len() };
-            let (logits, between) = scratch.split_at_mut_checked(net.outputs()).ok_or(too_short)?;
-            net.forward(params, x, logits, between)?;
-            if let Some(difference) = first_difference(expected, logits) {
-                return Ok(failure(None, difference));
+        for (vector, (bytes, expected)) in self.vectors().enumerate() {
+            let found = if self.are_features {
+                let misaligned = Error::Setting { what: "self-test", expected: "an aligned blob" };
+                let features = try_cast_slice::<u8, f32>(bytes).map_err(|_| misaligned)?;
+                self.run_one(net, params, features, map, vector, expected, scratch)
+            } else {
+                self.run_one(net, params, bytes, map, vector, expected, scratch)
+            }?;
+            if found.is_some() {
+                return Ok(found);
             }
         }
         Ok(None)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "those of `run`, and a vector")]
+    fn run_one<N: Layer, T: Element>(
+        &self,
+        net: &N,
+        params: &[f32],
+        inputs: &[T],
+        map: InputMap,
+        vector: usize,
+        expected: impl Iterator<Item = u32> + Clone,
+        scratch: &mut [f32],
+    ) -> Result<Option<SelfTestFailure>, Error> {
+        let needed = net.infer_scratch(1);
+        check_room("scratch", scratch, needed)?;
+        let failure = |layer, (output, (expected, got))| {
+            Some(SelfTestFailure { vector, layer, output, expected, got })
+        };
+        let x = Batch::rows(inputs, net.inputs())?;
+        // As `Model::read` does: what is not pixels is taken as it is.
+        let x = if T::MAP == InputMap::PIXELS { x.with_map(map) } else { x };
+        if self.knows_layers() {
+            let hidden = 4 * self.hidden;
+            let layers = self.layers.chunks_exact(hidden.max(1)).nth(vector);
+            let mut expected = words(layers.unwrap_or_default()).chain(expected.clone());
+            let mut found = None;
+            trace(net, params, x, scratch, |layer, outputs| {
+                let difference = first_difference(expected.by_ref().take(outputs.len()), outputs);
+                found = found.or_else(|| failure(Some(layer), difference?));
+            })?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        let too_short = Error::BufferTooShort { what: "scratch", needed, got: scratch.len() };
+        let (logits, between) = scratch.split_at_mut_checked(net.outputs()).ok_or(too_short)?;
+        net.forward(params, x, logits, between)?;
+        Ok(first_difference(expected, logits).and_then(|difference| failure(None, difference)))
     }
 }
 

@@ -1,23 +1,24 @@
 //! The device's end: what it runs, and its answer to whatever comes in.
 
+use bytemuck::cast_slice_mut;
+
 use super::frame::{Frame, FrameError};
 use super::message::{Arithmetic, ErrorCode, Info, Message, MessageError, Words};
 use crate::Error;
-use crate::blob::{Model, QuantizedModel, largest};
+use crate::blob::{Model, QuantizedModel};
 use crate::layers::Layer;
-use crate::network::argmax;
 
 /// What can be asked for logits over the protocol.
 pub trait Device {
     /// What it runs.
     fn info(&self) -> Info<'_>;
 
-    /// The class of one sample, and its logits.
+    /// The class of one sample, and its logits. `values` are its pixels, or, for a model of features, little-endian f32.
     ///
     /// # Errors
     ///
     /// [`Error::InputWidth`] if the sample is not `[inputs]`, and whatever keeps the model from running.
-    fn classify(&mut self, pixels: &[u8]) -> Result<(u32, Words<'_>), Error>;
+    fn classify(&mut self, values: &[u8]) -> Result<(u32, Words<'_>), Error>;
 
     /// Waits for the next sample of a sensor and returns its features, for `picomlp record`; nothing without a sensor.
     fn features(&mut self) -> Option<Words<'_>> {
@@ -32,7 +33,7 @@ pub struct ModelDevice<'a, N> {
     pub model: Model<'a, N>,
     /// What the device calls itself.
     pub name: &'a str,
-    /// As long as [`infer_scratch`](Layer::infer_scratch)`(1)` or longer.
+    /// As long as [`infer_scratch`](Layer::infer_scratch)`(1)` or longer; for features, `inputs` longer.
     pub scratch: &'a mut [f32],
 }
 
@@ -50,13 +51,17 @@ impl<N: Layer> Device for ModelDevice<'_, N> {
         }
     }
 
-    fn classify(&mut self, pixels: &[u8]) -> Result<(u32, Words<'_>), Error> {
-        let (expected, got) = (self.model.net().inputs(), pixels.len());
-        if got != expected {
-            return Err(Error::InputWidth { expected, got });
-        }
-        let logits = self.model.logits(pixels, self.scratch)?;
-        Ok((argmax(logits) as u32, Words::from_floats(logits)))
+    fn classify(&mut self, values: &[u8]) -> Result<(u32, Words<'_>), Error> {
+        let expected = self.model.net().inputs();
+        let logits = if self.model.blob().reads_features() {
+            let (features, scratch) = copied(values, expected, self.scratch)?;
+            self.model.logits(features, scratch)?
+        } else if values.len() == expected {
+            self.model.logits(values, self.scratch)?
+        } else {
+            return Err(Error::InputWidth { expected, got: values.len() });
+        };
+        Ok((self.model.loss_kind().class(logits) as u32, Words::from_floats(logits)))
     }
 }
 
@@ -67,7 +72,7 @@ pub struct QuantizedDevice<'a, N> {
     pub model: QuantizedModel<'a, N>,
     /// What the device calls itself.
     pub name: &'a str,
-    /// As long as [`scratch_len`](QuantizedModel::scratch_len) or longer.
+    /// As long as [`scratch_len`](QuantizedModel::scratch_len) or longer; for features, `2·inputs` longer.
     pub scratch: &'a mut [i32],
 }
 
@@ -84,10 +89,43 @@ impl<N: Layer> Device for QuantizedDevice<'_, N> {
         }
     }
 
-    fn classify(&mut self, pixels: &[u8]) -> Result<(u32, Words<'_>), Error> {
-        let logits = self.model.logits(pixels, self.scratch)?;
-        Ok((largest(logits) as u32, Words::from_integers(logits)))
+    fn classify(&mut self, values: &[u8]) -> Result<(u32, Words<'_>), Error> {
+        let expected = self.model.net().inputs();
+        let logits = if self.model.blob().reads_features() {
+            let too_short = Error::BufferTooShort {
+                what: "scratch",
+                needed: 2 * expected + self.model.scratch_len(),
+                got: self.scratch.len(),
+            };
+            let (inputs, rest) = self.scratch.split_at_mut_checked(expected).ok_or(too_short)?;
+            let (features, rest) = rest.split_at_mut_checked(expected).ok_or(too_short)?;
+            let (features, _) = copied(values, expected, cast_slice_mut(features))?;
+            let inputs = cast_slice_mut::<i32, u8>(inputs).get_mut(..expected).ok_or(too_short)?;
+            self.model.read_features(features, inputs)?;
+            self.model.logits(inputs, rest)?
+        } else {
+            self.model.logits(values, self.scratch)?
+        };
+        Ok((self.model.class_of(logits) as u32, Words::from_integers(logits)))
     }
+}
+
+/// The features that little-endian bytes mean, at the start of the scratch, and the rest of it.
+fn copied<'s>(
+    bytes: &[u8],
+    expected: usize,
+    scratch: &'s mut [f32],
+) -> Result<(&'s [f32], &'s mut [f32]), Error> {
+    let (words, rest) = bytes.as_chunks::<4>();
+    if words.len() != expected || !rest.is_empty() {
+        return Err(Error::InputWidth { expected, got: words.len() });
+    }
+    let too_short = Error::BufferTooShort { what: "scratch", needed: expected, got: scratch.len() };
+    let (features, scratch) = scratch.split_at_mut_checked(expected).ok_or(too_short)?;
+    for (feature, word) in features.iter_mut().zip(words) {
+        *feature = f32::from_le_bytes(*word);
+    }
+    Ok((features, scratch))
 }
 
 /// Answers what a [`Decoder`](super::Decoder) gave: hands the frame over in pieces, first to last.
@@ -115,7 +153,7 @@ pub fn answer(
             frame.sequence,
             match frame.message() {
                 Ok(Message::Hello) => Message::Info(device.info()),
-                Ok(Message::Classify { pixels }) => match device.classify(pixels) {
+                Ok(Message::Classify { pixels: values }) => match device.classify(values) {
                     Ok((class, logits)) => Message::Result { class, logits },
                     Err(Error::InputWidth { .. }) => {
                         error(ErrorCode::Length, "not as many values as the model has inputs")

@@ -20,7 +20,7 @@ pub enum Message<'a> {
     Info(Info<'a>),
     /// Asks for the logits of one sample.
     Classify {
-        /// The sample, `[inputs]`.
+        /// The sample: its pixels, or its features in little-endian f32.
         pixels: &'a [u8],
     },
     /// What the device computed.

@@ -2,6 +2,7 @@
 
 use core::fmt::Write;
 
+use picomlp::blob::TargetKind;
 use picomlp_train::Shape;
 use picomlp_train::data::csv::{Labels, read};
 use picomlp_train::data::{
@@ -30,8 +31,8 @@ pub fn csv(data: &[u8]) -> bool {
             4 => Target::Inputs,
             _ => Target::Auto,
         },
-        target_type: [TargetType::Auto, TargetType::Class, TargetType::Value]
-            [usize::from(more & 3) % 3],
+        target_type: [TargetType::Auto, TargetType::Class, TargetType::Value, TargetType::Label]
+            [usize::from(more & 3)],
         missing: [Missing::Refuse, Missing::Drop, Missing::Mean, Missing::Zero]
             [usize::from(more >> 2 & 3)],
         csv_delimiter: if more & 0x10 == 0 { CsvDelimiter::Auto } else { CsvDelimiter::Semicolon },
@@ -48,6 +49,7 @@ pub fn csv(data: &[u8]) -> bool {
         max: if more & 0x80 == 0 { 16 } else { 0 },
         features: &[],
         target_names: &[],
+        kind: TargetKind::Classes,
         classes: 3,
         names: &names,
     });
@@ -68,7 +70,7 @@ pub fn csv(data: &[u8]) -> bool {
             assert!(labels.iter().all(|label| usize::from(*label) < table.classes));
             usize::from(!labels.is_empty())
         }
-        Targets::Values(values) => {
+        Targets::Values(values) | Targets::Labels(values) => {
             assert_eq!(values.len(), rows * table.outputs());
             table.outputs()
         }
@@ -83,14 +85,13 @@ pub fn csv(data: &[u8]) -> bool {
         for output in 0..outputs {
             match &table.targets {
                 Targets::Classes(labels) => write!(text, "{},", labels[row]).unwrap(),
-                Targets::Values(values) => {
+                Targets::Values(values) | Targets::Labels(values) => {
                     write!(text, "{},", values[row * outputs + output]).unwrap();
                 }
             }
         }
         text.push('\n');
     }
-    let are_values = matches!(table.targets, Targets::Values(_));
     let said = Schema {
         csv_header: CsvHeader::No,
         csv_delimiter: CsvDelimiter::Comma,
@@ -98,7 +99,11 @@ pub fn csv(data: &[u8]) -> bool {
             0 => Target::None,
             _ => format!("{}-{}", width + 1, width + outputs).parse().unwrap(),
         },
-        target_type: if are_values { TargetType::Value } else { TargetType::Class },
+        target_type: match table.targets {
+            Targets::Classes(_) => TargetType::Class,
+            Targets::Values(_) => TargetType::Value,
+            Targets::Labels(_) => TargetType::Label,
+        },
         csv_max: CsvMax(Some(table.max).filter(|max| *max > 0)),
         image_shape: (table.max > 0).then(|| table.shape()),
         ..Schema::default()

@@ -4,8 +4,8 @@ use crate::axes::Scale;
 use crate::color::{BLUE, FAINT, GRID, PAPER, Rgb, VERMILION, blues, ink_on, oranges};
 use crate::subject::Subject;
 use crate::surface::{Anchor, Area, Figure, Font, MARGIN, Surface, TITLE_HEIGHT, Tile, shorten};
-use picomlp_train::Predictions;
 use picomlp_train::text::{grouped, percent};
+use picomlp_train::{ClassMeasures, Predictions};
 
 /// A bar of colors from `color(0)` below to `color(1)` above, with its name at the side.
 pub(crate) fn color_bar(
@@ -127,18 +127,17 @@ pub fn confusion(subject: &Subject<'_>, predictions: &Predictions) -> Figure {
     surface.finish(x + 82.0, height, "Confusion matrix")
 }
 
-/// Precision and recall of each class.
-pub fn classes(subject: &Subject<'_>, predictions: &Predictions) -> Figure {
+/// Precision and recall of each class or label.
+pub fn classes(subject: &Subject<'_>, measures: &[ClassMeasures]) -> Figure {
     const BAR: f64 = 13.0;
     const STEP: f64 = 40.0;
     const LENGTH: f64 = 480.0;
-    let counts = &predictions.confusion;
     let names: Vec<String> = subject.names.iter().map(|name| shorten(name, 16)).collect();
     let font = Font::new(14.0, Anchor::End);
     let widest = names.iter().map(|name| font.width(name)).fold(20.0, f64::max);
     let left = MARGIN + widest + 10.0;
     let top = TITLE_HEIGHT + 34.0;
-    let bottom = top + STEP * counts.len() as f64;
+    let bottom = top + STEP * measures.len() as f64;
     let mut surface = Surface::default();
     surface.title(
         "Precision and recall of each class",
@@ -156,21 +155,20 @@ pub fn classes(subject: &Subject<'_>, predictions: &Predictions) -> Figure {
         let font = Font::new(12.0, Anchor::Middle).color(FAINT);
         surface.text(x, bottom + 18.0, font, &format!("{} %", scale.label(mark)));
     }
-    for (class, name) in names.iter().enumerate() {
+    for (class, name) in names.iter().enumerate().take(measures.len()) {
         let y = top + STEP * class as f64 + 4.0;
         surface.text(left - 10.0, y + BAR + 5.0, Font::new(14.0, Anchor::End), name);
-        let right = counts[class][class];
-        let of_class: usize = counts[class].iter().sum();
-        let taken: usize = counts.iter().map(|row| row[class]).sum();
-        for (bar, (of, color)) in [(taken, BLUE), (of_class, VERMILION)].into_iter().enumerate() {
+        let ClassMeasures { precision, recall, .. } = measures[class];
+        for (bar, (share, color)) in
+            [(precision, BLUE), (recall, VERMILION)].into_iter().enumerate()
+        {
             let y = y + (BAR + 2.0) * bar as f64;
             let font = Font::new(11.5, Anchor::Start).color(FAINT);
-            if of == 0 {
+            let Some(share) = share else {
                 let why = if bar == 0 { "never predicted" } else { "no sample" };
                 surface.text(left + 6.0, y + BAR - 2.5, font, why);
                 continue;
-            }
-            let share = right as f64 / of as f64;
+            };
             surface.rect(left, y, LENGTH * share, BAR, color);
             let font = Font { anchor: Anchor::End, ..font };
             surface.text(left + LENGTH + 64.0, y + BAR - 2.5, font, &percent(share));

@@ -1,13 +1,13 @@
 //! Images side by side, with words under each: mistakes, samples, a rotation.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::color::{BLUE, FAINT, GRID, Rgb, VERMILION};
 use crate::rotate::rotated;
 use crate::subject::Subject;
 use crate::surface::{Anchor, Area, Figure, Font, MARGIN, Surface, TITLE_HEIGHT, Tile, shorten};
 use picomlp_train::Predictions;
-use picomlp_train::data::Dataset;
+use picomlp_train::data::{Dataset, Scale, Scaling, Values};
 use picomlp_train::text::grouped;
 
 /// Misclassified samples in a gallery, unless said otherwise.
@@ -27,24 +27,82 @@ const BELOW: f64 = 50.0;
 const CAPTION: Font = Font::new(12.5, Anchor::Middle);
 const LINE: f64 = ACROSS - 6.0;
 
-/// An image with two lines under it.
+/// A sample as it is drawn.
+enum Picture<'a> {
+    /// Its pixels.
+    Pixels(&'a [u8]),
+    /// Its features from left to right, 0 below to 1 above.
+    Line(Vec<f64>),
+}
+
+/// Draws the samples of a set: images as they are, features as a line, each in standard deviations from its mean, 3 at most.
+struct Pictures<'a> {
+    data: &'a Dataset,
+    scaling: Scaling,
+}
+
+impl<'a> Pictures<'a> {
+    fn new(data: &'a Dataset) -> Result<Self> {
+        let scaling = match &data.inputs {
+            Values::Bytes(_) => Scaling::default(),
+            Values::Floats(values) => {
+                Scaling::fit(values, data.pixels(), &data.all(), Scale::Standardize)?
+            }
+        };
+        Ok(Self { data, scaling })
+    }
+
+    fn of(&self, sample: usize) -> Picture<'a> {
+        match &self.data.inputs {
+            Values::Bytes(_) => Picture::Pixels(self.data.image(sample)),
+            Values::Floats(values) => {
+                let mut row = values[sample * self.data.pixels()..][..self.data.pixels()].to_vec();
+                self.scaling.apply(&mut row);
+                let height = |x: &f32| (f64::from(x.clamp(-3.0, 3.0)) + 3.0) / 6.0;
+                Picture::Line(row.iter().map(height).collect())
+            }
+        }
+    }
+}
+
+/// A sample with two lines under it.
 struct Captioned<'a> {
-    pixels: &'a [u8],
+    picture: Picture<'a>,
     lines: [String; 2],
     colors: [Rgb; 2],
 }
 
-/// Width and height of an image in a square of `side`.
+/// Width and height of a sample in a square of `side`.
 fn fitted(data: &Dataset, side: f64) -> (f64, f64) {
+    if data.images().is_empty() {
+        return (side, 0.7 * side);
+    }
     let longer = data.rows.max(data.cols) as f64;
     (side * data.cols as f64 / longer, side * data.rows as f64 / longer)
 }
 
-/// Draws an image's pixels with a line around them, in the middle of `side`.
-fn draw_digit(surface: &mut Surface, data: &Dataset, pixels: &[u8], [x, y, side]: [f64; 3]) {
+/// Draws a sample with a line around it, in the middle of `side`.
+fn draw_sample(
+    surface: &mut Surface,
+    data: &Dataset,
+    picture: &Picture<'_>,
+    [x, y, side]: [f64; 3],
+) {
     let (width, height) = fitted(data, side);
     let x = x + (side - width) / 2.0;
-    surface.image(Area { x, y, width, height }, Tile::digit(pixels, data.cols, data.max));
+    match picture {
+        Picture::Pixels(pixels) => {
+            surface.image(Area { x, y, width, height }, Tile::digit(pixels, data.cols, data.max));
+        }
+        Picture::Line(line) => {
+            let step = width / line.len() as f64;
+            let place = |(at, value): (usize, &f64)| {
+                (x + step * (at as f64 + 0.5), y + height * (1.0 - value))
+            };
+            let points: Vec<_> = line.iter().enumerate().map(place).collect();
+            surface.polyline(&points, BLUE, 1.0, 0.0);
+        }
+    }
     let around = Area { x: x - 0.5, y: y - 0.5, width: width + 1.0, height: height + 1.0 };
     surface.frame(around, GRID, 1.0);
 }
@@ -64,7 +122,7 @@ fn tiles(
     for (at, tile) in tiles.iter().enumerate() {
         let x = MARGIN + ACROSS * (at % columns) as f64;
         let y = TITLE_HEIGHT + down * (at / columns) as f64;
-        draw_digit(&mut surface, data, tile.pixels, [x + (ACROSS - TILE) / 2.0, y, TILE]);
+        draw_sample(&mut surface, data, &tile.picture, [x + (ACROSS - TILE) / 2.0, y, TILE]);
         for ((line, text), color) in tile.lines.iter().enumerate().zip(tile.colors) {
             let font = CAPTION.color(color);
             surface.text(x + ACROSS / 2.0, y + height + 17.0 + 16.0 * line as f64, font, text);
@@ -80,22 +138,25 @@ fn share(value: f32) -> String {
     format!("{:.1} %", 100.0 * f64::from(value))
 }
 
-/// Digits whose class was not found: `most` of those that the network was most certain of.
-#[must_use]
+/// Samples whose class is predicted wrongly: `most` of those that the network is most certain of.
+///
+/// # Errors
+///
+/// If features cannot be scaled.
 pub fn mistakes(
     subject: &Subject<'_>,
     predictions: &Predictions,
     data: &Dataset,
     most: usize,
-) -> Figure {
-    let all = predictions.mistakes(data);
+) -> Result<Figure> {
+    let (pictures, all) = (Pictures::new(data)?, predictions.mistakes(data));
     let shown = &all[..most.min(all.len())];
     let arrow = CAPTION.width(" → ");
     let name = |class: usize| CAPTION.fit(&subject.names[class], (LINE - arrow) / 2.0);
     let tile = |&sample: &usize| {
         let (found, label) = (predictions.predicted[sample], data.label(sample));
         Captioned {
-            pixels: data.image(sample),
+            picture: pictures.of(sample),
             lines: [
                 format!("{} → {}", name(label), name(found)),
                 share(predictions.certainty(sample)),
@@ -114,7 +175,7 @@ pub fn mistakes(
         _ => format!("{counts}. True → predicted class, and its probability"),
     };
     let shown: Vec<_> = shown.iter().map(tile).collect();
-    tiles("Mistakes", &subtitle, 8, data, &shown)
+    Ok(tiles("Mistakes", &subtitle, 8, data, &shown))
 }
 
 /// One image in steps of `step` degrees, counter-clockwise, with what the network takes each for.
@@ -133,7 +194,7 @@ pub fn rotation(subject: &Subject<'_>, data: &Dataset, sample: usize, step: u32)
     let shown = angles.iter().zip(&images).zip(rows).map(|((angle, pixels), row)| {
         let found = picomlp::argmax(row);
         Captioned {
-            pixels,
+            picture: Picture::Pixels(pixels),
             lines: [
                 format!("{}: {}", CAPTION.fit(&subject.names[found], name), share(row[found])),
                 format!("{angle}°"),
@@ -151,9 +212,15 @@ pub fn rotation(subject: &Subject<'_>, data: &Dataset, sample: usize, step: u32)
 }
 
 /// The first `most` samples of each class, a row for each.
-pub fn samples(data: &Dataset, most: usize) -> Figure {
+///
+/// # Errors
+///
+/// If features cannot be scaled, or the targets are no classes.
+pub fn samples(data: &Dataset, most: usize) -> Result<Figure> {
     const SIDE: f64 = 52.0;
     const STEP: f64 = 60.0;
+    ensure!(data.classes > 0, "samples are shown by class, and the targets are no classes");
+    let pictures = Pictures::new(data)?;
     let mut of_class = vec![Vec::new(); data.classes];
     for (sample, label) in data.labels().iter().enumerate() {
         of_class[usize::from(*label)].push(sample);
@@ -168,10 +235,12 @@ pub fn samples(data: &Dataset, most: usize) -> Figure {
     let down = (height + STEP - SIDE).max(22.0);
     let mut surface = Surface::default();
     let subtitle = format!(
-        "{} samples of {}×{} pixels; right: the number of each class",
+        "{} samples of {}; right: the number of each class",
         grouped(data.len()),
-        data.rows,
-        data.cols
+        match data.inputs {
+            Values::Bytes(_) => format!("{}×{} pixels", data.rows, data.cols),
+            Values::Floats(_) => format!("{} features, from left to right", data.cols),
+        }
     );
     surface.title("Samples of each class", &subtitle);
     for (class, (name, samples)) in names.iter().zip(&of_class).enumerate() {
@@ -180,7 +249,7 @@ pub fn samples(data: &Dataset, most: usize) -> Figure {
         surface.text(left - 14.0, base, bold, name);
         for (place, &sample) in samples.iter().take(most).enumerate() {
             let x = left + STEP * place as f64;
-            draw_digit(&mut surface, data, data.image(sample), [x, y, SIDE]);
+            draw_sample(&mut surface, data, &pictures.of(sample), [x, y, SIDE]);
         }
         let font = Font::new(12.5, Anchor::End).color(FAINT);
         let x = left + STEP * most as f64 + right - MARGIN - 14.0;
@@ -188,5 +257,5 @@ pub fn samples(data: &Dataset, most: usize) -> Figure {
     }
     let height = TITLE_HEIGHT + down * data.classes as f64 + 10.0;
     let width = left + STEP * most as f64 + right - 14.0;
-    surface.finish(width, height, "Samples of each class")
+    Ok(surface.finish(width, height, "Samples of each class"))
 }

@@ -75,10 +75,10 @@ fn figures_can_be_read_whatever_the_names_and_numbers_of_classes() {
         };
         let predictions = subject.classifier().predict(&pool, &data).unwrap();
         check(&confusion(&subject, &predictions));
-        check(&classes(&subject, &predictions));
-        check(&mistakes(&subject, &predictions, &data, 30));
+        check(&classes(&subject, &predictions.classes()));
+        check(&mistakes(&subject, &predictions, &data, 30).unwrap());
         check(&rotation(&subject, &data, 7, 15).unwrap());
-        check(&samples(&data, 10));
+        check(&samples(&data, 10).unwrap());
         check(&weights(&subject, shape, 100).unwrap());
         check(&Pca::new(&pool, &data).unwrap().figure());
     }

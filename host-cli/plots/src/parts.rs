@@ -1,7 +1,7 @@
 //! All kinds of figures at once.
 
 use anyhow::Result;
-use picomlp_train::data::Dataset;
+use picomlp_train::data::{Dataset, Targets};
 use picomlp_train::{History, Pool};
 
 use crate::confusion::{classes, confusion};
@@ -41,7 +41,7 @@ pub struct Show<'a> {
     pub history: Option<&'a History>,
 }
 
-/// All parts that fit the data: a name for files and links, a heading, and what there is to see. Features have no images.
+/// All parts that fit the data: a name for files and links, a heading, and what there is to see. Features are lines, and are not rotated.
 ///
 /// # Errors
 ///
@@ -53,24 +53,31 @@ pub fn parts(pool: &Pool, show: &Show<'_>) -> Result<Vec<Section>> {
     if let Some(history) = history {
         add("curves", "Training", Part::Figure(curves(history)));
     }
+    if matches!(measured.targets, Targets::Labels(_)) {
+        let measures = subject.classifier().evaluate(pool, measured, &measured.all())?.classes();
+        add("classes", "Precision and recall", Part::Figure(classes(subject, &measures)));
+        return Ok(parts);
+    }
     if measured.classes == 0 {
         add("residuals", "Residuals", Part::Figure(residuals(subject, measured)?));
         return Ok(parts);
     }
+    let is_image = measured.rows > 1 && !measured.images().is_empty();
     let predictions = subject.classifier().predict(pool, measured)?;
     add("confusion", "Which classes are confused", Part::Figure(confusion(subject, &predictions)));
-    add("classes", "Precision and recall", Part::Figure(classes(subject, &predictions)));
-    if measured.images().is_empty() {
-        return Ok(parts);
-    }
-    let gallery = mistakes(subject, &predictions, measured, MISTAKES);
+    add("classes", "Precision and recall", Part::Figure(classes(subject, &predictions.classes())));
+    let gallery = mistakes(subject, &predictions, measured, MISTAKES)?;
     add("mistakes", "Mistakes", Part::Figure(gallery));
-    add("weights", "Weights", Part::Figure(weights(subject, measured.shape(), TILES)?));
-    add("samples", "Samples", Part::Figure(samples(shown, SAMPLES)));
-    add("rotation", "Rotation", Part::Figure(rotation(subject, measured, 0, STEP)?));
+    if !measured.images().is_empty() {
+        add("weights", "Weights", Part::Figure(weights(subject, measured.shape(), TILES)?));
+    }
+    add("samples", "Samples", Part::Figure(samples(shown, SAMPLES)?));
+    if is_image {
+        add("rotation", "Rotation", Part::Figure(rotation(subject, measured, 0, STEP)?));
+    }
     if shown.pixels() > MOST_PIXELS {
         let note = format!(
-            "Principal components are left out: images of {} pixels take too long, more than {MOST_PIXELS}.",
+            "Principal components are left out: samples of {} values take too long, more than {MOST_PIXELS}.",
             shown.pixels()
         );
         add("pca", "Principal components", Part::Note(note));

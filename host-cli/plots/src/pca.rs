@@ -1,6 +1,7 @@
 //! A set in its first three principal components.
 //!
 //! The covariance of the pixels is summed in whole numbers, so it is exact and does not depend on the order of the samples;
+//! features are standardized first and rounded to multiples of 1/4096;
 //! [`eigen`](crate::eigen) finds its largest eigenvectors. The sign of a component, which is free, is such that its largest
 //! coordinate is positive.
 //!
@@ -16,7 +17,7 @@ use crate::color::of_class;
 use crate::eigen;
 use crate::surface::{Anchor, Figure, Font, Surface, TITLE_HEIGHT, shorten};
 use picomlp_train::Pool;
-use picomlp_train::data::Dataset;
+use picomlp_train::data::{Dataset, Scale as Brought, Scaling, Values};
 use picomlp_train::text::grouped;
 
 /// Components that are computed.
@@ -44,8 +45,24 @@ pub struct Pca {
 
 /// Exact sums over samples: of each pixel, and of each product of two (the upper triangle).
 struct Sums {
-    values: Vec<u64>,
-    products: Vec<u64>,
+    values: Vec<i64>,
+    products: Vec<i64>,
+}
+
+/// What 1 standard deviation of a feature is, as a whole number.
+const UNIT: f32 = 4096.0;
+
+/// The inputs of a sample as whole numbers.
+fn whole(data: &Dataset, scaling: &Scaling, sample: usize) -> Vec<i64> {
+    match &data.inputs {
+        Values::Bytes(_) => data.image(sample).iter().map(|pixel| i64::from(*pixel)).collect(),
+        Values::Floats(values) => {
+            let mut row = values[sample * data.pixels()..][..data.pixels()].to_vec();
+            scaling.apply(&mut row);
+            // Not beyond 16 deviations, so that no sum overflows.
+            row.iter().map(|x| (x.clamp(-16.0, 16.0) * UNIT).round() as i64).collect()
+        }
+    }
 }
 
 impl Sums {
@@ -53,9 +70,9 @@ impl Sums {
         Self { values: vec![0; pixels], products: vec![0; pixels * pixels] }
     }
 
-    fn add_sample(&mut self, image: &[u8]) {
-        let inked = || (0..).zip(image).filter(|(_, pixel)| **pixel > 0);
-        let inked: Vec<(usize, u64)> = inked().map(|(at, pixel)| (at, u64::from(*pixel))).collect();
+    fn add_sample(&mut self, image: &[i64]) {
+        let inked = (0..).zip(image.iter().copied()).filter(|(_, value)| *value != 0);
+        let inked: Vec<(usize, i64)> = inked.collect();
         for (i, &(at, value)) in inked.iter().enumerate() {
             self.values[at] += value;
             let row = &mut self.products[at * image.len()..][..image.len()];
@@ -66,7 +83,7 @@ impl Sums {
     }
 
     fn add(mut self, other: Self) -> Self {
-        let add = |to: &mut [u64], from: &[u64]| {
+        let add = |to: &mut [i64], from: &[i64]| {
             to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
         };
         add(&mut self.values, &other.values);
@@ -84,25 +101,33 @@ impl Pca {
     pub fn new(pool: &Pool, data: &Dataset) -> Result<Self> {
         let pixels = data.pixels();
         ensure!(!data.is_empty(), "there is no sample to find principal components of");
+        let what = if data.images().is_empty() { "features" } else { "pixels" };
         ensure!(
             pixels <= MOST_PIXELS,
-            "principal components of images with {pixels} pixels take too long, expected at most {MOST_PIXELS}"
+            "principal components of {pixels} {what} take too long, expected at most {MOST_PIXELS}"
         );
-        let part = |images: &[u8]| {
+        let scaling = match &data.inputs {
+            Values::Bytes(_) => Scaling::default(),
+            Values::Floats(values) => {
+                Scaling::fit(values, pixels, &data.all(), Brought::Standardize)?
+            }
+        };
+        let samples = data.all();
+        let part = |samples: &[u32]| {
             let mut sums = Sums::new(pixels);
-            images.chunks_exact(pixels).for_each(|image| sums.add_sample(image));
+            samples.iter().for_each(|s| sums.add_sample(&whole(data, &scaling, *s as usize)));
             sums
         };
-        let parts = || data.images().par_chunks(PART * pixels).map(part);
+        let parts = || samples.par_chunks(PART).map(part);
         let sums = pool.run(|| parts().reduce(|| Sums::new(pixels), Sums::add));
         let count = data.len() as f64;
         let mean: Vec<f64> = sums.values.iter().map(|sum| *sum as f64 / count).collect();
         // In whole numbers up to the division: nothing cancels.
         let covariance = |row: usize, col: usize| {
             let (row, col) = (row.min(col), row.max(col));
-            let products = u128::from(sums.products[row * pixels + col]) * data.len() as u128;
-            let of_sums = u128::from(sums.values[row]) * u128::from(sums.values[col]);
-            (products as i128 - of_sums as i128) as f64 / (count * count)
+            let products = i128::from(sums.products[row * pixels + col]) * data.len() as i128;
+            let of_sums = i128::from(sums.values[row]) * i128::from(sums.values[col]);
+            (products - of_sums) as f64 / (count * count)
         };
         let matrix: Vec<f64> =
             (0..pixels * pixels).map(|at| covariance(at / pixels, at % pixels)).collect();
@@ -119,15 +144,15 @@ impl Pca {
             }
         }
         let step = data.len().div_ceil(MOST_POINTS);
-        let ink = f64::from(data.max.max(1));
+        let ink =
+            if data.images().is_empty() { f64::from(UNIT) } else { f64::from(data.max.max(1)) };
         let place = |sample: usize| {
-            let mut place = [0.0; COMPONENTS];
+            let (row, mut place) = (whole(data, &scaling, sample), [0.0; COMPONENTS]);
             for (place, (_, component)) in place.iter_mut().zip(&components) {
-                let terms = data.image(sample).iter().zip(&mean).zip(component);
-                *place =
-                    terms.fold(0.0, |sum, ((p, mean), c)| sum + (f64::from(*p) - mean) * c) / ink;
+                let terms = row.iter().zip(&mean).zip(component);
+                *place = terms.fold(0.0, |sum, ((p, mean), c)| sum + (*p as f64 - mean) * c) / ink;
             }
-            (place, data.labels()[sample])
+            (place, data.labels().get(sample).copied().unwrap_or(0))
         };
         let points = (0..data.len()).step_by(step).map(place).collect();
         let names = (0..data.classes).map(|class| data.class_name(class)).collect();
@@ -213,6 +238,18 @@ mod tests {
         for ((place, _), expected) in pca.points.iter().zip([-5.0, 0.0, 5.0]) {
             assert!((place[0] * 255.0 - expected).abs() < 1e-9, "{place:?}");
             assert!(place[1].abs() < 1e-9 && place[2] == 0.0, "{place:?}");
+        }
+    }
+
+    /// Values of scikit-learn's PCA of its StandardScaler: two features that rise together, and one beside them.
+    #[test]
+    fn components_of_features_are_those_of_standardized_ones() {
+        let rows = [[1.0f32, 10.0, -3.0], [2.0, 30.0, 1.0], [3.0, 20.0, 4.0], [4.0, 50.0, -1.0]];
+        let mut data = set(vec![0; 12], 3);
+        data.inputs = rows.as_flattened().to_vec().into();
+        let pca = Pca::new(&Pool::new(Some(1)).unwrap(), &data).unwrap();
+        for (share, expected) in pca.shares.iter().zip([0.641_470, 0.329_152, 0.029_378]) {
+            assert!((share - expected).abs() < 1e-3, "{:?}", pca.shares);
         }
     }
 

@@ -30,7 +30,8 @@ pub(crate) struct SchemaArgs {
     /// of words.
     #[arg(long, alias = "label", default_value_t, value_name = "COLUMN")]
     target: Target,
-    /// Whether numbers in the target column are classes or values to predict; `auto`: classes if they are whole and few.
+    /// What numbers in the target columns are: classes, values to predict, or labels (0 or 1 in each of several columns); `auto`:
+    /// classes if they are whole and few, labels if all columns of several are 0 or 1.
     #[arg(long, value_parser = named::<TargetType>(), default_value_t, value_name = "TYPE")]
     target_type: TargetType,
     /// CSV columns with the features, by name, pattern, number or range: `acc_*,temp,7-9` [default: all others].

@@ -37,8 +37,9 @@ pub(crate) struct NetworkArgs {
     /// The same as `--bias none`.
     #[arg(long, conflicts_with = "bias")]
     no_bias: bool,
-    /// Training loss: for classes softmax cross-entropy (batch mean or sum), or squared error against one-hot targets; for
-    /// values squared (mse), absolute (mae) or huber error. `auto`: cross-entropy for classes, mse for values.
+    /// Training loss: for classes softmax cross-entropy (batch mean or sum), binary cross-entropy (bce) of one output for two
+    /// classes, or squared error against one-hot targets; for labels binary cross-entropy; for values squared (mse), absolute
+    /// (mae) or huber error. `auto`: cross-entropy for classes, bce for labels, mse for values.
     #[arg(long, value_parser = named::<LossFunction>(), default_value_t)]
     loss: LossFunction,
     /// Fraction of the target that is spread over all classes.
@@ -73,6 +74,7 @@ fn smoothing(text: &str) -> Result<f32, String> {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use picomlp::blob::TargetKind;
     use picomlp::{Loss, LossKind};
     use picomlp_train::config::TrainConfig;
 
@@ -99,8 +101,8 @@ mod tests {
         words.collect::<Vec<_>>().join(" ")
     }
 
-    fn built(line: &str, are_values: bool) -> LossKind {
-        parse(line).unwrap().loss().build(are_values).unwrap().kind()
+    fn built(line: &str, targets: TargetKind) -> LossKind {
+        parse(line).unwrap().loss().build(targets).unwrap().kind()
     }
 
     fn layers(line: &str) -> Vec<String> {
@@ -111,8 +113,9 @@ mod tests {
     #[test]
     fn network_without_flags_is_dense_relu_dense() {
         assert_eq!(layers(""), ["dense 9→128", "relu 128→128", "dense 128→3"]);
-        assert_eq!(built("", false), Loss::CROSS_ENTROPY.kind());
-        assert_eq!(built("", true), Loss::MEAN_SQUARED_ERROR.kind());
+        assert_eq!(built("", TargetKind::Classes), Loss::CROSS_ENTROPY.kind());
+        assert_eq!(built("", TargetKind::Values), Loss::MEAN_SQUARED_ERROR.kind());
+        assert_eq!(built("", TargetKind::Labels), Loss::BINARY_CROSS_ENTROPY.kind());
         assert_eq!(settings(""), "");
     }
 
@@ -163,11 +166,16 @@ mod tests {
         let line = "--activation relu,tanh --output-activation sigmoid --leaky-slope 0.5 --norm batch \
                     --dropout 0.4,0.25 --bias hidden --loss mse --label-smoothing 0.1";
         assert_eq!(settings(line), line);
-        assert_eq!(built(line, false), Loss::SQUARED_ERROR.kind());
-        let error = parse("--loss mae").unwrap().loss().build(false).unwrap_err().to_string();
-        assert!(error.contains("--loss mae is for values to predict"), "{error}");
+        assert_eq!(built(line, TargetKind::Classes), Loss::SQUARED_ERROR.kind());
         let error =
-            parse("--loss cross-entropy").unwrap().loss().build(true).unwrap_err().to_string();
+            parse("--loss mae").unwrap().loss().build(TargetKind::Classes).unwrap_err().to_string();
+        assert!(error.contains("--loss mae is for values to predict"), "{error}");
+        let error = parse("--loss cross-entropy")
+            .unwrap()
+            .loss()
+            .build(TargetKind::Values)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("is for classes, and the targets are values"), "{error}");
         assert_eq!(settings("--no-bias"), "--bias none");
     }

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::ArgAction;
 use picomlp_plots::FileFormat;
+use picomlp_train::augment::Augment;
 use picomlp_train::config::{
-    InitSpec, Monitor, OptimizerKind, OptimizerSpec, ScheduleSpec, Settings, TrainConfig,
+    ClassWeight, InitSpec, Monitor, OptimizerKind, OptimizerSpec, ScheduleSpec, Settings,
+    TrainConfig,
 };
 use picomlp_train::data::{Inputs, Scale, Source};
 use picomlp_train::number::{above_zero, below_one, not_negative};
@@ -125,9 +127,13 @@ struct TrainingArgs {
     /// Early stopping: stop after EPOCHS epochs without a better validation measure.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..), value_name = "EPOCHS")]
     patience: Option<u32>,
-    /// Validation measure that chooses the epoch; `auto`: accuracy for classes, R² for values.
+    /// Validation measure that chooses the epoch; `auto`: accuracy for classes and labels, R² for values.
     #[arg(long, value_parser = named::<Monitor>(), default_value_t, value_name = "MEASURE")]
     monitor: Monitor,
+    /// Weights of the classes in the loss: `balanced` (inversely to their samples), or CLASS=WEIGHT separated by commas, 1 for
+    /// others.
+    #[arg(long, value_name = "WEIGHTS")]
+    class_weight: Option<ClassWeight>,
     /// Take the whole training set as one batch, in file order.
     #[arg(long, conflicts_with = "batch_size")]
     full_batch: bool,
@@ -154,6 +160,15 @@ struct TrainingArgs {
     /// (standardized), or as they are in the file (raw).
     #[arg(long, value_parser = named::<Inputs>(), default_value_t, value_name = "RANGE")]
     inputs: Inputs,
+    /// Threshold of an autoencoder, stored in the model: the score that this fraction of normal validation samples does not
+    /// exceed (of training samples, without any).
+    #[arg(long, default_value_t = 0.995, value_parser = fraction, value_name = "FRACTION")]
+    threshold_quantile: f32,
+    /// Vary training samples at random, anew in every step: images by shift=PIXELS, rotate=DEGREES, scale=FRACTION and
+    /// elastic=PIXELS, series of features by shift=STEPS, scale=FRACTION and jitter=STDDEV (of standardized features), separated
+    /// by commas.
+    #[arg(long, value_name = "KIND=AMOUNT")]
+    augment: Option<Augment>,
     /// Threads to use [default: one for each core]; the model does not depend on their number.
     #[arg(long, value_parser = count(1024), value_name = "N")]
     threads: Option<usize>,
@@ -297,6 +312,7 @@ impl Args {
         TrainConfig {
             model: self.network.model(),
             loss: self.network.loss(),
+            class_weight: training.class_weight.clone(),
             optimizer: OptimizerSpec {
                 kind: training.optimizer,
                 learning_rate: training.lr,
@@ -323,6 +339,8 @@ impl Args {
             inputs: training.inputs,
             scale: training.scale,
             monitor: training.monitor,
+            threshold_quantile: training.threshold_quantile,
+            augment: training.augment.clone(),
             split: self.data.split(),
             threads: training.threads,
             measure_training: self.output.plots.is_some(),
@@ -335,6 +353,13 @@ impl Args {
             .and("--data", self.data.source.path())
             .and("--test-data", self.data.test_data.as_ref().and_then(Source::path))
             .and("--recipe", &self.recipe)
+    }
+}
+
+fn fraction(text: &str) -> Result<f32, String> {
+    match text.parse() {
+        Ok(fraction) if fraction > 0.0 && fraction <= 1.0 => Ok(fraction),
+        _ => Err("expected a fraction above 0, up to 1".to_owned()),
     }
 }
 
@@ -443,11 +468,11 @@ mod tests {
     #[test]
     fn the_command_repeats_every_setting() {
         let line = "--data some/dir --hidden '' --epochs 3 --batch-size 7 --optimizer sgd --lr 0.25 --seed 9 \
-                    --val-split 0 --init xavier --loss mse --inputs signed --no-shuffle --max-steps 5 --out a.pmlp";
+                    --val-split 0 --init xavier --loss mse --inputs signed --augment rotate=5 --no-shuffle --max-steps 5 --out a.pmlp";
         assert_eq!(command(&parse(line).unwrap()), line);
         let line = "--data some/dir --hidden 8,4 --epochs 3 --batch-size 7 --optimizer sgd --lr 0.25 --seed 9 \
                     --val-split 0 --init xavier --activation tanh --output-activation sigmoid --leaky-slope 0.1 --norm layer \
-                    --dropout 0.5,0 --bias hidden --label-smoothing 0.25 --out a.pmlp";
+                    --dropout 0.5,0 --bias hidden --label-smoothing 0.25 --class-weight 0=1,1=2.5 --out a.pmlp";
         assert_eq!(command(&parse(line).unwrap()), line);
     }
 

@@ -4,16 +4,18 @@ use std::io::Write;
 
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
+use picomlp::blob::TargetKind;
 use picomlp_train::data::Dataset;
 use picomlp_train::text::grouped;
 use picomlp_train::{ClassMeasures, Measured, ModelFile, ModelInput, Pool, vote};
 use serde_json::json;
 
+use crate::args::count;
 use crate::args::data::MeasureArgs;
 use crate::render::evaluation::{write_classes, write_confusion, write_result};
 use crate::text::warn;
 
-/// Measure a model on the test set: accuracy, loss, and which classes it takes for which; or R² and errors of values.
+/// Measure a model on the test set: accuracy, loss, precision and recall of each class, and which classes it takes for which; or R² and errors of values.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -25,6 +27,9 @@ pub struct Args {
     /// Run the model's int8 form, as `quantize` writes it.
     #[arg(long)]
     int8: bool,
+    /// Measure how often the true class is among the K most probable ones, too.
+    #[arg(long, value_name = "K", value_parser = count(65_536))]
+    top_k: Option<usize>,
     /// Print one JSON object instead of text.
     #[arg(long)]
     json: bool,
@@ -52,6 +57,10 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let file = ModelFile::read(&args.of.model)?;
     let (blob, shown) = (file.blob()?, file.path().display());
     let input = ModelInput::new(&file, &blob, &blob.network()?);
+    ensure!(
+        args.top_k.is_none() || input.kind() == TargetKind::Classes,
+        "--top-k is for classes, and {shown} predicts labels or values: leave it out"
+    );
     let form = file.form(args.int8)?;
     let classifier = form.classifier();
     let (data, note) = load(args, &input)?;
@@ -59,38 +68,39 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let (pool, how) = (Pool::new(args.of.threads)?, input.schema(&args.of.schema.schema())?.vote);
     let result = vote::evaluate(&classifier, &pool, &data, &data.all(), how);
     let result = result.with_context(|| shown.to_string())?;
+    ensure!(
+        args.top_k.is_none() || !result.ranks.is_empty(),
+        "--top-k is of samples, not of votes: add --vote none"
+    );
     if args.json {
         let mut line = json!({
             "event": "eval",
             "model": shown.to_string(),
             "data": args.of.data.to_string(),
             "note": note,
-            "test_accuracy": result.accuracy(),
-            "test_loss": result.loss,
+            "test_accuracy": null,
             "samples": result.samples,
             "confusion": result.confusion,
             "int8": args.int8,
             "vote": how.is_cast().then(|| how.to_string()),
             "fingerprint": format!("{:016x}", blob.fingerprint()),
         });
-        if let Some(values) = result.regression {
-            line["test_accuracy"] = json!(null);
-            line["test_r2"] = values.r2.into();
-            line["test_mae"] = values.mae.into();
-            line["test_rmse"] = values.rmse.into();
-            line["auc"] = json!(result.auc);
-        } else {
-            let classes = result.classes();
-            let of = |measure: fn(&ClassMeasures) -> Option<f64>| {
-                classes.iter().map(measure).collect::<Vec<_>>()
-            };
+        for (name, value) in result.measures() {
+            // The main measures have a name of their own each.
+            let is_main = matches!(name, "loss" | "accuracy" | "r2" | "mae" | "rmse");
+            line[format!("{}{name}", if is_main { "test_" } else { "" })] = value.into();
+        }
+        line["auc"] = json!(result.auc);
+        let classes = result.classes();
+        let of = |measure: fn(&ClassMeasures) -> Option<f64>| {
+            classes.iter().map(measure).collect::<Vec<_>>()
+        };
+        if !classes.is_empty() {
             line["precision"] = json!(of(|class| class.precision));
             line["recall"] = json!(of(|class| class.recall));
             line["f1"] = json!(of(|class| Some(class.f1)));
-            line["macro_f1"] = result.macro_f1().into();
-            line["weighted_f1"] = result.weighted_f1().into();
-            line["balanced_accuracy"] = result.balanced_accuracy().into();
-            line["auc"] = json!(result.auc);
+            line["support"] = json!(classes.iter().map(|class| class.samples).collect::<Vec<_>>());
+            line["top_k_accuracy"] = json!(args.top_k.map(|k| result.top_k(k)));
         }
         writeln!(out, "{line}")?;
     } else {
@@ -100,10 +110,15 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
             writeln!(out, "vote           {samples} samples give {votes} answers (--vote {how})")?;
         }
         write_result(out, &result)?;
-        if result.regression.is_none() {
-            let names: Vec<&str> = blob.class_names().collect();
+        let names: Vec<&str> = blob.class_names().collect();
+        if !result.confusion.is_empty() {
             write_confusion(out, &result, &names)?;
-            write_classes(out, &result, |class| input.class_name(class))?;
+        }
+        if result.regression.is_none() {
+            let name = |class: usize| {
+                names.get(class).map_or_else(|| class.to_string(), |name| (*name).to_owned())
+            };
+            write_classes(out, &result, args.top_k, name)?;
         }
     }
     out.flush()?;

@@ -4,7 +4,9 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail, ensure};
-use picomlp::blob::{InputKind, Preparation, SelfTest, SelfTestFailure};
+use picomlp::blob::{
+    AnomalyThreshold, InputKind, Preparation, SelfTest, SelfTestFailure, TargetKind,
+};
 use picomlp::fingerprint::fingerprint;
 use picomlp::layers::{INFER_STACK, TRAIN_STACK};
 use picomlp::{Adam, AnyLayer, Layer, Sgd};
@@ -126,6 +128,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
                 "stratified": split.stratified,
                 "held_out": if split.last { "last" } else { "random" },
             })),
+            "anomaly_threshold": blob.anomaly_threshold().map(|threshold| threshold.score),
             "fingerprint": format!("{print:016x}"),
             "self_test": self_test,
             "command": blob.provenance().map(|provenance| provenance.command.to_owned()),
@@ -185,8 +188,19 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
             )?;
         }
     }
-    let what = if about.target_names().is_empty() { "classes" } else { "values" };
+    let what = match about.kind() {
+        TargetKind::Classes => "classes",
+        TargetKind::Labels => "labels",
+        _ => "values",
+    };
     writeln!(out, "{what:<14} {}", blob.class_names().map(one_line).collect::<Vec<_>>().join(" "))?;
+    if let Some(AnomalyThreshold { score, quantile, samples }) = blob.anomaly_threshold() {
+        let (share, samples) = (percent(f64::from(quantile)), grouped(samples as usize));
+        writeln!(
+            out,
+            "threshold      {score:.4}: {share} of {samples} normal samples score no higher"
+        )?;
+    }
     let memory = [("flash", &forms.flash), ("RAM", &forms.ram)];
     let lines = memory.iter().flat_map(|(kind, list)| list.iter().map(move |line| (kind, line)));
     for (i, (kind, Bytes { use_, bytes })) in lines.enumerate() {
@@ -228,16 +242,16 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         }
         match p.test_samples {
             0 => writeln!(out, "test accuracy  not measured")?,
-            samples if !about.target_names().is_empty() => writeln!(
+            samples if matches!(about.kind(), TargetKind::Values | TargetKind::Inputs) => writeln!(
                 out,
                 "test R²        {:.4} of {} samples",
-                p.test_accuracy,
+                p.test_measure,
                 grouped(samples as usize)
             )?,
             samples => writeln!(
                 out,
                 "test accuracy  {} of {} samples",
-                percent(f64::from(p.test_accuracy)),
+                percent(f64::from(p.test_measure)),
                 grouped(samples as usize)
             )?,
         }

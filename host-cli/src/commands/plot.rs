@@ -8,7 +8,7 @@ use picomlp_plots::{
     Figure, FileFormat, MISTAKES, Pca, SAMPLES, STEP, Subject, TILES, classes, confusion, curves,
     mistakes, pca_page, residuals, rotation, samples, weights,
 };
-use picomlp_train::data::{Dataset, Source};
+use picomlp_train::data::{Dataset, Source, Targets};
 use picomlp_train::output::Inputs;
 use picomlp_train::{History, ModelFile, ModelInput, Pool};
 
@@ -188,15 +188,18 @@ impl Kind {
             }
             Self::Classes { of } => {
                 return draw(of, |pool, subject, data| {
-                    check_classes(data, &of.data)?;
-                    Ok(classes(subject, &subject.classifier().predict(pool, data)?))
+                    let found = subject.classifier().evaluate(pool, data, &data.all())?;
+                    if found.regression.is_some() {
+                        check_classes(data, &of.data)?;
+                    }
+                    Ok(classes(subject, &found.classes()))
                 });
             }
             Self::Mistakes { of, count } => {
                 return draw(of, |pool, subject, data| {
-                    check_images(data, &of.data)?;
+                    check_classes(data, &of.data)?;
                     let predictions = subject.classifier().predict(pool, data)?;
-                    Ok(mistakes(subject, &predictions, data, *count))
+                    mistakes(subject, &predictions, data, *count)
                 });
             }
             Self::Rotation { of, sample, step } => {
@@ -216,7 +219,7 @@ impl Kind {
                 let input = ModelInput::new(&file, model.blob(), model.net());
                 weights(&Subject::of_model(&model), input.shape, *count)?
             }
-            Self::Samples { of, count } => samples(&of.load()?, *count),
+            Self::Samples { of, count } => samples(&of.load()?, *count)?,
             Self::Pca { of } => of.pca()?.figure(),
         };
         Ok((figure, None))
@@ -225,7 +228,11 @@ impl Kind {
 
 /// Refuses to count classes of values.
 fn check_classes(data: &Dataset, source: &Source) -> Result<()> {
-    ensure!(data.classes > 0, "{source} has values to predict, not classes: see `plot residuals`");
+    let (are, see) = match data.targets {
+        Targets::Labels(_) => ("labels", "classes"),
+        _ => ("values", "residuals"),
+    };
+    ensure!(data.classes > 0, "{source} has {are} to predict, not classes: see `plot {see}`");
     Ok(())
 }
 
@@ -252,7 +259,6 @@ impl DataOnly {
         let data = Dataset::load(&self.data, &self.schema.schema())?;
         ensure!(!self.test || data.own_test > 0, "{} has no test set: leave --test out", self.data);
         let (all, test) = (data.all(), data.len() - data.own_test);
-        check_images(&data, &self.data)?;
         let trained = test - data.own_validation;
         Ok(data.subset(if self.test { &all[test..] } else { &all[..trained] }))
     }

@@ -4,8 +4,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail, ensure};
-use picomlp::blob::{Blob, Preparation};
-use picomlp::{Layer, argmax};
+use picomlp::Layer;
+use picomlp::blob::{Blob, Preparation, TargetKind};
 use picomlp_train::data::{Dataset, Source, Values, Vote, entries};
 use picomlp_train::output::{Inputs, Outputs};
 use picomlp_train::text::{grouped, percent};
@@ -37,10 +37,13 @@ pub struct Args {
     submission: Option<PathBuf>,
     #[command(flatten)]
     schema: SchemaArgs,
-    /// Score of an autoencoder above which a sample is an anomaly. The score is the mean squared error over the features, each
+    /// Score of an autoencoder above which a sample is an anomaly [default: the model's threshold]. The score is the mean squared error over the features, each
     /// in standard deviations.
     #[arg(long, value_name = "SCORE")]
     threshold: Option<f32>,
+    /// Reject answers below this probability: no class is named then. Of labels, name those from P up instead of 0.5.
+    #[arg(long, value_name = "P", value_parser = probability)]
+    min_probability: Option<f32>,
     /// Run the model's int8 form, as `quantize` writes it.
     #[arg(long)]
     int8: bool,
@@ -55,6 +58,9 @@ pub struct Args {
 /// Classes named for each image.
 const TOP: usize = 3;
 
+/// In place of a class that is not probable enough.
+const REJECTED: &str = "rejected";
+
 /// Classifies each image and reports on `out`.
 ///
 /// # Errors
@@ -65,7 +71,14 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let blob = file.blob()?;
     let form = file.form(args.int8)?;
     let classifier = form.classifier();
-    let model = Loaded { classifier, input: ModelInput::new(&file, &blob, &blob.network()?), blob };
+    let input = ModelInput::new(&file, &blob, &blob.network()?);
+    ensure!(
+        args.min_probability.is_none()
+            || matches!(input.kind(), TargetKind::Classes | TargetKind::Labels),
+        "--min-probability is for classes and labels, and {} predicts values: leave it out",
+        file.path().display()
+    );
+    let model = Loaded { classifier, input, blob, least: args.min_probability };
     let rows = match &args.images[..] {
         [path] if model.input.reads_features() => Some(Source::Path(path.clone())),
         _ => args.data.clone(),
@@ -81,6 +94,8 @@ struct Loaded<'a> {
     blob: Blob<'a>,
     input: ModelInput,
     classifier: Classifier<'a>,
+    /// The probability below which an answer is rejected.
+    least: Option<f32>,
 }
 
 impl Loaded<'_> {
@@ -92,6 +107,18 @@ impl Loaded<'_> {
         let mut ranking: Vec<_> = row.map(|(class, p)| (name(class), *p)).collect();
         ranking.sort_by(|a, b| b.1.total_cmp(&a.1));
         ranking
+    }
+
+    /// Returns the most probable class, unless it is rejected.
+    fn answer<'r>(&self, ranking: &'r [(String, f32)]) -> Option<&'r str> {
+        let (name, probability) = ranking.first()?;
+        self.least.is_none_or(|least| *probability >= least).then_some(name)
+    }
+
+    /// Returns the labels of a sample, the most probable first.
+    fn labels<'r>(&self, ranking: &'r [(String, f32)]) -> Vec<&'r str> {
+        let is_on = |p: f32| self.least.map_or(p > 0.5, |least| p >= least);
+        ranking.iter().filter(|(_, p)| is_on(*p)).map(|(name, _)| name.as_str()).collect()
     }
 }
 
@@ -124,7 +151,14 @@ fn run_images(
                 all.extend_from_slice(&inputs);
                 let values = Values::from(inputs);
                 let ranking = model.ranking(&model.classifier.probabilities(&values)?);
-                show(args, path, &ranking, note, (&levels, input.shape), out)?;
+                show(
+                    args,
+                    path,
+                    (model.answer(&ranking), &ranking),
+                    note,
+                    (&levels, input.shape),
+                    out,
+                )?;
                 if let Some(note) = note {
                     warn(&format!("{}: {note}", path.display()));
                 }
@@ -190,8 +224,10 @@ fn run_rows(
         return submit(submission, model, images, args.json, out);
     }
     if input.is_autoencoder() {
+        let stored = model.blob.anomaly_threshold().map(|threshold| threshold.score);
+        let threshold = args.threshold.or(stored);
         for (id, score) in (1..).zip(model.classifier.scores(images)?) {
-            let is_anomaly = args.threshold.map(|threshold| score > threshold);
+            let is_anomaly = threshold.map(|threshold| score > threshold);
             if args.json {
                 let line =
                     json!({"event": "prediction", "id": id, "score": score, "anomaly": is_anomaly});
@@ -204,7 +240,7 @@ fn run_rows(
         return Ok(());
     }
     let names = input.target_names();
-    if !names.is_empty() {
+    if !names.is_empty() && input.kind() != TargetKind::Labels {
         let values = model.classifier.logits(images)?;
         for (id, row) in (1..).zip(values.chunks_exact(names.len())) {
             if args.json {
@@ -221,19 +257,30 @@ fn run_rows(
         return Ok(());
     }
     let probabilities = model.classifier.probabilities(images)?;
-    let outputs = model.blob.network()?.outputs();
+    let outputs = input.kind().names(model.blob.network()?.outputs());
     if schema.vote.is_cast() {
         return write_votes(args, &data, model, &probabilities, schema.vote, out);
     }
     for (id, row) in (1..).zip(probabilities.chunks_exact(outputs)) {
         let ranking = model.ranking(row);
-        let name = &ranking[0].0;
+        let are_labels = input.kind() == TargetKind::Labels;
+        let mut line = json!({"event": "prediction", "id": id});
+        let text = if are_labels {
+            let labels = model.labels(&ranking);
+            line["labels"] = json!(labels);
+            line["probabilities"] =
+                names.iter().cloned().zip(row.iter().map(|p| json!(p))).collect();
+            if labels.is_empty() { "none".to_owned() } else { labels.join(", ") }
+        } else {
+            let answer = model.answer(&ranking);
+            line["class"] = json!(answer);
+            line["top"] = json!(top_json(&ranking));
+            answer.unwrap_or(REJECTED).to_owned()
+        };
         if args.json {
-            let top = top_json(&ranking);
-            let line = json!({"event": "prediction", "id": id, "class": name, "top": top});
             writeln!(out, "{line}")?;
         } else {
-            writeln!(out, "{id}: {name}   ({})", top_text(&ranking))?;
+            writeln!(out, "{id}: {text}   ({})", top_text(&ranking))?;
         }
     }
     Ok(())
@@ -284,28 +331,30 @@ fn submit(
     as_json: bool,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let names: Vec<&str> = model.blob.class_names().collect();
-    let outputs = model.blob.network()?.outputs();
-    let logits = model.classifier.logits(images)?;
+    let (kind, outputs) = (model.input.kind(), model.blob.network()?.outputs());
     let targets: Vec<String> = model.input.target_names().iter().map(|name| field(name)).collect();
     let header = if targets.is_empty() {
         "ImageId,Label".to_owned()
     } else {
         format!("Id,{}", targets.join(","))
     };
+    let are_values = !matches!(kind, TargetKind::Classes | TargetKind::Labels);
+    let rows = match are_values {
+        true => model.classifier.logits(images)?,
+        false => model.classifier.probabilities(images)?,
+    };
     let mut csv = format!("{header}\n");
-    for (id, logits) in (1u64..).zip(logits.chunks_exact(outputs)) {
-        if !targets.is_empty() {
-            let values: Vec<String> = logits.iter().map(f32::to_string).collect();
-            csv += &format!("{id},{}\n", values.join(","));
-            continue;
-        }
-        let class = argmax(logits);
-        let name = names.get(class).map_or(class.to_string(), |name| field(name));
-        csv += &format!("{id},{name}\n");
+    let width = kind.names(outputs);
+    for (id, row) in (1u64..).zip(rows.chunks_exact(width)) {
+        let answer = if kind == TargetKind::Classes {
+            model.answer(&model.ranking(row)).map(field).unwrap_or_default()
+        } else {
+            row.iter().map(f32::to_string).collect::<Vec<_>>().join(",")
+        };
+        csv += &format!("{id},{answer}\n");
     }
     files::write(output, &[csv.as_bytes()])?;
-    let (shown, samples) = (path.display().to_string(), logits.len() / outputs);
+    let (shown, samples) = (path.display().to_string(), rows.len() / width);
     if as_json {
         let line = json!({"event": "submission", "file": shown, "samples": samples});
         writeln!(out, "{line}")?;
@@ -328,7 +377,7 @@ fn field(text: &str) -> String {
 fn show(
     args: &Args,
     path: &Path,
-    ranking: &[(String, f32)],
+    (answer, ranking): (Option<&str>, &[(String, f32)]),
     note: Option<&str>,
     (levels, shape): (&[u8], Shape),
     out: &mut dyn Write,
@@ -337,20 +386,27 @@ fn show(
         let line = json!({
             "event": "prediction",
             "file": path.display().to_string(),
-            "class": ranking.first().map(|(name, _)| name),
+            "class": answer,
             "top": top_json(ranking),
             "note": note,
         });
         writeln!(out, "{line}")?;
         return Ok(());
     }
-    let name = &ranking[0].0;
-    writeln!(out, "{}: {name}", path.display())?;
+    writeln!(out, "{}: {}", path.display(), answer.unwrap_or(REJECTED))?;
     if !args.quiet {
         write!(out, "{}", image::terminal::show(levels, shape.rows, shape.cols))?;
     }
     writeln!(out, "  {}", top_text(ranking))?;
     Ok(())
+}
+
+/// The value of `--min-probability`.
+fn probability(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(value) if (0.0..=1.0).contains(&value) => Ok(value),
+        _ => Err("expected a probability from 0 to 1".to_owned()),
+    }
 }
 
 /// A gray level out of 255 as a value out of `max`, rounded.

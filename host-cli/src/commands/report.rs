@@ -89,7 +89,7 @@ fn settings(file: &ModelFile, model: &Model<'_, Sequential>) -> Vec<(&'static st
         epochs,
         train_samples,
         test_samples,
-        test_accuracy,
+        test_measure,
         loss,
         command,
     }) = blob.provenance()
@@ -99,15 +99,11 @@ fn settings(file: &ModelFile, model: &Model<'_, Sequential>) -> Vec<(&'static st
     };
     let accuracy = match test_samples {
         0 => "not measured".to_owned(),
-        samples if blob.targets().is_some_and(|kind| kind != TargetKind::Classes) => {
-            format!("R² {test_accuracy:.4} of {} samples", grouped(samples as usize))
+        samples if matches!(blob.targets(), Some(TargetKind::Values | TargetKind::Inputs)) => {
+            format!("R² {test_measure:.4} of {} samples", grouped(samples as usize))
         }
         samples => {
-            format!(
-                "{} of {} samples",
-                percent(f64::from(test_accuracy)),
-                grouped(samples as usize)
-            )
+            format!("{} of {} samples", percent(f64::from(test_measure)), grouped(samples as usize))
         }
     };
     rows.extend([

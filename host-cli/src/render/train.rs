@@ -5,12 +5,12 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use picomlp::blob::{Input, InputKind, Preparation};
+use picomlp::blob::{AnomalyThreshold, Input, InputKind, Preparation};
 use picomlp_plots::Section;
 use picomlp_train::config::{Monitor, Settings};
-use picomlp_train::data::{Dataset, Source};
+use picomlp_train::data::{Dataset, Source, Targets};
 use picomlp_train::event::{Epoch, Event, Fold, FoldsDone, Start, measure};
-use picomlp_train::text::{grouped, shell_word};
+use picomlp_train::text::{grouped, percent, shell_word};
 use picomlp_train::{Ending, History, Observer, Session, Trained};
 
 use super::evaluation::write_result;
@@ -135,7 +135,7 @@ impl<'a> Report<'a> {
         if let Some(done) = start.resumed_epochs {
             writeln!(out, "resumed        {done} of {} epochs were done", start.epochs)?;
         }
-        let are_values = self.data.classes == 0;
+        let are_values = matches!(self.data.targets, Targets::Values(_));
         let heading = match start.folds {
             Some(_) => Fold::heading(are_values),
             None => Epoch::heading(are_values),
@@ -165,7 +165,9 @@ impl<'a> Report<'a> {
         if is_text {
             if let Ending::Patience(epochs) = trained.ending {
                 let measure = match self.args.config().monitor {
-                    Monitor::Auto if self.data.classes == 0 => "R²".to_owned(),
+                    Monitor::Auto if matches!(self.data.targets, Targets::Values(_)) => {
+                        "R²".to_owned()
+                    }
                     Monitor::Auto => "accuracy".to_owned(),
                     monitor => monitor.to_string().replace("val_", ""),
                 };
@@ -178,9 +180,19 @@ impl<'a> Report<'a> {
             Some(test) => write_result(*out, test)?,
             None => {
                 let why = if is_interrupted { "interrupted" } else { "there is no test set" };
-                let what = if self.data.classes == 0 { "test R²" } else { "test accuracy" };
+                let are_values = matches!(self.data.targets, Targets::Values(_));
+                let what = if are_values { "test R²" } else { "test accuracy" };
                 writeln!(out, "{what:<14} not measured: {why}")?;
             }
+        }
+        if let Some(AnomalyThreshold { score, quantile, samples }) = trained.threshold {
+            let part = if self.validates { "validation" } else { "training" };
+            writeln!(
+                out,
+                "threshold      {score:.4}: {} of {} normal {part} samples score no higher",
+                percent(f64::from(quantile)),
+                grouped(samples as usize)
+            )?;
         }
         writeln!(out, "fingerprint    {:016x}", trained.fingerprint())?;
         writeln!(
@@ -227,13 +239,13 @@ impl<'a> Report<'a> {
         if is_text {
             writeln!(out)?;
         }
-        let are_values = self.data.classes == 0;
+        let are_values = matches!(self.data.targets, Targets::Values(_));
         writeln!(
             out,
             "{:<14} {}, standard deviation {}: the mean of {} folds",
             if are_values { "test R²" } else { "test accuracy" },
-            measure(done.test_accuracy_mean, are_values),
-            measure(done.test_accuracy_deviation, are_values),
+            measure(done.mean, are_values),
+            measure(done.deviation, are_values),
             done.folds
         )?;
         writeln!(out, "time           {:.2} s", done.seconds)?;

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use picomlp::protocol::{Arithmetic, Device};
 
 use super::session::{DeviceInfo, Outcome, Session};
-use picomlp_train::data::Dataset;
+use picomlp_train::data::{Dataset, Values};
 
 /// What came of all images.
 pub(super) struct Comparison {
@@ -119,13 +119,14 @@ pub(super) fn compare(
     let mut all = Comparison { images, equal: 0, correct: 0, first: None, seconds: 0.0 };
     let mut time = Duration::ZERO;
     for image in 0..images {
-        let pixels = data.image(image);
-        let (class, logits) = host.classify(pixels)?;
+        let values = bytes_of(data, image);
+        let (class, logits) = host.classify(&values)?;
         let expected = Outcome { class, logits: logits.iter().collect() };
         let began = Instant::now();
-        let got = session.classify(pixels, outputs).with_context(|| format!("image {image}"))?;
+        let got = session.classify(&values, outputs).with_context(|| format!("image {image}"))?;
         time += began.elapsed();
-        all.correct += usize::from(got.class as usize == data.label(image));
+        let label = data.labels().get(image);
+        all.correct += usize::from(label.is_some_and(|label| got.class == u32::from(*label)));
         match Difference::find(image, arithmetic, &expected, &got) {
             None => all.equal += 1,
             found => all.first = all.first.or(found),
@@ -133,6 +134,17 @@ pub(super) fn compare(
     }
     all.seconds = time.as_secs_f64();
     Ok(all)
+}
+
+/// The bytes of a sample in a request: its pixels, or its features in little-endian f32.
+fn bytes_of(data: &Dataset, sample: usize) -> Vec<u8> {
+    match &data.inputs {
+        Values::Bytes(_) => data.image(sample).to_vec(),
+        Values::Floats(values) => {
+            let row = &values[sample * data.pixels()..][..data.pixels()];
+            row.iter().flat_map(|value| value.to_le_bytes()).collect()
+        }
+    }
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use crate::text::warn;
 use link::Link;
 use session::{Session, memory_len};
 
-/// Compare a device with this machine, bit for bit: fingerprint, logits and class of every image.
+/// Compare a device with this machine, bit for bit: fingerprint, logits and class of every sample.
 ///
 /// The device speaks the protocol of docs/device-protocol.md over the command's standard input and output; the firmware
 /// program `device` is such a device.
@@ -33,12 +33,12 @@ pub struct Args {
     /// A command to start, with its arguments as a shell takes them, or a serial port that is set up already.
     #[arg(long, value_name = "COMMAND")]
     device: String,
-    /// `synthetic`, a folder with MNIST's test images and labels, a labeled CSV file, or a folder of PNG files by class.
+    /// `synthetic`, a folder with MNIST's test images and labels, a CSV file, or a folder of PNG files by class.
     #[arg(long, default_value_t, value_name = "DATA")]
     data: Source,
     #[command(flatten)]
     schema: SchemaArgs,
-    /// Images to send, from the first on.
+    /// Samples to send, from the first on.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..), value_name = "N")]
     limit: u32,
     /// Time to wait for each answer.
@@ -64,22 +64,28 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     if let Some(what) = input.foreign(data.images(), &args.data) {
         warn(&what);
     }
-    ensure!(!data.images().is_empty(), "{}: there is no image to send", args.data);
+    ensure!(!data.is_empty(), "{}: there is no sample to send", args.data);
+    // Features are sent in f32, and a device copies them before it reads them.
+    let (request, room) = if input.reads_features() {
+        (4 * net.inputs(), 2 * net.inputs())
+    } else {
+        (net.inputs(), 0)
+    };
 
     let mut memory = vec![0; memory_len(net.outputs())];
     let mut session = Session::new(Link::open(&args.device)?, args.timeout, &mut memory);
-    let device = session.hello(net.inputs()).context("hello")?;
+    let device = session.hello(request).context("hello")?;
     let (name, limit) = ("host", args.limit as usize);
     // The model's form is the one that the device runs.
     let all = if device.arithmetic == Arithmetic::Int8 {
         let model = file.quantized().context("the device computes in int8")?;
-        let mut scratch = vec![0; model.scratch_len()];
+        let mut scratch = vec![0; model.scratch_len() + room];
         let mut host = QuantizedDevice { model, name, scratch: &mut scratch };
         compare::check_model(&host, &device, file.path())?;
         compare::compare(&mut session, &mut host, &data, limit)?
     } else {
         let model = file.model().context("the device computes in f32")?;
-        let mut scratch = vec![0.0; net.infer_scratch(1)];
+        let mut scratch = vec![0.0; net.infer_scratch(1) + room];
         let mut host = ModelDevice { model, name, scratch: &mut scratch };
         compare::check_model(&host, &device, file.path())?;
         compare::compare(&mut session, &mut host, &data, limit)?

@@ -77,11 +77,11 @@ impl<'m> Session<'m> {
         }
     }
 
-    /// Asks what the device runs, until it answers. `inputs` are those of the model that it should have.
-    pub(super) fn hello(&mut self, inputs: usize) -> Result<DeviceInfo, Fault> {
+    /// Asks what the device runs, until it answers. A request of the model that it should have is `request` bytes long.
+    pub(super) fn hello(&mut self, request: usize) -> Result<DeviceInfo, Fault> {
         let until = Instant::now() + self.timeout;
         // What is left of the request of an earlier run that was stopped, for which the device would wait.
-        let rest_of_request = vec![0; inputs + 4];
+        let rest_of_request = vec![0; request + 4];
         // Garbled bytes may be noise, or an answer to an earlier run: they count only if nothing better comes.
         let mut garbled = None;
         loop {

@@ -34,6 +34,7 @@ mod snapshots;
 mod sources;
 mod splits;
 mod tables;
+mod targets;
 mod util;
 mod verify;
 mod whole;

@@ -90,7 +90,7 @@ fn lists_that_fit_no_layers_and_values_out_of_range_are_refused_by_their_flag() 
         ("--dropout", "0.1,x", "invalid probability 'x'"),
         ("--label-smoothing", "1", "at least 0 and below 1"),
         ("--leaky-slope", "-0.1", "a finite number of at least 0"),
-        ("--loss", "hinge", "cross-entropy, cross-entropy-sum, mse"),
+        ("--loss", "hinge", "cross-entropy, cross-entropy-sum, bce, mse"),
     ] {
         let line = format!("train --data data {flag} {value}");
         place.misused(&line, &[&format!("'{value}' for '{flag} "), expected]);

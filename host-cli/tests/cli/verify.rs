@@ -75,10 +75,11 @@ fn sensed(kind: &str, answers: usize) -> Option<Vec<f32>> {
 fn run_device(kind: &str) {
     let file = ModelFile::read("model.pmlp".as_ref()).unwrap();
     let model = file.model().unwrap();
-    let (inputs, mut scratch) = (model.net().inputs(), vec![0.0; model.net().infer_scratch(1)]);
+    let inputs = model.net().inputs();
+    let mut scratch = vec![0.0; model.net().infer_scratch(1) + inputs];
     let sound = ModelDevice { model, name: "a test", scratch: &mut scratch };
     let mut device = Faulty { sound, kind, logits: vec![], answers: 0 };
-    let mut memory = vec![0; inputs];
+    let mut memory = vec![0; 4 * inputs];
     let mut decoder = Decoder::new(&mut memory);
     let mut hellos = 0;
     match kind {
@@ -207,6 +208,24 @@ fn a_sound_device_agrees_in_every_bit() {
     for (own, of_eval) in [("accuracy", "test_accuracy"), ("fingerprint", "fingerprint")] {
         assert_eq!(line[own], eval[of_eval], "{line}");
     }
+}
+
+#[test]
+fn a_device_with_a_model_of_features_is_sent_features() {
+    let place = Place::new();
+    place.put(
+        "data",
+        b"a,b,kind\n0.5,-3e5,x\n1.25,2e5,y\n0.75,-2e5,x\n1.5,1e5,y\n2.5,4e5,y\n0.1,-1e5,x\n",
+    );
+    place.ok("train --data data --epochs 40 --lr 0.01 --test-split 0");
+    let ran = verify(&place, "sound", "");
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{ran:?}");
+    assert!(
+        field(&ran.stdout, "images").starts_with("6 of data: all equal bit for bit"),
+        "{ran:?}"
+    );
+    let parts = ["in 6 of 6 images", "image 0: the logits are equal, but the class is not"];
+    verify(&place, "other class", "").assert_failed(1, "picomlp: ", &parts);
 }
 
 #[test]

@@ -2,14 +2,17 @@
 
 use anyhow::{Result, bail};
 use picomlp::{
-    AnyLayer, Batch, Error, InputMap, Layer, Loss, LossKind, Model, Network, QuantizedModel,
-    Sequential, Threads, argmax,
+    Batch, Error, InputMap, Layer, LossKind, Model, Network, QuantizedModel, Sequential, Threads,
 };
 use rayon::prelude::*;
 
-use crate::data::{BatchTargets, Dataset, Scaling, Targets, Values};
-use crate::measures::{Evaluation, Regression, roc_auc};
+use crate::data::{Dataset, Scaling, Values};
+use crate::measures::{ClassMeasures, Evaluation};
 use crate::pool::Pool;
+
+mod evaluate;
+
+pub(crate) use evaluate::guessing;
 
 /// Samples that go through the network together; their logits and hidden values stay in the caches.
 const BATCH: usize = 256;
@@ -29,25 +32,39 @@ pub struct Classifier<'a> {
     loss: LossKind,
     /// What features are brought to before the network reads them.
     features: Option<&'a Scaling>,
+    /// The score above which a sample is an anomaly.
+    threshold: Option<f32>,
 }
 
 impl<'a> Classifier<'a> {
     /// A network in f32 that reads inputs by `map` and was trained with `loss`, which says what its outputs are.
     #[must_use]
     pub fn new(net: &'a Sequential, params: &'a [f32], map: InputMap, loss: LossKind) -> Self {
-        Self { form: Form::F32(net, params), map, loss, features: None }
+        Self { form: Form::F32(net, params), map, loss, features: None, threshold: None }
     }
 
     /// The f32 form of a model.
     #[must_use]
     pub fn f32(model: &'a Model<'_, Sequential>) -> Self {
-        Self::new(model.net(), model.params(), model.blob().input_map(), model.loss_kind())
+        let blob = model.blob();
+        let threshold = blob.anomaly_threshold().map(|threshold| threshold.score);
+        Self {
+            threshold,
+            ..Self::new(model.net(), model.params(), blob.input_map(), model.loss_kind())
+        }
+    }
+
+    /// The same, with the score above which a sample is an anomaly.
+    #[must_use]
+    pub fn with_threshold(self, threshold: Option<f32>) -> Self {
+        Self { threshold, ..self }
     }
 
     /// The int8 form of a model that was trained with `loss`; its outputs are the integers times their step.
     #[must_use]
     pub fn int8(model: &'a QuantizedModel<'a, Sequential>, loss: LossKind) -> Self {
-        Self { form: Form::Int8(model), map: InputMap::PIXELS, loss, features: None }
+        let (map, features, threshold) = (InputMap::PIXELS, None, None);
+        Self { form: Form::Int8(model), map, loss, features, threshold }
     }
 
     /// The same, for a network that reads features brought to this scale.
@@ -157,15 +174,27 @@ impl<'a> Classifier<'a> {
         Ok(self.batches(inputs, &samples, false, &|_, logits| Ok(logits.to_vec()))?.concat())
     }
 
-    /// Returns the probability of each class for `inputs`, `[len][inputs]`, as `[len][outputs]`.
+    /// Returns the probability of each class or label for `inputs`, `[len][inputs]`: `[len][outputs]`, or `[len][2]` of one output.
     ///
     /// # Errors
     ///
     /// Those of [`logits`](Self::logits).
     pub fn probabilities(&self, inputs: &Values) -> Result<Vec<f32>> {
-        let mut values = self.logits(inputs)?;
-        self.make_probabilities(&mut values);
-        Ok(values)
+        Ok(self.all_probabilities(&self.logits(inputs)?))
+    }
+
+    fn all_probabilities(&self, outputs: &[f32]) -> Vec<f32> {
+        let mut probabilities = Vec::with_capacity(outputs.len());
+        for outputs in outputs.chunks_exact(self.net().outputs()) {
+            self.extend_by_probabilities(outputs, &mut probabilities);
+        }
+        probabilities
+    }
+
+    /// Returns the class that the outputs of one sample predict.
+    #[must_use]
+    pub fn class(&self, outputs: &[f32]) -> usize {
+        self.loss.class(outputs)
     }
 
     /// Returns the outputs for every sample of a set, as [`logits`](Self::logits) does, on all threads.
@@ -188,103 +217,19 @@ impl<'a> Classifier<'a> {
         Ok(self.scores_of(&self.logits(inputs)?, targets, &Scaling::default()))
     }
 
-    /// Scores of samples, whose targets have been scaled by `scaling`, or by the network.
-    fn scores_of(&self, outputs: &[f32], targets: &[f32], scaling: &Scaling) -> Vec<f32> {
-        let width = self.net().outputs();
-        let scales = match self.form {
-            Form::F32(net, params) if scaling.scales.is_empty() => match net.layers()[0] {
-                AnyLayer::Rescale(_) => params.get(..width).unwrap_or_default(),
-                _ => &[],
-            },
-            _ => &[],
-        };
-        let score = |(y, t): (&[f32], &[f32])| {
-            let scales = scales.iter().copied().chain(core::iter::repeat(1.0));
-            let errors = y.iter().zip(t).zip(scales).map(|((y, t), scale)| (y - t) * scale);
-            errors.fold(0.0, |sum, error| sum + error * error) / width as f32
-        };
-        outputs.chunks_exact(width).zip(targets.chunks_exact(width)).map(score).collect()
+    /// Returns the number of classes that the outputs tell apart.
+    fn classes(&self) -> usize {
+        self.net().outputs().max(2)
     }
 
-    fn make_probabilities(&self, outputs: &mut [f32]) {
-        let samples = outputs.chunks_exact_mut(self.net().outputs());
-        samples.for_each(|outputs| self.loss.probabilities(outputs));
-    }
-
-    /// Measures the network on `samples` of a set with targets, which are scaled as the network's outputs are.
-    ///
-    /// # Errors
-    ///
-    /// If the network does not fit the data. Outputs that are not finite are no error: the loss is not finite either.
-    pub(crate) fn evaluate_scaled(
-        &self,
-        pool: &Pool,
-        data: &Dataset,
-        samples: &[u32],
-        scaling: &Scaling,
-    ) -> Result<Evaluation> {
-        let outputs = self.net().outputs();
-        let loss = Loss::new(self.loss);
-        let are_values = matches!(data.targets, Targets::Values(_));
-        let batches = self.run(pool, data, samples, true, |samples, logits| {
-            let mut targets = BatchTargets::default();
-            targets.take(data, samples, scaling);
-            let mut batch = Measured::default();
-            if are_values {
-                batch.errors = vec![[0.0; 2]; outputs];
-                for (i, (y, t)) in logits.iter().zip(targets.values()).enumerate() {
-                    let (sums, error) =
-                        (&mut batch.errors[i % outputs], f64::from(*y) - f64::from(*t));
-                    *sums = [sums[0] + error * error, sums[1] + error.abs()];
-                }
-                if !data.anomalous.is_empty() {
-                    let scores = self.scores_of(logits, targets.values(), scaling);
-                    let anomalous = samples.iter().map(|&sample| data.anomalous[sample as usize]);
-                    batch.scores = scores.into_iter().zip(anomalous).collect();
-                }
-            } else {
-                batch.predicted = logits.chunks_exact(outputs).map(argmax).collect();
-                if outputs == 2 {
-                    let rows = logits.chunks_exact(2).zip(targets.labels());
-                    batch.scores = rows.map(|(z, label)| (z[1] - z[0], *label == 1)).collect();
-                }
-            }
-            batch.loss = f64::from(loss.sum(logits, targets.get(), outputs)?);
-            batch.targets = targets;
-            Ok(batch)
-        })?;
-        let classes = if are_values { 0 } else { outputs };
-        let mut found = Evaluation {
-            samples: samples.len(),
-            confusion: vec![vec![0; classes]; classes],
-            guessing: guessing(self.loss, outputs),
-            ..Evaluation::default()
-        };
-        let (mut errors, mut values, mut scores) =
-            (vec![[0.0; 2]; outputs], Vec::new(), Vec::new());
-        for batch in batches {
-            for (label, predicted) in batch.targets.labels().iter().zip(batch.predicted) {
-                found.confusion[usize::from(*label)][predicted] += 1;
-            }
-            for (sum, error) in errors.iter_mut().zip(batch.errors) {
-                *sum = [sum[0] + error[0], sum[1] + error[1]];
-            }
-            values.extend_from_slice(batch.targets.values());
-            scores.extend(batch.scores);
-            found.loss += batch.loss;
+    /// Appends the probability of each class: of both, if there is one output for two.
+    fn extend_by_probabilities(&self, outputs: &[f32], probabilities: &mut Vec<f32>) {
+        let start = probabilities.len();
+        probabilities.extend_from_slice(outputs);
+        self.loss.probabilities(&mut probabilities[start..]);
+        if outputs.len() == 1 {
+            probabilities.insert(start, 1.0 - probabilities[start]);
         }
-        found.loss /= samples.len() as f64;
-        found.correct = (0..classes).map(|class| found.confusion[class][class]).sum();
-        found.auc = roc_auc(&mut scores);
-        if are_values {
-            let measured = Regression::new(&errors, &values, samples.len());
-            found.guessing = match self.loss {
-                LossKind::MeanSquaredError => measured.variance,
-                _ => f64::INFINITY,
-            };
-            found.regression = Some(measured);
-        }
-        Ok(found)
     }
 
     /// Measures the network on `samples` of a set with targets.
@@ -302,39 +247,20 @@ impl<'a> Classifier<'a> {
     ///
     /// If the network does not fit the data, or an output is not finite.
     pub fn predict(&self, pool: &Pool, data: &Dataset) -> Result<Predictions> {
-        let classes = self.net().outputs();
+        let classes = self.classes();
         let batches = self.run(pool, data, &data.all(), false, |_, outputs| {
-            self.make_probabilities(outputs);
-            Ok(outputs.to_vec())
+            let rows = outputs.chunks_exact(self.net().outputs());
+            let predicted: Vec<usize> = rows.map(|row| self.loss.class(row)).collect();
+            Ok((self.all_probabilities(outputs), predicted))
         })?;
-        let probabilities = batches.concat();
-        let predicted: Vec<usize> = probabilities.chunks_exact(classes).map(argmax).collect();
+        let (probabilities, predicted): (Vec<_>, Vec<_>) = batches.into_iter().unzip();
+        let (probabilities, predicted) = (probabilities.concat(), predicted.concat());
         let mut confusion = vec![vec![0; classes]; classes];
         for (label, predicted) in data.labels().iter().zip(&predicted) {
             confusion[usize::from(*label)][*predicted] += 1;
         }
         Ok(Predictions { probabilities, predicted, confusion })
     }
-}
-
-/// Returns the mean loss of a network that holds all classes equally probable: ln(classes), or 1 - 1/classes for squared
-/// error.
-pub(crate) fn guessing(kind: LossKind, classes: usize) -> f64 {
-    let mut equal = vec![1.0 / classes as f32; classes];
-    // Without classes there is no loss to compare with.
-    Loss::new(kind).sum(&mut equal, &[0], classes).map_or(f64::INFINITY, f64::from)
-}
-
-/// What was measured of a batch.
-#[derive(Default)]
-struct Measured {
-    targets: BatchTargets,
-    predicted: Vec<usize>,
-    /// Of the second of two classes, and whether it is the sample's.
-    scores: Vec<(f32, bool)>,
-    /// Sums of squared and absolute errors of each value.
-    errors: Vec<[f64; 2]>,
-    loss: f64,
 }
 
 /// The predictions for all samples of a set.
@@ -363,6 +289,12 @@ impl Predictions {
     #[must_use]
     pub fn correct(&self) -> usize {
         (0..self.confusion.len()).map(|class| self.confusion[class][class]).sum()
+    }
+
+    /// Returns what was measured of each class.
+    #[must_use]
+    pub fn classes(&self) -> Vec<ClassMeasures> {
+        Evaluation { confusion: self.confusion.clone(), ..Evaluation::default() }.classes()
     }
 
     /// Returns the samples of the set whose class is predicted wrongly, the most certain predictions first.

@@ -9,7 +9,7 @@ use picomlp::fingerprint::fingerprint;
 use crate::classifier::Classifier;
 use crate::config::TrainConfig;
 use crate::data::{Dataset, Scaling, Split};
-use crate::event::{Event, Fold};
+use crate::event::{Event, Fold, measures};
 use crate::pool::Pool;
 use crate::scaled::in_own_units;
 use crate::session::{Observer, Session};
@@ -71,7 +71,8 @@ impl<'a> CrossValidation<'a> {
             let test = vote::evaluate(&classifier, &session.pool, data, samples, data.schema.vote)?;
             let fold = Fold {
                 fold: number,
-                test_accuracy: test.main_measure(),
+                measures: measures(Some(&test), "test_", &[]).collect(),
+                main: test.main_measure(),
                 are_values: test.regression.is_some(),
                 test_loss: test.loss,
                 test_samples: test.samples,

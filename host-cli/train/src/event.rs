@@ -78,7 +78,12 @@ pub struct Start {
     pub resumed_epochs: Option<usize>,
     /// The command that repeats the run.
     pub command: String,
+    /// Its settings by flag; a switch is `true`.
+    pub settings: Measures,
 }
+
+/// Measures by name, or other values.
+pub type Measures = serde_json::Map<String, serde_json::Value>;
 
 /// The results of an epoch.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -103,6 +108,9 @@ pub struct Epoch {
     /// R² in validation, where values are predicted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub val_r2: Option<f64>,
+    /// All other measures of the validation, such as `val_macro_f1`.
+    #[serde(flatten, skip_deserializing)]
+    pub measures: Measures,
     /// Learning rate of the last step.
     #[serde(default)]
     pub lr: f32,
@@ -149,12 +157,17 @@ pub fn measure(value: f64, is_r2: bool) -> String {
 pub struct Fold {
     /// Counted from 1.
     pub fold: usize,
+    /// What was measured on its samples: `test_accuracy`, or `test_r2` of values, and others.
+    #[serde(flatten)]
+    pub measures: Measures,
     /// Accuracy on the samples of the fold; R² where values are predicted.
-    pub test_accuracy: f64,
+    #[serde(skip)]
+    pub main: f64,
     /// Whether values are predicted.
     #[serde(skip)]
     pub are_values: bool,
     /// Mean loss on them.
+    #[serde(skip)]
     pub test_loss: f64,
     /// Their number.
     pub test_samples: usize,
@@ -170,7 +183,7 @@ pub struct Fold {
 impl fmt::Display for Fold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { fold, test_loss, test_samples, kept_epoch, seconds, .. } = self;
-        let accuracy = measure(self.test_accuracy, self.are_values);
+        let accuracy = measure(self.main, self.are_values);
         let samples = grouped(*test_samples);
         write!(
             f,
@@ -196,28 +209,13 @@ pub struct Done {
     pub test_accuracy: Option<f64>,
     /// Mean loss on them.
     pub test_loss: Option<f64>,
-    /// R² on them, where values are predicted.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub test_r2: Option<f64>,
-    /// Mean absolute error on them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub test_mae: Option<f64>,
-    /// Root of the mean squared error on them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub test_rmse: Option<f64>,
-    /// Area under the receiver operating characteristic on them, of two classes or of anomaly scores.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub test_auc: Option<f64>,
-    /// Mean F1 of the classes on them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub test_macro_f1: Option<f64>,
     /// Validation accuracy of the kept epoch.
     pub val_accuracy: Option<f64>,
     /// Validation loss of the kept epoch.
     pub val_loss: Option<f64>,
-    /// Validation R² of the kept epoch.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub val_r2: Option<f64>,
+    /// All other measures, such as `test_macro_f1`, `test_r2` and `val_r2`.
+    #[serde(flatten, skip_deserializing)]
+    pub measures: Measures,
     /// Fingerprint of the parameters.
     pub fingerprint: String,
     /// Steps taken.
@@ -243,10 +241,15 @@ pub struct Done {
 pub struct FoldsDone {
     /// Number of folds.
     pub folds: usize,
-    /// Mean of the folds' accuracies.
-    pub test_accuracy_mean: f64,
+    /// `test_accuracy_mean` and `test_accuracy_deviation`, or `test_r2_mean` and so on.
+    #[serde(flatten)]
+    pub measures: Measures,
+    /// Mean of the folds' accuracies; of R² where values are predicted.
+    #[serde(skip)]
+    pub mean: f64,
     /// Their standard deviation, as that of a sample.
-    pub test_accuracy_deviation: f64,
+    #[serde(skip)]
+    pub deviation: f64,
     /// Seconds of the whole run.
     pub seconds: f64,
 }
@@ -255,9 +258,13 @@ impl FoldsDone {
     /// Computes mean and standard deviation of at least two folds.
     #[must_use]
     pub fn new(folds: &[Fold], seconds: f64) -> Self {
-        let accuracies: Vec<f64> = folds.iter().map(|fold| fold.test_accuracy).collect();
-        let (test_accuracy_mean, test_accuracy_deviation) = mean_and_deviation(&accuracies);
-        Self { folds: folds.len(), test_accuracy_mean, test_accuracy_deviation, seconds }
+        let main: Vec<f64> = folds.iter().map(|fold| fold.main).collect();
+        let (mean, deviation) = mean_and_deviation(&main);
+        let name = if folds[0].are_values { "test_r2" } else { "test_accuracy" };
+        let measures = [("mean", mean), ("deviation", deviation)];
+        let measures = measures.map(|(of, value)| (format!("{name}_{of}"), value.into()));
+        let measures = measures.into_iter().collect();
+        Self { folds: folds.len(), measures, mean, deviation, seconds }
     }
 }
 
@@ -278,6 +285,17 @@ pub(crate) fn measured(evaluation: Option<&Evaluation>) -> (Option<f64>, Option<
 /// R² of an evaluation of predicted values.
 pub(crate) fn r2(evaluation: Option<&Evaluation>) -> Option<f64> {
     Some(evaluation?.regression?.r2)
+}
+
+/// All measures of an evaluation but those named, their names after `prefix`.
+pub(crate) fn measures(
+    evaluation: Option<&Evaluation>,
+    prefix: &str,
+    but: &[&str],
+) -> impl Iterator<Item = (String, serde_json::Value)> {
+    let all = evaluation.map(Evaluation::measures).unwrap_or_default().into_iter();
+    let all = all.filter(|(name, _)| !but.contains(name));
+    all.map(move |(name, value)| (format!("{prefix}{name}"), value.into()))
 }
 
 #[cfg(test)]

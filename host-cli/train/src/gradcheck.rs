@@ -3,6 +3,7 @@
 use core::ops::Range;
 
 use anyhow::{Result, ensure};
+use picomlp::blob::TargetKind;
 use picomlp::rng::{Purpose, Stream, permute};
 use picomlp::{AnyLayer, Batch, Layer, Network, Objective, Sequential};
 
@@ -49,7 +50,7 @@ impl Gradcheck {
     ///
     /// If the settings make no network, or the batch is too small for it.
     pub fn new(config: &TrainConfig, data: &Dataset) -> Result<Self> {
-        let net = config.model.build(data.pixels(), data.classes)?;
+        let net = config.model.build(data.pixels(), config.outputs(data)?)?;
         let samples = data.all();
         let samples = &samples[..data.len() - data.own_validation - data.own_test];
         let batch = (config.batch_size as usize).min(samples.len());
@@ -58,7 +59,8 @@ impl Gradcheck {
             batch >= least,
             "--batch-size {batch}: this network is trained on {least} samples at least"
         );
-        let objective = Objective { loss: config.loss.build(false)?, seed: config.seed, step: 0 };
+        let objective =
+            Objective { loss: config.loss.build(TargetKind::Classes)?, seed: config.seed, step: 0 };
         let mut params = vec![0.0; net.params()];
         net.init(&mut params, config.init.0, config.seed)?;
         let (inputs, labels) = (data.images(), data.byte_labels());

@@ -16,6 +16,7 @@
 //! Data flows down: [`data::Source`] → [`data::Dataset`] → [`data::Split`] (indices into it) → [`Session`] → [`Trained`] → model
 //! file → [`ModelFile`] → [`Classifier`]. What happens meanwhile comes as [`event::Event`]s.
 
+pub mod augment;
 pub mod chips;
 pub mod config;
 pub mod data;
@@ -58,7 +59,7 @@ pub use comparison::{Comparison, Disagreement};
 pub use cross_validation::CrossValidation;
 pub use held_out::Measured;
 pub use history::History;
-pub use measures::{ClassMeasures, Evaluation, Regression, roc_auc};
+pub use measures::{Average, ClassMeasures, Counts, Evaluation, Regression, roc_auc};
 pub use model_file::{ModelFile, ModelForm};
 pub use model_input::ModelInput;
 pub use named::Named;

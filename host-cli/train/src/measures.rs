@@ -1,28 +1,57 @@
-//! How good predictions are: of classes, of values.
+//! Measures of predictions: of classes, labels, values and anomaly scores. Each is defined here and nowhere else; names and
+//! definitions are those of scikit-learn, unless a comment says otherwise.
 
 /// From this number of samples on, one class for all of them says something about the network.
 const COLLAPSE_SAMPLES: usize = 20;
+
+/// The highest false positive rate of the partial area under the ROC curve: DCASE's and MLPerf's.
+const PARTIAL_FPR: f64 = 0.1;
+
+/// Bins of equal width over the confidence, of the calibration error: those of Guo and others, 2017.
+const BINS: usize = 15;
 
 /// What was measured of a network on samples with targets.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Evaluation {
     /// Number of samples.
     pub samples: usize,
-    /// Samples whose class is predicted correctly.
+    /// Samples whose class, or all of whose labels, are predicted correctly.
     pub correct: usize,
-    /// Mean loss, without smoothing: cross-entropy in nats, or squared error summed over the classes.
+    /// Mean loss, without smoothing or class weights: cross-entropy in nats, or squared error summed over the classes.
     pub loss: f64,
-    /// Counts, `[true class][predicted class]`; empty where values are predicted.
+    /// Counts, `[true class][predicted class]`; empty where the targets are no classes.
     pub confusion: Vec<Vec<usize>>,
-    /// The area under the receiver operating characteristic, of two classes or of anomaly scores.
+    /// Counts of each label, where a sample may have several.
+    pub labels: Vec<Counts>,
+    /// Samples by the rank of their class among the outputs, the largest having rank 0; empty where the targets are no classes.
+    pub ranks: Vec<usize>,
+    /// The expected calibration error: how far confidence and accuracy are apart, as a mean over bins of confidence.
+    pub calibration_error: Option<f64>,
+    /// The area under the ROC curve, of two classes or of anomaly scores; of several labels, the mean of their areas.
     pub auc: Option<f64>,
+    /// The same up to a false positive rate of 0.1, standardized: 0.5 for guessing.
+    pub partial_auc: Option<f64>,
+    /// Counts of anomalies, `predicted` being those above the threshold; `None` without a threshold, or where it is not known
+    /// what an anomaly is.
+    pub anomalies: Option<Counts>,
     /// Errors, where values are predicted.
     pub regression: Option<Regression>,
     /// The loss of guessing: of a network that holds all classes equally probable.
     pub guessing: f64,
 }
 
-/// What was measured of one class.
+/// Samples of one class or label.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Samples that are of it.
+    pub samples: usize,
+    /// Samples predicted to be of it.
+    pub predicted: usize,
+    /// Both.
+    pub correct: usize,
+}
+
+/// What was measured of one class or label.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ClassMeasures {
     /// Of the samples predicted to be of this class, the fraction that are; `None` if none was predicted.
@@ -33,6 +62,17 @@ pub struct ClassMeasures {
     pub f1: f64,
     /// Number of samples of this class.
     pub samples: usize,
+}
+
+/// Precision, recall and F1 of all classes or labels together.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Average {
+    /// Undefined precisions count as 0.
+    pub precision: f64,
+    /// Undefined recalls count as 0.
+    pub recall: f64,
+    /// The mean F1, or that of the pooled counts.
+    pub f1: f64,
 }
 
 /// What was measured of predicted values.
@@ -75,8 +115,23 @@ impl Regression {
     }
 }
 
+impl Counts {
+    /// Returns precision, recall and F1.
+    #[must_use]
+    pub fn measures(self) -> ClassMeasures {
+        let fraction = |part: usize, of: usize| (of > 0).then(|| part as f64 / of as f64);
+        let Self { samples, predicted, correct } = self;
+        ClassMeasures {
+            precision: fraction(correct, predicted),
+            recall: fraction(correct, samples),
+            f1: fraction(2 * correct, predicted + samples).unwrap_or(0.0),
+            samples,
+        }
+    }
+}
+
 impl Evaluation {
-    /// Returns the fraction of samples whose class is predicted correctly.
+    /// Returns the fraction of samples whose class, or all of whose labels, are predicted correctly.
     #[must_use]
     pub fn accuracy(&self) -> f64 {
         self.correct as f64 / self.samples as f64
@@ -86,6 +141,59 @@ impl Evaluation {
     #[must_use]
     pub fn main_measure(&self) -> f64 {
         self.regression.as_ref().map_or_else(|| self.accuracy(), |values| values.r2)
+    }
+
+    /// Returns all measures that the targets have, by name.
+    #[must_use]
+    pub fn measures(&self) -> Vec<(&'static str, f64)> {
+        let mut all = vec![("loss", self.loss)];
+        if let Some(Regression { r2, mae, rmse, .. }) = self.regression {
+            all.extend([("r2", r2), ("mae", mae), ("rmse", rmse)]);
+        } else {
+            let (plain, weighted) = (self.macro_average(), self.weighted_average());
+            all.extend([
+                ("accuracy", self.accuracy()),
+                ("macro_precision", plain.precision),
+                ("macro_recall", plain.recall),
+                ("macro_f1", plain.f1),
+                ("weighted_precision", weighted.precision),
+                ("weighted_recall", weighted.recall),
+                ("weighted_f1", weighted.f1),
+            ]);
+            all.push(if self.labels.is_empty() {
+                ("balanced_accuracy", self.balanced_accuracy())
+            } else {
+                ("micro_f1", self.micro_average().f1)
+            });
+        }
+        if let Some(ClassMeasures { precision, recall, f1, .. }) =
+            self.anomalies.map(Counts::measures)
+        {
+            all.extend([
+                ("anomaly_precision", precision.unwrap_or(0.0)),
+                ("anomaly_recall", recall.unwrap_or(0.0)),
+                ("anomaly_f1", f1),
+            ]);
+        }
+        let some = [
+            ("auc", self.auc),
+            ("partial_auc", self.partial_auc),
+            ("calibration_error", self.calibration_error),
+        ];
+        all.extend(some.into_iter().filter_map(|(name, value)| Some((name, value?))));
+        all
+    }
+
+    /// Returns the measure of this name; NaN if the targets have none.
+    #[must_use]
+    pub fn measure(&self, name: &str) -> f64 {
+        self.measures().iter().find(|(of, _)| *of == name).map_or(f64::NAN, |(_, value)| *value)
+    }
+
+    /// Returns the fraction of samples whose class is among the `k` largest outputs.
+    #[must_use]
+    pub fn top_k(&self, k: usize) -> f64 {
+        self.ranks.iter().take(k).sum::<usize>() as f64 / self.samples as f64
     }
 
     /// Says so if one class is predicted for all samples, which are of several.
@@ -107,107 +215,131 @@ impl Evaluation {
         format!("the loss, {:.4}, is above that of guessing, {:.4}", self.loss, self.guessing)
     }
 
-    /// Returns what was measured of each class.
+    fn counts(&self) -> Vec<Counts> {
+        if self.confusion.is_empty() {
+            return self.labels.clone();
+        }
+        let mut counts = vec![Counts::default(); self.confusion.len()];
+        for (class, row) in self.confusion.iter().enumerate() {
+            counts.iter_mut().zip(row).for_each(|(counts, count)| counts.predicted += count);
+            (counts[class].samples, counts[class].correct) = (row.iter().sum(), row[class]);
+        }
+        counts
+    }
+
+    /// Returns what was measured of each class or label.
     #[must_use]
     pub fn classes(&self) -> Vec<ClassMeasures> {
-        let classes = self.confusion.len();
-        let mut predicted = vec![0usize; classes];
-        for row in &self.confusion {
-            predicted.iter_mut().zip(row).for_each(|(sum, count)| *sum += count);
-        }
-        let fraction = |part: usize, of: usize| (of > 0).then(|| part as f64 / of as f64);
-        let measures = |(class, row): (usize, &Vec<usize>)| {
-            let (correct, samples) = (row[class], row.iter().sum::<usize>());
-            ClassMeasures {
-                precision: fraction(correct, predicted[class]),
-                recall: fraction(correct, samples),
-                f1: fraction(2 * correct, predicted[class] + samples).unwrap_or(0.0),
-                samples,
-            }
-        };
-        self.confusion.iter().enumerate().map(measures).collect()
+        self.counts().into_iter().map(Counts::measures).collect()
     }
 
-    /// Returns the mean F1 of the classes that there are samples of.
+    /// Returns the mean over the classes that have samples or are predicted, or over all labels.
+    #[must_use]
+    pub fn macro_average(&self) -> Average {
+        let present = |c: &Counts| !self.labels.is_empty() || c.samples + c.predicted > 0;
+        average(self.counts().into_iter().filter(present).map(|counts| (counts, 1.0)))
+    }
+
+    /// Returns the mean F1 of the classes that have samples or are predicted, or of all labels.
     #[must_use]
     pub fn macro_f1(&self) -> f64 {
-        mean(self.classes().iter().filter(|class| class.samples > 0).map(|class| class.f1))
+        self.macro_average().f1
     }
 
-    /// Returns the mean F1 of the samples' classes.
+    /// Returns the mean over classes or labels, by their samples.
     #[must_use]
-    pub fn weighted_f1(&self) -> f64 {
-        let classes = self.classes();
-        let sum: f64 = classes.iter().map(|class| class.f1 * class.samples as f64).sum();
-        sum / self.samples as f64
+    pub fn weighted_average(&self) -> Average {
+        average(self.counts().into_iter().map(|counts| (counts, counts.samples as f64)))
+    }
+
+    /// Returns the measures of all labels' counts together. Of classes, all three are the accuracy.
+    #[must_use]
+    pub fn micro_average(&self) -> Average {
+        let sum = |of: fn(&Counts) -> usize| self.counts().iter().map(of).sum();
+        let counts = Counts {
+            samples: sum(|c| c.samples),
+            predicted: sum(|c| c.predicted),
+            correct: sum(|c| c.correct),
+        };
+        average([(counts, 1.0)].into_iter())
     }
 
     /// Returns the mean recall of the classes that there are samples of.
     #[must_use]
     pub fn balanced_accuracy(&self) -> f64 {
-        mean(self.classes().iter().filter_map(|class| class.recall))
+        let recalls = self.classes().into_iter().filter_map(|class| class.recall);
+        let (count, sum) =
+            recalls.fold((0u32, 0.0), |(count, sum), recall| (count + 1, sum + recall));
+        sum / f64::from(count)
     }
 }
 
-fn mean(values: impl Iterator<Item = f64>) -> f64 {
-    let (count, sum) = values.fold((0u32, 0.0), |(count, sum), value| (count + 1, sum + value));
-    sum / f64::from(count)
+/// The mean by weights.
+fn average(counts: impl Iterator<Item = (Counts, f64)>) -> Average {
+    let (mut sums, mut all) = (Average::default(), 0.0);
+    for (counts, weight) in counts {
+        let ClassMeasures { precision, recall, f1, .. } = counts.measures();
+        sums.precision += weight * precision.unwrap_or(0.0);
+        sums.recall += weight * recall.unwrap_or(0.0);
+        sums.f1 += weight * f1;
+        all += weight;
+    }
+    let Average { precision, recall, f1 } = sums;
+    Average { precision: precision / all, recall: recall / all, f1: f1 / all }
 }
 
-/// The area under the receiver operating characteristic: the probability that a positive sample has a higher score than a
-/// negative one, a tie counting half. `None` if there are no samples of one kind.
+/// Returns the mean over [`BINS`] bins of confidence, by their samples, of the distance between accuracy and mean confidence.
+/// `predictions` are confidence (the probability of the predicted class) and whether it is correct; `None` without any.
+pub(crate) fn calibration_error(predictions: impl Iterator<Item = (f32, bool)>) -> Option<f64> {
+    let (mut bins, mut all) = ([0.0; BINS], 0u64);
+    for (confidence, is_correct) in predictions {
+        let bin = ((confidence * BINS as f32).ceil() as usize).clamp(1, BINS) - 1;
+        bins[bin] += f64::from(u8::from(is_correct)) - f64::from(confidence);
+        all += 1;
+    }
+    (all > 0).then(|| bins.iter().map(|sum| sum.abs()).sum::<f64>() / all as f64)
+}
+
+/// Returns the value that the fraction `q` of `values` does not exceed, between two of them on a straight line, as NumPy does.
+///
+/// # Panics
+///
+/// If there are no values.
+pub(crate) fn quantile(values: &mut [f32], q: f32) -> f32 {
+    values.sort_by(f32::total_cmp);
+    let place = f64::from(q) * (values.len() - 1) as f64;
+    let below = place as usize;
+    let [from, to] = [below, (below + 1).min(values.len() - 1)].map(|at| f64::from(values[at]));
+    (from + (to - from) * (place - below as f64)) as f32
+}
+
+/// Returns the area under the ROC curve, and the area up to a false positive rate of 0.1 in McClish's standard form; `None` if
+/// there are no samples of one kind. `scores` are higher for positive samples, which are those with `true`.
 #[must_use]
-pub fn roc_auc(scores: &mut [(f32, bool)]) -> Option<f64> {
-    scores.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (mut below, mut wins) = (0.0, 0.0);
-    for ties in scores.chunk_by(|a, b| a.0 == b.0) {
-        let positive = ties.iter().filter(|(_, is_positive)| *is_positive).count() as f64;
-        let negative = ties.len() as f64 - positive;
-        wins += positive * (below + 0.5 * negative);
-        below += negative;
+pub fn roc_auc(scores: &mut [(f32, bool)]) -> Option<[f64; 2]> {
+    let positives = scores.iter().filter(|(_, is_positive)| *is_positive).count() as f64;
+    let negatives = scores.len() as f64 - positives;
+    if positives == 0.0 || negatives == 0.0 {
+        return None;
     }
-    let pairs = below * (scores.len() as f64 - below);
-    (pairs > 0.0).then(|| wins / pairs)
+    scores.sort_by(|a, b| b.0.total_cmp(&a.0));
+    // The curve goes from one distinct score to the next in a straight line; its axes count samples.
+    let limit = PARTIAL_FPR * negatives;
+    let (mut x, mut y, mut area, mut partial) = (0.0, 0.0, 0.0, 0.0);
+    for ties in scores.chunk_by(|a, b| a.0 == b.0) {
+        let dy = ties.iter().filter(|(_, is_positive)| *is_positive).count() as f64;
+        let dx = ties.len() as f64 - dy;
+        area += dx * (y + 0.5 * dy);
+        let part = (limit - x).clamp(0.0, dx);
+        if part > 0.0 {
+            partial += part * (y + 0.5 * dy * part / dx);
+        }
+        (x, y) = (x + dx, y + dy);
+    }
+    let (all, least) = (positives * negatives, 0.5 * PARTIAL_FPR * PARTIAL_FPR);
+    let partial = (partial / all - least) / (PARTIAL_FPR - least);
+    Some([area / all, 0.5 * (1.0 + partial)])
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn classes_are_measured_as_scikit_learn_does() {
-        // classification_report of [0,0,0,1,1,2] predicted as [0,0,1,1,0,1].
-        let confusion = vec![vec![2, 1, 0], vec![1, 1, 0], vec![0, 1, 0]];
-        let found = Evaluation { samples: 6, correct: 3, confusion, ..Evaluation::default() };
-        let classes = found.classes();
-        let values = classes.iter().map(|class| (class.precision, class.recall, class.samples));
-        let third = 1.0 / 3.0;
-        assert!(values.eq([
-            (Some(2.0 * third), Some(2.0 * third), 3),
-            (Some(third), Some(0.5), 2),
-            (None, Some(0.0), 1)
-        ]));
-        let close = |a: f64, b: f64| (a - b).abs() <= 1e-15;
-        assert!(close(classes[0].f1, 2.0 * third) && close(classes[1].f1, 0.4));
-        assert!(close(found.macro_f1(), (2.0 * third + 0.4) / 3.0));
-        assert!(close(found.weighted_f1(), (2.0 + 0.8) / 6.0));
-        assert!(close(found.balanced_accuracy(), (2.0 * third + 0.5) / 3.0));
-    }
-
-    #[test]
-    fn values_are_measured_as_scikit_learn_does() {
-        // r2_score([3, -0.5, 2, 7], [2.5, 0, 2, 8]), from its documentation; its MSE is 0.375 and its MAE 0.5.
-        let found = Regression::new(&[[1.5, 2.0]], &[3.0, -0.5, 2.0, 7.0], 4);
-        assert!((found.r2 - 0.948_608_137_044_967_9).abs() < 1e-12, "{found:?}");
-        assert_eq!((found.mae, found.rmse), (0.5, 0.375_f64.sqrt()));
-    }
-
-    #[test]
-    fn the_area_is_the_fraction_of_pairs_in_order() {
-        let area = |scores: &[(f32, bool)]| roc_auc(&mut scores.to_vec());
-        // roc_auc_score([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]), from scikit-learn's documentation.
-        assert_eq!(area(&[(0.1, false), (0.4, false), (0.35, true), (0.8, true)]), Some(0.75));
-        assert_eq!(area(&[(1.0, false), (1.0, true)]), Some(0.5));
-        assert_eq!(area(&[(1.0, true), (2.0, true)]), None);
-    }
-}
+mod tests;

@@ -32,14 +32,13 @@ pub struct ModelInput {
     is_image: bool,
     /// Statistics of the training data.
     pub stats: Option<InputStats>,
+    kind: TargetKind,
     classes: usize,
     names: Vec<String>,
-    /// Of the values that it predicts; empty if these are classes.
+    /// Of the labels or values that it predicts; empty if these are classes.
     target_names: Vec<String>,
     /// In the order in which they are read; empty if they have no names.
     features: Vec<Feature>,
-    /// Whether it predicts its own inputs.
-    is_autoencoder: bool,
     /// What stands in for a missing feature; empty if none may be missing.
     fill: Vec<f32>,
     /// How the training data was read and split: settings by flag.
@@ -89,14 +88,14 @@ impl ModelInput {
             is_image: input.is_some_and(|input| input.kind == InputKind::Image)
                 && (blob.version() > 1 || shape.holds_an_image()),
             stats: input.and_then(|input| input.stats),
-            classes: if target_names.is_empty() { net.outputs() } else { 0 },
+            kind: targets,
+            classes: if target_names.is_empty() { targets.names(net.outputs()) } else { 0 },
             names,
             target_names,
             features: blob
                 .features()
                 .map(|feature| Feature { name: feature.name.into(), unit: feature.unit.into() })
                 .collect(),
-            is_autoencoder: targets == TargetKind::Inputs,
             fill: blob.fill().unwrap_or_default().to_vec(),
             reading: blob.reading().map(|(flag, value)| (flag.into(), value.into())).collect(),
             split: blob.split(),
@@ -108,12 +107,18 @@ impl ModelInput {
     /// Returns what data must fit.
     #[must_use]
     pub fn expected(&self) -> Expected<'_> {
-        let Self { shape, max, classes, ref names, .. } = *self;
+        let Self { shape, max, kind, classes, ref names, .. } = *self;
         let (features, target_names) = (&self.features[..], &self.target_names[..]);
-        Expected { of: "the model", shape, max, features, target_names, classes, names }
+        Expected { of: "the model", shape, max, features, target_names, kind, classes, names }
     }
 
-    /// Returns the names of the values that the model predicts; none if these are classes.
+    /// Returns what the model's outputs are.
+    #[must_use]
+    pub fn kind(&self) -> TargetKind {
+        self.kind
+    }
+
+    /// Returns the names of the labels or values that the model predicts; none if these are classes.
     #[must_use]
     pub fn target_names(&self) -> &[String] {
         &self.target_names
@@ -122,7 +127,7 @@ impl ModelInput {
     /// Whether the model predicts its own inputs: an autoencoder, whose answer is how far off it is.
     #[must_use]
     pub fn is_autoencoder(&self) -> bool {
-        self.is_autoencoder
+        self.kind == TargetKind::Inputs
     }
 
     /// Returns names and units of the features; none if they have no names.
@@ -189,10 +194,11 @@ impl ModelInput {
                 set.with_context(|| format!("{model} records --{flag} {value}"))?;
             }
         }
-        if self.is_autoencoder {
-            schema.target = Target::Inputs;
-        } else if !self.target_names.is_empty() {
-            schema.target_type = TargetType::Value;
+        match self.kind {
+            TargetKind::Inputs => schema.target = Target::Inputs,
+            TargetKind::Labels => schema.target_type = TargetType::Label,
+            TargetKind::Values => schema.target_type = TargetType::Value,
+            _ => {}
         }
         schema.normalize |= self.preparation == Preparation::MnistForm;
         schema.image_shape = (*max > 0).then_some(*shape);
@@ -263,7 +269,7 @@ impl ModelInput {
         let values = data.target_names.len() * usize::from(data.classes == 0);
         ensure!(
             self.target_names.len() == values,
-            "{model} predicts {} values, but the data has {values}",
+            "{model} predicts {} labels or values, but the data has {values}",
             self.target_names.len()
         );
         ensure!(

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use picomlp::blob::{Contents, Feature, Int8Contents};
-use picomlp::{AnyLayer, InputMap, Layer, Model, Sequential, argmax};
+use picomlp::{AnyLayer, InputMap, Layer, Model, Sequential};
 
 use crate::classifier::Classifier;
 use crate::data::{Dataset, Values};
@@ -93,10 +93,16 @@ pub fn quantize(
     let names: Vec<&str> = old.class_names().collect();
     let features: Vec<Feature<'_>> = old.features().collect();
     let reading: Vec<[&str; 2]> = old.reading().map(|(flag, value)| [flag, value]).collect();
-    let (mut inputs, mut logits) = (Vec::new(), Vec::new());
-    for (x, bits) in old.self_test().iter().flat_map(|test| test.vectors()) {
-        inputs.extend_from_slice(x);
-        logits.extend(bits.map(f32::from_bits));
+    let (mut inputs, mut test_features, mut logits) = (Vec::new(), Vec::new(), Vec::new());
+    if let Some(test) = old.self_test() {
+        for (x, bits) in test.vectors() {
+            if test.are_features() {
+                test_features.extend(x.as_chunks().0.iter().map(|four| f32::from_le_bytes(*four)));
+            } else {
+                inputs.extend_from_slice(x);
+            }
+            logits.extend(bits.map(f32::from_bits));
+        }
     }
     let int8 = Int8Contents::new(&ranges.activations).keep_f32(keep_f32);
     let int8 = ranges.inputs.map_or(int8, |range| int8.features(range));
@@ -110,6 +116,7 @@ pub fn quantize(
         reading: &reading,
         fill: old.fill().unwrap_or_default(),
         self_test_inputs: &inputs,
+        self_test_features: &test_features,
         self_test_logits: &logits,
         int8: Some(int8),
         ..Contents::new(net, model.params())
@@ -118,10 +125,17 @@ pub fn quantize(
     let quantized = file.quantized()?;
     let mut scratch = vec![0; quantized.scratch_len()];
     let mut int8_logits = Vec::new();
+    let mut read = vec![0; test_features.len()];
+    let rows = test_features.chunks_exact(net.inputs()).zip(read.chunks_exact_mut(net.inputs()));
+    for (features, read) in rows {
+        quantized.read_features(features, read)?;
+    }
+    let inputs = if read.is_empty() { inputs.clone() } else { read };
     for input in inputs.chunks_exact(net.inputs()) {
         int8_logits.extend_from_slice(quantized.logits(input, &mut scratch)?);
     }
     contents.int8 = Some(int8.self_test(&int8_logits));
+    contents.self_test_inputs = &inputs;
     ModelFile::from_bytes(path, &written(&contents)?)
 }
 
@@ -160,7 +174,8 @@ impl Comparison {
             let [exact, near] = &outputs;
             let width = exact.len() / samples.len();
             for (exact, near) in exact.chunks_exact(width).zip(near.chunks_exact(width)) {
-                all.changed += usize::from(are_classes && argmax(exact) != argmax(near));
+                all.changed +=
+                    usize::from(are_classes && forms[0].class(exact) != forms[0].class(near));
                 for (exact, near) in exact.iter().zip(near) {
                     all.worst_error = all.worst_error.max((*exact - *near).abs());
                 }

@@ -115,12 +115,18 @@ fn scale(values: &mut [f64], params: &[f64]) {
 
 fn of_sample(objective: &Objective, outputs: &[f64], label: u8) -> f64 {
     let smoothing = f64::from(objective.loss.smoothing());
-    let spread = smoothing / outputs.len() as f64;
-    let targets = (0..outputs.len())
+    let classes = outputs.len().max(2);
+    let spread = smoothing / classes as f64;
+    // A single output is that of class 1.
+    let targets = (classes - outputs.len()..classes)
         .map(|class| if class == usize::from(label) { 1.0 - smoothing + spread } else { spread });
     let pairs = outputs.iter().zip(targets);
     match objective.loss.kind() {
         LossKind::SquaredError => pairs.map(|(a, t)| (a - t) * (a - t)).sum(),
+        LossKind::BinaryCrossEntropy => {
+            let each = pairs.map(|(z, t)| z.max(0.0) - z * t + (-z.abs()).exp().ln_1p());
+            each.sum::<f64>() / outputs.len() as f64
+        }
         _ => {
             let max = outputs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let sum: f64 = outputs.iter().map(|z| (z - max).exp()).sum();

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use anyhow::{Result, bail, ensure};
 pub use online::Online;
+use picomlp::blob::TargetKind;
 use picomlp::optim::AnyOptimizer;
 use picomlp::rng::shuffle;
 use picomlp::{
@@ -17,6 +18,7 @@ use picomlp::{
 };
 use run::{Ended, Run};
 
+use crate::augment::Augmenter;
 use crate::buffer::{Buffer, buffer};
 use crate::checkpoint::{Checkpoint, Checkpoints, Progress};
 use crate::classifier::Classifier;
@@ -27,7 +29,7 @@ use crate::measures::Evaluation;
 use crate::pool::Pool;
 use crate::scaled::in_own_units;
 use crate::text::widths;
-use crate::trained::{Ending, Setup, Stopped, Trained, command};
+use crate::trained::{Ending, Setup, Stopped, Trained, command, settings_json};
 use crate::vote;
 
 /// Samples of a large batch that are worked on together; the result does not depend on it. Their gradients at a layer stay in
@@ -110,7 +112,7 @@ impl<'a> Session<'a> {
     pub(crate) fn of_split(
         config: TrainConfig,
         data: &'a Dataset,
-        split: Split,
+        mut split: Split,
         pool: Arc<Pool>,
         fold: Option<u32>,
     ) -> Result<Self> {
@@ -118,10 +120,9 @@ impl<'a> Session<'a> {
         if data.schema.vote.is_cast() {
             vote::units(data)?;
         }
-        let are_values = matches!(data.targets, Targets::Values(_));
-        let loss = config.loss.build(are_values)?;
-        config.monitor.check(are_values, data.classes).map_err(anyhow::Error::msg)?;
-        let net = config.model.build(data.pixels(), data.outputs())?;
+        let loss = config.loss.build(data.target_kind())?;
+        config.monitor.check(data).map_err(anyhow::Error::msg)?;
+        let net = config.model.build(data.pixels(), config.outputs(data)?)?;
         if let Some(flag) = config.needs_validation() {
             ensure!(
                 !split.validation.is_empty(),
@@ -163,13 +164,39 @@ impl<'a> Session<'a> {
             Targets::Values(values) => {
                 Scaling::fit(values, data.outputs(), &split.train, Scale::Standardize)?
             }
-            Targets::Classes(_) => Scaling::default(),
+            Targets::Classes(_) | Targets::Labels(_) => Scaling::default(),
+        };
+        let class_weights = match &config.class_weight {
+            None => Vec::new(),
+            Some(weight) => {
+                let weights = weight.of(data, &split.train)?;
+                let named = (0..data.classes).zip(&weights);
+                let named: Vec<_> =
+                    named.map(|(class, w)| format!("{} {w:.4}", data.class_name(class))).collect();
+                split.notes.push(format!("class weights: {}", named.join(", ")));
+                weights
+            }
         };
         // What the machine has no memory for is known before training.
         buffer(net.params(), "parameters")?;
         let fingerprint = OnceLock::new();
-        let setup =
-            Setup { data, config, split, map, features, targets, loss, batch_size, fingerprint };
+        let augmenter = match &config.augment {
+            Some(augment) => Some(Augmenter::new(augment, data, config.seed)?),
+            None => None,
+        };
+        let setup = Setup {
+            data,
+            config,
+            split,
+            map,
+            features,
+            targets,
+            loss,
+            augmenter,
+            class_weights,
+            batch_size,
+            fingerprint,
+        };
         Ok(Self { setup, net, pool, fold, checkpoints: None, resumed: None, online: None })
     }
 
@@ -214,7 +241,7 @@ impl<'a> Session<'a> {
         Start {
             network: widths(net),
             layers: net.layers().iter().map(ToString::to_string).collect(),
-            loss: config.loss.describe(matches!(data.targets, Targets::Values(_))),
+            loss: config.loss.describe(data.target_kind()),
             parameters: net.params(),
             optimizer: config.optimizer.kind.to_string(),
             lr: config.optimizer.learning_rate(),
@@ -230,6 +257,7 @@ impl<'a> Session<'a> {
             folds,
             resumed_epochs: self.resumed.as_ref().map(|(from, _)| from.epochs().len()),
             command: command(config, data, split, folds, out),
+            settings: settings_json(config, data, split, folds),
         }
     }
 
@@ -261,6 +289,16 @@ impl<'a> Session<'a> {
         let gaps = Scaling { fill: features.fill.clone(), ..Scaling::default() };
         let classifier =
             Classifier::new(&net, &params, self.setup.map, self.setup.loss.kind()).scaled(&gaps);
+        let threshold = if self.setup.data.target_kind() == TargetKind::Inputs {
+            // Held-out samples, if there are some: what was trained on is rebuilt better than what comes.
+            let held_out = !split.validation.is_empty();
+            let samples = if held_out { &split.validation } else { &split.train };
+            let quantile = self.setup.config.threshold_quantile;
+            Some(classifier.threshold(&self.pool, self.setup.data, samples, quantile)?)
+        } else {
+            None
+        };
+        let classifier = classifier.with_threshold(threshold.map(|threshold| threshold.score));
         // Who stops a run wants it to end now; the model can be measured later.
         let test = if split.test.is_empty() || ending == Ending::Interrupted {
             None
@@ -269,6 +307,7 @@ impl<'a> Session<'a> {
             Some(vote::evaluate(&classifier, &self.pool, data, &split.test, data.schema.vote)?)
         };
         let mut trained = Trained::new(&self.setup, net.clone(), params.clone(), kept, test)?;
+        trained.threshold = threshold;
         trained.steps = ended.steps;
         trained.training = ended.training;
         trained.validation = ended.kept_validation;
@@ -304,7 +343,7 @@ impl<'a> Session<'a> {
             |net: &Sequential, params: &[f32]| self.evaluate(net, params, &self.setup.split.train);
         let measured = trained.test.as_ref().or(trained.validation.as_ref());
         let guessing = match self.setup.data.targets {
-            Targets::Classes(_) => {
+            Targets::Classes(_) | Targets::Labels(_) => {
                 crate::classifier::guessing(self.setup.loss.kind(), net.outputs())
             }
             // The variance of standardized targets.
@@ -383,7 +422,7 @@ impl<'a> Session<'a> {
             workspace: &mut workspace[..],
         };
         let trainer = Trainer::new(net.clone(), optimizer, buffers)?
-            .with_loss(self.setup.loss)?
+            .with_loss(self.setup.loss.with_class_weights(&self.setup.class_weights))?
             .with_seed(config.seed, 0)
             .with_threads(pool);
         let ended = if buffered {

@@ -7,18 +7,20 @@ use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
 use picomlp::blob::{
-    self, Contents, DataSplit, Input, InputKind, Preparation, Provenance, TargetKind,
+    self, AnomalyThreshold, Contents, DataSplit, Input, InputKind, Preparation, Provenance,
+    TargetKind,
 };
 use picomlp::fingerprint::fingerprint;
 use picomlp::layers::trace;
-use picomlp::{Batch, Error, InputMap, Layer, Loss, LossKind, Network, Sequential};
+use picomlp::{Batch, Element, Error, InputMap, Layer, Loss, LossKind, Network, Sequential};
 
+use crate::augment::Augmenter;
 use crate::classifier::Classifier;
 use crate::config::{Settings, TrainConfig};
 use crate::data::{
-    Dataset, Feature, HeldOut, Scaling, Split, Target, Targets, VALIDATION_FRACTION, stats,
+    Dataset, Feature, HeldOut, Scaling, Split, Targets, VALIDATION_FRACTION, Values, stats,
 };
-use crate::event::{Done, measured, r2};
+use crate::event::{Done, Measures, measured, measures};
 use crate::image::normalize::is_normalized;
 use crate::measures::Evaluation;
 use crate::output::write_file;
@@ -40,6 +42,10 @@ pub(crate) struct Setup<'a> {
     /// What values to predict are brought to; empty for classes.
     pub(crate) targets: Scaling,
     pub(crate) loss: Loss<'static>,
+    /// What varies training samples.
+    pub(crate) augmenter: Option<Augmenter>,
+    /// Weights of the classes in the loss; none if each is 1.
+    pub(crate) class_weights: Vec<f32>,
     /// Samples of a step: all, if there are fewer than the settings ask for.
     pub(crate) batch_size: usize,
     /// Of the samples that are seen, when it is asked for first: it takes a while.
@@ -142,6 +148,8 @@ pub struct Trained {
     pub test: Option<Evaluation>,
     /// What they reached in validation, if that was measured.
     pub validation: Option<Evaluation>,
+    /// From which score on a sample is an anomaly, of an autoencoder.
+    pub threshold: Option<AnomalyThreshold>,
     /// Steps taken.
     pub steps: u64,
     /// Time in training steps alone.
@@ -177,6 +185,8 @@ struct Record {
 #[derive(Clone, Debug, Default)]
 struct SelfTest {
     inputs: Vec<u8>,
+    /// In place of `inputs`, where these are features.
+    features: Vec<f32>,
     logits: Vec<f32>,
     layers: Vec<f32>,
 }
@@ -195,21 +205,18 @@ impl Trained {
             map: *map,
             loss: loss.kind(),
             class_names: match data.targets {
-                Targets::Classes(_) => (0..net.outputs()).map(|c| data.class_name(c)).collect(),
-                Targets::Values(_) => data.target_names.clone(),
+                Targets::Classes(_) => (0..data.classes).map(|c| data.class_name(c)).collect(),
+                Targets::Values(_) | Targets::Labels(_) => data.target_names.clone(),
             },
             net,
             params,
             features: data.features.clone(),
-            targets: match data.targets {
-                Targets::Classes(_) => TargetKind::Classes,
-                Targets::Values(_) if data.schema.target == Target::Inputs => TargetKind::Inputs,
-                Targets::Values(_) => TargetKind::Values,
-            },
+            targets: data.target_kind(),
             config: config.clone(),
             kept,
             test,
             validation: None,
+            threshold: None,
             steps: kept.step,
             training: Duration::ZERO,
             ending: Ending::Finished,
@@ -292,6 +299,7 @@ impl Trained {
             split: Some(*split),
             reading: &reading,
             fill: &self.fill,
+            threshold: self.threshold,
             class_names: &names,
             features: &features,
             targets: (self.targets != TargetKind::Classes).then_some(self.targets),
@@ -305,12 +313,12 @@ impl Trained {
                 epochs: self.kept.epoch,
                 train_samples: count(*train_samples),
                 test_samples: count(self.test.as_ref().map_or(0, |test| test.samples)),
-                // Of predicted values, R².
-                test_accuracy: self.test.as_ref().map_or(0.0, Evaluation::main_measure) as f32,
+                test_measure: self.test.as_ref().map_or(0.0, Evaluation::main_measure) as f32,
                 loss: self.loss,
                 command: &command,
             }),
             self_test_inputs: &self_test.inputs,
+            self_test_features: &self_test.features,
             self_test_logits: &self_test.logits,
             self_test_layers: &self_test.layers,
             checkpoint,
@@ -333,15 +341,14 @@ impl Trained {
     pub fn done(&self, model: &Path, bytes: usize, elapsed: Duration) -> Done {
         let (test_accuracy, test_loss) = measured(self.test.as_ref());
         let (val_accuracy, val_loss) = measured(self.validation.as_ref());
-        let values = self.test.as_ref().and_then(|test| test.regression);
-        let of_classes = self.test.as_ref().filter(|test| test.regression.is_none());
+        let threshold = self.threshold.map(|t| ("threshold".to_owned(), t.score.into()));
+        let but = ["accuracy", "loss"];
+        let test = measures(self.test.as_ref(), "test_", &but);
         Done {
-            test_r2: values.map(|values| values.r2),
-            test_mae: values.map(|values| values.mae),
-            test_rmse: values.map(|values| values.rmse),
-            test_auc: self.test.as_ref().and_then(|test| test.auc),
-            test_macro_f1: of_classes.map(Evaluation::macro_f1),
-            val_r2: r2(self.validation.as_ref()),
+            measures: test
+                .chain(measures(self.validation.as_ref(), "val_", &but))
+                .chain(threshold)
+                .collect(),
             test_accuracy,
             test_loss,
             val_accuracy,
@@ -364,15 +371,30 @@ impl SelfTest {
         let Setup { data, split, map, .. } = setup;
         let samples = if split.test.is_empty() { split.seen() } else { split.test.clone() };
         let samples = &samples[..SELF_TESTS.min(samples.len())];
-        // The format holds bytes.
-        if data.images().is_empty() {
-            return Ok(Self::default());
+        let mut test = match data.subset(samples).inputs {
+            Values::Bytes(inputs) => {
+                Self { inputs: inputs.to_vec(), ..Self::run(net, params, *map, &inputs)? }
+            }
+            Values::Floats(features) => {
+                Self { features: features.to_vec(), ..Self::run(net, params, *map, &features)? }
+            }
+        };
+        if test.logits.is_empty() {
+            test = Self::default();
         }
-        let inputs = data.subset(samples).images().to_vec();
-        let mut logits = vec![0.0; samples.len() * net.outputs()];
-        let x = Batch::rows(&inputs, net.inputs())?.with_map(*map);
-        match net.forward(params, x, &mut logits, &mut vec![0.0; net.infer_scratch(samples.len())])
-        {
+        Ok(test)
+    }
+
+    /// Computes what is expected of inputs; nothing if an output is not finite.
+    fn run<T: Element>(
+        net: &Sequential,
+        params: &[f32],
+        map: InputMap,
+        inputs: &[T],
+    ) -> Result<Self> {
+        let x = Batch::rows(inputs, net.inputs())?.with_map(map);
+        let mut logits = vec![0.0; x.len() * net.outputs()];
+        match net.forward(params, x, &mut logits, &mut vec![0.0; net.infer_scratch(x.len())]) {
             Ok(()) => {}
             // Bits of NaN differ from machine to machine: nothing to compare with.
             Err(Error::OutputNotFinite { .. }) => return Ok(Self::default()),
@@ -381,11 +403,11 @@ impl SelfTest {
         // What every layer but the last gives, sample by sample.
         let (mut layers, mut scratch) = (Vec::new(), vec![0.0; net.infer_scratch(1)]);
         for sample in x.iter() {
-            let x = Batch::rows(sample, net.inputs())?.with_map(*map);
+            let x = Batch::rows(sample, net.inputs())?.with_map(map);
             trace(net, params, x, &mut scratch, |_, outputs| layers.extend_from_slice(outputs))?;
             layers.truncate(layers.len() - net.outputs());
         }
-        Ok(Self { inputs, logits, layers })
+        Ok(Self { logits, layers, ..Self::default() })
     }
 }
 
@@ -436,6 +458,18 @@ pub(crate) fn command(
 ) -> String {
     let settings = data_settings(config, data, split, folds);
     command_of(config, &data.source.to_string(), &settings, out)
+}
+
+/// Returns the settings of a run by flag.
+pub(crate) fn settings_json(
+    config: &TrainConfig,
+    data: &Dataset,
+    split: &Split,
+    folds: Option<usize>,
+) -> Measures {
+    let all = [config.settings(), data_settings(config, data, split, folds)].concat();
+    let json = |value: Option<String>| value.map_or(true.into(), Into::into);
+    all.into_iter().map(|(flag, value)| (flag.to_owned(), json(value))).collect()
 }
 
 fn command_of(

@@ -64,8 +64,8 @@ pub fn count(probabilities: &[f32], classes: usize, of: &[u32], how: Vote) -> Ve
 ///
 /// If the data has neither, or values to predict.
 pub fn units(data: &Dataset) -> Result<&[u32]> {
-    let are_values = matches!(data.targets, Targets::Values(_));
-    ensure!(!are_values, "--vote is for classes, and the targets are values");
+    let are_classes = matches!(data.targets, Targets::Classes(_));
+    ensure!(are_classes, "--vote is for classes, and the targets are labels or values");
     match (&data.recordings[..], &data.groups.of[..]) {
         ([], []) => bail!(
             "--vote needs samples that belong together: windows of recordings (--window), or groups (--group)"

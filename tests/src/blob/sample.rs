@@ -126,7 +126,7 @@ pub(super) fn provenance() -> Provenance<'static> {
         epochs: 5,
         train_samples: 60_000,
         test_samples: 10_000,
-        test_accuracy: 0.975,
+        test_measure: 0.975,
         loss: LossKind::CrossEntropy,
         command: COMMAND,
     }
@@ -152,6 +152,8 @@ pub(super) fn full_int8() -> Bytes {
 pub(super) fn written(int8: Option<Int8Contents<'_>>) -> Bytes {
     let (params, logits) = (params(), self_test_logits());
     let contents = Contents {
+        threshold: None,
+        self_test_features: &[],
         net: &Net::default(),
         params: &params,
         head: &[],

@@ -1,3 +1,4 @@
+use crate::argmax;
 use std::string::String;
 use std::vec::Vec;
 

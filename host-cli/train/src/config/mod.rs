@@ -3,12 +3,14 @@
 //! Every setting has a text form ([`Display`](core::fmt::Display) and [`FromStr`](core::str::FromStr)), the one that recipes
 //! and the command line use.
 
+mod class_weight;
 mod init;
 mod model;
 mod optimizer;
 mod schedule;
 mod train;
 
+pub use class_weight::ClassWeight;
 pub use init::InitSpec;
 pub(crate) use model::DROPOUT_OF_FEW;
 pub use model::{

@@ -4,6 +4,7 @@ use core::fmt;
 use core::str::FromStr;
 
 use anyhow::{Context, Result, bail, ensure};
+use picomlp::blob::TargetKind;
 use picomlp::layers::LayerList;
 use picomlp::{AnyLayer, Layer, Loss, Sequential};
 
@@ -118,45 +119,58 @@ pub struct LossSpec {
 }
 
 impl LossSpec {
-    /// Returns the core's form of it, for targets that are values or classes.
+    /// Returns the core's form of it, for targets of a kind.
     ///
     /// # Errors
     ///
     /// If the loss is not for such targets, in the names of the flags.
-    pub fn build(self, are_values: bool) -> Result<Loss<'static>> {
-        let kind = self.kind;
-        let loss = match (kind, are_values) {
-            (LossFunction::Auto | LossFunction::CrossEntropy, false) => Loss::CROSS_ENTROPY,
-            (LossFunction::CrossEntropySum, false) => Loss::CROSS_ENTROPY.summed(),
-            (LossFunction::Mse, false) => Loss::SQUARED_ERROR,
-            (LossFunction::Auto | LossFunction::Mse, true) => Loss::MEAN_SQUARED_ERROR,
-            (LossFunction::Mae, true) => Loss::MEAN_ABSOLUTE_ERROR,
-            (LossFunction::Huber, true) => Loss::HUBER,
-            (LossFunction::Mae | LossFunction::Huber, false) => {
-                bail!(
-                    "--loss {kind} is for values to predict, and the targets are classes: see --target-type"
-                )
-            }
-            (_, true) => {
-                bail!("--loss {kind} is for classes, and the targets are values: see --target-type")
+    pub fn build(self, targets: TargetKind) -> Result<Loss<'static>> {
+        let (kind, are_classes) = (self.resolve(targets), targets == TargetKind::Classes);
+        let are_values = matches!(targets, TargetKind::Values | TargetKind::Inputs);
+        let loss = match kind {
+            LossFunction::CrossEntropy if are_classes => Loss::CROSS_ENTROPY,
+            LossFunction::CrossEntropySum if are_classes => Loss::CROSS_ENTROPY.summed(),
+            LossFunction::Mse if are_classes => Loss::SQUARED_ERROR,
+            LossFunction::Bce if !are_values => Loss::BINARY_CROSS_ENTROPY,
+            LossFunction::Mse if are_values => Loss::MEAN_SQUARED_ERROR,
+            LossFunction::Mae if are_values => Loss::MEAN_ABSOLUTE_ERROR,
+            LossFunction::Huber if are_values => Loss::HUBER,
+            _ => {
+                let is_for = match kind {
+                    LossFunction::Bce => "two classes, or labels of 0 and 1",
+                    LossFunction::Mse | LossFunction::Mae | LossFunction::Huber => {
+                        "values to predict"
+                    }
+                    _ => "classes",
+                };
+                let are = match targets {
+                    TargetKind::Classes => "classes",
+                    TargetKind::Labels => "labels",
+                    _ => "values",
+                };
+                bail!("--loss {kind} is for {is_for}, and the targets are {are}: see --target-type")
             }
         };
         ensure!(
-            !are_values || self.label_smoothing == 0.0,
-            "--label-smoothing is for classes, and the targets are values"
+            are_classes || self.label_smoothing == 0.0,
+            "--label-smoothing is for classes, and the targets are labels or values"
         );
         Ok(loss.with_smoothing(self.label_smoothing))
     }
-}
 
-impl LossSpec {
+    /// The loss that `auto` stands for.
+    fn resolve(self, targets: TargetKind) -> LossFunction {
+        match (self.kind, targets) {
+            (LossFunction::Auto, TargetKind::Classes) => LossFunction::CrossEntropy,
+            (LossFunction::Auto, TargetKind::Labels) => LossFunction::Bce,
+            (LossFunction::Auto, _) => LossFunction::Mse,
+            (kind, _) => kind,
+        }
+    }
+
     /// Describes the loss: `mse, label smoothing 0.1`.
-    pub(crate) fn describe(self, are_values: bool) -> String {
-        let kind = match self.kind {
-            LossFunction::Auto if are_values => LossFunction::Mse,
-            LossFunction::Auto => LossFunction::CrossEntropy,
-            kind => kind,
-        };
+    pub(crate) fn describe(self, targets: TargetKind) -> String {
+        let kind = self.resolve(targets);
         match self.label_smoothing {
             0.0 => kind.to_string(),
             smoothing => format!("{kind}, label smoothing {smoothing}"),
@@ -312,12 +326,14 @@ named! {
     /// A loss function.
     #[non_exhaustive]
     pub enum LossFunction {
-        /// Cross-entropy for classes, mean squared error for values.
+        /// Cross-entropy for classes, binary cross-entropy for labels, mean squared error for values.
         Auto = "auto",
         /// Softmax cross-entropy, mean over the batch.
         CrossEntropy = "cross-entropy",
         /// Softmax cross-entropy, sum over the batch.
         CrossEntropySum = "cross-entropy-sum",
+        /// Binary cross-entropy: of one output for two classes, or of an output for each label.
+        Bce = "bce",
         /// Squared error: for values the mean over outputs and batch; for classes against one-hot targets, summed over the
         /// outputs, mean over the batch.
         Mse = "mse",

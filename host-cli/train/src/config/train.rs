@@ -2,7 +2,12 @@
 
 use core::fmt::Display;
 
-use super::{InitSpec, LossSpec, ModelSpec, OptimizerSpec, ScheduleSpec};
+use picomlp::blob::TargetKind;
+
+use super::{
+    ClassWeight, InitSpec, LossFunction, LossSpec, ModelSpec, OptimizerSpec, ScheduleSpec,
+};
+use crate::augment::Augment;
 use crate::config::{DROPOUT_OF_FEW, Hidden, PerLayer};
 use crate::data::{Amount, Dataset, Inputs, Scale, SplitSpec, VALIDATION_FRACTION};
 use crate::measures::Evaluation;
@@ -11,6 +16,9 @@ use crate::named;
 /// Fewer samples of features than these are few: a tenth of them tells accuracies apart by 5 points or more.
 const FEW_SAMPLES: usize = 1000;
 
+/// One false alarm in 200 normal samples.
+const THRESHOLD_QUANTILE: f32 = 0.995;
+
 /// All settings of a training run but for the data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainConfig {
@@ -18,6 +26,8 @@ pub struct TrainConfig {
     pub model: ModelSpec,
     /// The loss to minimize.
     pub loss: LossSpec,
+    /// Weights of the classes in it; 1 for each by default.
+    pub class_weight: Option<ClassWeight>,
     /// The optimizer.
     pub optimizer: OptimizerSpec,
     /// Learning-rate schedule.
@@ -51,6 +61,11 @@ pub struct TrainConfig {
     pub scale: Scale,
     /// The measure that picks the best epoch.
     pub monitor: Monitor,
+    /// The fraction of normal samples that score no higher than the threshold of an autoencoder: of the validation samples, or
+    /// of the training samples without any.
+    pub threshold_quantile: f32,
+    /// How training samples are varied; not at all by default.
+    pub augment: Option<Augment>,
     /// How the data is split.
     pub split: SplitSpec,
     /// Threads to use; the model does not depend on their number. One for each core by default.
@@ -65,6 +80,7 @@ impl Default for TrainConfig {
         Self {
             model: ModelSpec::default(),
             loss: LossSpec::default(),
+            class_weight: None,
             optimizer: OptimizerSpec::default(),
             schedule: ScheduleSpec::Constant,
             warmup: 0,
@@ -81,6 +97,8 @@ impl Default for TrainConfig {
             inputs: Inputs::default(),
             scale: Scale::default(),
             monitor: Monitor::default(),
+            threshold_quantile: THRESHOLD_QUANTILE,
+            augment: None,
             split: SplitSpec::default(),
             threads: None,
             measure_training: false,
@@ -91,18 +109,26 @@ impl Default for TrainConfig {
 named! {
     /// The validation measure that chooses the epoch and ends training early.
     pub enum Monitor {
-        /// Accuracy for classes, R² for values.
+        /// Accuracy for classes and labels, R² for values.
         Auto = "auto",
-        /// Fraction of the samples whose class is predicted correctly.
+        /// Fraction of the samples whose class, or all of whose labels, are predicted correctly.
         Accuracy = "val_acc",
         /// Loss.
         Loss = "val_loss",
-        /// Mean F1 of the classes.
+        /// Mean F1 of the classes or labels.
         F1 = "val_f1",
+        /// Mean F1 by samples.
+        WeightedF1 = "val_weighted_f1",
+        /// F1 of all labels together.
+        MicroF1 = "val_micro_f1",
         /// Mean recall of the classes.
         BalancedAccuracy = "val_balanced_acc",
-        /// Area under the receiver operating characteristic, for two classes.
+        /// Area under the ROC curve, for two classes, labels or an autoencoder.
         Auc = "val_auc",
+        /// The same up to a false positive rate of 0.1.
+        PartialAuc = "val_pauc",
+        /// Expected calibration error.
+        CalibrationError = "val_ece",
         /// Fraction of the variance that is predicted.
         R2 = "val_r2",
         /// Mean absolute error.
@@ -113,20 +139,34 @@ named! {
 }
 
 impl Monitor {
-    /// Checks that this can be measured on values, or on that number of classes.
-    pub(crate) fn check(self, are_values: bool, classes: usize) -> Result<(), String> {
-        let what = match self {
+    /// Checks that this can be measured of the targets of `data`.
+    pub(crate) fn check(self, data: &Dataset) -> Result<(), String> {
+        use TargetKind::{Classes, Inputs, Labels, Values};
+        let kind = data.target_kind();
+        let (fits, what) = match self {
             Self::Auto | Self::Loss => return Ok(()),
-            Self::R2 | Self::Mae | Self::Rmse if !are_values => {
-                "values, and the targets are classes"
+            Self::R2 | Self::Mae | Self::Rmse => (matches!(kind, Values | Inputs), "values"),
+            Self::Auc | Self::PartialAuc => (
+                kind == Labels
+                    || (kind == Classes && data.classes == 2)
+                    || !data.anomalous.is_empty(),
+                "two classes, of labels, or of an autoencoder that --normal names classes for",
+            ),
+            Self::MicroF1 => (kind == Labels, "labels"),
+            Self::BalancedAccuracy | Self::CalibrationError => (kind == Classes, "classes"),
+            Self::Accuracy | Self::F1 | Self::WeightedF1 => {
+                (matches!(kind, Classes | Labels), "classes or labels")
             }
-            Self::Auc if classes != 2 => "two classes",
-            Self::Accuracy | Self::F1 | Self::BalancedAccuracy if are_values => {
-                "classes, and the targets are values"
-            }
-            _ => return Ok(()),
         };
-        Err(format!("'--monitor {self}' is measured of {what}"))
+        let are = match kind {
+            Classes => "classes",
+            Labels => "labels",
+            _ => "values",
+        };
+        if fits {
+            return Ok(());
+        }
+        Err(format!("'--monitor {self}' is measured of {what}, and the targets are {are}"))
     }
 
     /// Returns the score that a first epoch has to reach: any, but none correct is not progress.
@@ -139,17 +179,20 @@ impl Monitor {
 
     /// Returns the measure; higher is better.
     pub(crate) fn score(self, found: &Evaluation) -> f64 {
-        let values = found.regression.as_ref();
         let score = match self {
+            Self::Auto => found.main_measure(),
+            Self::Accuracy => found.accuracy(),
             Self::Loss => -found.loss,
-            Self::F1 => found.macro_f1(),
-            Self::BalancedAccuracy => found.balanced_accuracy(),
-            Self::Auc => found.auc.unwrap_or(f64::NAN),
-            Self::Mae => values.map_or(f64::NAN, |values| -values.mae),
-            Self::Rmse => values.map_or(f64::NAN, |values| -values.rmse),
-            Self::Auto | Self::Accuracy | Self::R2 => {
-                values.map_or(found.correct as f64, |values| values.r2)
-            }
+            Self::F1 => found.measure("macro_f1"),
+            Self::WeightedF1 => found.measure("weighted_f1"),
+            Self::MicroF1 => found.measure("micro_f1"),
+            Self::BalancedAccuracy => found.measure("balanced_accuracy"),
+            Self::Auc => found.measure("auc"),
+            Self::PartialAuc => found.measure("partial_auc"),
+            Self::CalibrationError => -found.measure("calibration_error"),
+            Self::R2 => found.measure("r2"),
+            Self::Mae => -found.measure("mae"),
+            Self::Rmse => -found.measure("rmse"),
         };
         if score.is_nan() { f64::NEG_INFINITY } else { score }
     }
@@ -188,6 +231,23 @@ impl TrainConfig {
                 chosen.join(" and ")
             )
         })
+    }
+
+    /// Returns the number of outputs that answer the targets of `data`: with binary cross-entropy, one for two classes.
+    ///
+    /// # Errors
+    ///
+    /// If there are more classes.
+    pub(crate) fn outputs(&self, data: &Dataset) -> anyhow::Result<usize> {
+        if self.loss.kind != LossFunction::Bce || data.target_kind() != TargetKind::Classes {
+            return Ok(data.outputs());
+        }
+        anyhow::ensure!(
+            data.classes == 2,
+            "--loss bce has one output for two classes, and the targets are {} classes: leave it out",
+            data.classes
+        );
+        Ok(1)
     }
 
     /// Checks that the settings fit each other.
@@ -296,6 +356,7 @@ impl TrainConfig {
             ("init", value(&self.init)),
         ];
         settings.extend(self.model_settings());
+        settings.extend(self.class_weight.as_ref().map(|weight| ("class-weight", value(weight))));
         settings.extend(self.optimizer_settings());
         if self.inputs != Inputs::default() {
             settings.push(("inputs", value(&self.inputs)));
@@ -303,6 +364,10 @@ impl TrainConfig {
         if self.scale != Scale::default() {
             settings.push(("scale", value(&self.scale)));
         }
+        if self.threshold_quantile != THRESHOLD_QUANTILE {
+            settings.push(("threshold-quantile", value(&self.threshold_quantile)));
+        }
+        settings.extend(self.augment.as_ref().map(|augment| ("augment", value(augment))));
         settings.extend((!self.shuffle).then_some(("no-shuffle", None)));
         settings.extend(self.max_steps.map(|steps| ("max-steps", value(&steps))));
         settings

@@ -263,8 +263,10 @@ pub fn read(
         };
         let found = targets.finish(count, columns.targets.len(), kind_of_target, is_image);
         let found = found.with_context(|| name.to_string())?;
-        if matches!(found.targets, Targets::Values(_)) {
-            kind = format!("values to predict{}", found.note);
+        if let Targets::Values(_) | Targets::Labels(_) = found.targets {
+            let is_values = matches!(found.targets, Targets::Values(_));
+            let what = if is_values { "values to predict" } else { "labels" };
+            kind = format!("{what}{}", found.note);
         } else if columns.is_one_hot {
             "one-hot labels".clone_into(&mut kind);
         }
@@ -450,7 +452,7 @@ fn finish(
 /// Counts the classes, and refuses targets that there is nothing to learn from.
 pub(super) fn check_training(path: &Path, data: &mut Dataset) -> Result<()> {
     let name = path.display().to_string();
-    if let Targets::Values(values) = &data.targets {
+    if let Targets::Values(values) | Targets::Labels(values) = &data.targets {
         let width = data.target_names.len();
         for (target, title) in data.target_names.iter().enumerate() {
             let varies = values[target..].iter().step_by(width).any(|v| *v != values[target]);

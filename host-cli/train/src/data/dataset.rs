@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use anyhow::{Context, Result, bail, ensure};
 use picomlp::Threads;
+use picomlp::blob::TargetKind;
 use picomlp::fingerprint::{FNV_OFFSET, fnv1a};
 
 use super::groups::Groups;
@@ -29,6 +30,8 @@ pub enum Targets {
     Classes(Vec<u16>),
     /// Numbers, one for each of [`target_names`](Dataset::target_names): `[len][targets]`.
     Values(Vec<f32>),
+    /// 0 or 1 for each of [`target_names`](Dataset::target_names), which a sample may have several of: `[len][labels]`.
+    Labels(Vec<f32>),
 }
 
 /// A column of features.
@@ -228,7 +231,7 @@ impl BatchTargets {
             Targets::Classes(labels) => {
                 self.labels.extend(samples.iter().map(|&sample| labels[sample as usize]));
             }
-            Targets::Values(values) => {
+            Targets::Values(values) | Targets::Labels(values) => {
                 let width = data.outputs();
                 let row = |&sample: &u32| &values[sample as usize * width..][..width];
                 self.values.extend(samples.iter().flat_map(row));
@@ -302,12 +305,23 @@ impl Dataset {
         self.rows * self.cols
     }
 
-    /// Returns the number of outputs that answer the targets: a logit for each class, or the values.
+    /// Returns the number of targets: classes, labels or values.
     #[must_use]
     pub fn outputs(&self) -> usize {
         match self.targets {
             Targets::Classes(_) => self.classes,
-            Targets::Values(_) => self.target_names.len(),
+            Targets::Values(_) | Targets::Labels(_) => self.target_names.len(),
+        }
+    }
+
+    /// Returns what the targets are.
+    #[must_use]
+    pub fn target_kind(&self) -> TargetKind {
+        match self.targets {
+            Targets::Classes(_) => TargetKind::Classes,
+            Targets::Labels(_) => TargetKind::Labels,
+            Targets::Values(_) if self.schema.target == Target::Inputs => TargetKind::Inputs,
+            Targets::Values(_) => TargetKind::Values,
         }
     }
 
@@ -336,7 +350,7 @@ impl Dataset {
     pub fn labels(&self) -> &[u16] {
         match &self.targets {
             Targets::Classes(labels) => labels,
-            Targets::Values(_) => &[],
+            Targets::Values(_) | Targets::Labels(_) => &[],
         }
     }
 
@@ -377,6 +391,7 @@ impl Dataset {
             targets: match &self.targets {
                 Targets::Classes(labels) => Targets::Classes(if_any(labels, samples)),
                 Targets::Values(values) => Targets::Values(picked(values, self.outputs(), samples)),
+                Targets::Labels(labels) => Targets::Labels(picked(labels, self.outputs(), samples)),
             },
             anomalous: if_any(&self.anomalous, samples),
             groups: Groups {
@@ -405,8 +420,11 @@ impl Dataset {
         }
     }
 
-    /// Takes classes of features that are numbers for values to predict.
+    /// Takes classes or labels of features that are numbers for values to predict.
     pub fn predict_numbers(&mut self) {
+        if let Targets::Labels(labels) = &mut self.targets {
+            self.targets = Targets::Values(core::mem::take(labels));
+        }
         if let (Targets::Classes(labels), 0, true) =
             (&self.targets, self.max, self.class_names.is_empty())
         {
@@ -424,7 +442,7 @@ impl Dataset {
         let outputs = self.outputs();
         match &mut self.targets {
             Targets::Classes(labels) => labels.truncate(len),
-            Targets::Values(values) => values.truncate(len * outputs),
+            Targets::Values(values) | Targets::Labels(values) => values.truncate(len * outputs),
         }
     }
 
@@ -455,8 +473,9 @@ impl Dataset {
         }
         match (&mut self.targets, other.targets) {
             (Targets::Classes(labels), Targets::Classes(more)) => append(labels, more, "labels")?,
-            (Targets::Values(values), Targets::Values(more)) => append(values, more, "targets")?,
-            _ => bail!("classes and values to predict do not go together"),
+            (Targets::Values(values), Targets::Values(more))
+            | (Targets::Labels(values), Targets::Labels(more)) => append(values, more, "targets")?,
+            _ => bail!("classes, labels and values to predict do not go together"),
         }
         self.anomalous.extend(other.anomalous);
         self.classes = self.classes.max(other.classes);
@@ -511,7 +530,9 @@ impl Dataset {
                 fnv1a(state, &[labels[sample] as u8])
             }
             Targets::Classes(labels) => fnv1a(state, &labels[sample].to_le_bytes()),
-            Targets::Values(values) => floats(state, &values[sample * outputs..][..outputs]),
+            Targets::Values(values) | Targets::Labels(values) => {
+                floats(state, &values[sample * outputs..][..outputs])
+            }
         })
     }
 }

@@ -1,6 +1,7 @@
 //! What samples and classes must be, before a file is read.
 
 use anyhow::{Context, Result, ensure};
+use picomlp::blob::TargetKind;
 
 use super::dataset::{Dataset, Feature, Targets};
 use super::source::Source;
@@ -20,7 +21,9 @@ pub struct Expected<'a> {
     pub features: &'a [Feature],
     /// The names of the columns of the targets; empty if they have none.
     pub target_names: &'a [String],
-    /// The number of classes; 0 for values to predict.
+    /// What the targets are.
+    pub kind: TargetKind,
+    /// The number of classes; 0 for labels and values.
     pub classes: usize,
     /// Their names, `[classes]`; empty if they are called 0, 1, 2 and so on.
     pub names: &'a [String],
@@ -36,6 +39,7 @@ impl<'a> Expected<'a> {
             max: data.max,
             features: &data.features,
             target_names: &data.target_names,
+            kind: data.target_kind(),
             classes: data.classes,
             names: &data.class_names,
         }

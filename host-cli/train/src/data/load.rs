@@ -172,7 +172,7 @@ impl Dataset {
     fn labeled(self, path: &Path) -> Result<Self> {
         let is_labeled = match &self.targets {
             Targets::Classes(labels) => !labels.is_empty(),
-            Targets::Values(_) => true,
+            Targets::Values(_) | Targets::Labels(_) => true,
         };
         ensure!(
             is_labeled,

@@ -50,7 +50,7 @@ impl Dataset {
                 data.classes = labels.iter().max().map_or(0, |last| usize::from(*last) + 1);
                 labels.len()
             }
-            Targets::Values(values) => {
+            Targets::Values(values) | Targets::Labels(values) => {
                 let width = values.len() / samples;
                 ensure!(width > 0, "{samples} samples have {} targets", values.len());
                 is_finite(values, "target", width)?;

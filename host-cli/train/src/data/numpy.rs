@@ -341,6 +341,7 @@ impl Reader<'_> {
         Ok(match data.targets {
             Targets::Classes(_) if is_one_hot => "one-hot labels".to_owned(),
             Targets::Classes(_) => "labels".to_owned(),
+            Targets::Labels(_) => format!("labels{}", found.note),
             Targets::Values(_) => format!("values to predict{}", found.note),
         })
     }

@@ -15,7 +15,7 @@ pub struct Schema {
     pub csv_delimiter: CsvDelimiter,
     /// The CSV columns with what the network is to answer.
     pub target: Target,
-    /// Whether numbers in the target column are classes.
+    /// What numbers in the target columns are.
     pub target_type: TargetType,
     /// The CSV columns with the features; all others if it is empty.
     pub features: Selection,
@@ -191,14 +191,16 @@ named! {
 }
 
 named! {
-    /// Whether numbers in the target column are classes.
+    /// What numbers in the target columns are.
     pub enum TargetType {
-        /// Detects it: words and few different whole numbers are classes.
+        /// Detects it: words and few different whole numbers are classes, several columns of 0 and 1 are labels.
         Auto = "auto",
         /// They are.
         Class = "class",
         /// They are values to predict.
         Value = "value",
+        /// Each column is a label, which a sample has (1) or not (0).
+        Label = "label",
     }
 }
 

@@ -14,7 +14,7 @@ use super::{Observer, Session};
 use crate::checkpoint::{Checkpoints, Progress};
 use crate::config::LearningRate;
 use crate::data::{BatchTargets, Values, gather};
-use crate::event::{Epoch, Event, measured, r2};
+use crate::event::{Epoch, Event, measured, measures, r2};
 use crate::measures::Evaluation;
 use crate::trained::{Ending, Place};
 
@@ -62,8 +62,10 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
     ) -> Result<Self> {
         let config = &session.setup.config;
         let rate = config.optimizer.learning_rate();
-        // A full batch is read where it lies, unless it is scaled: its samples are in their order.
-        let stays = config.full_batch && session.setup.features.scales.is_empty();
+        // A full batch is read where it lies, unless it is scaled or varied: its samples are in their order.
+        let is_as_it_is =
+            session.setup.features.scales.is_empty() && session.setup.augmenter.is_none();
+        let stays = config.full_batch && is_as_it_is;
         let copied = if stays { 0 } else { session.setup.batch_size };
         let ended = Ended {
             steps: 0,
@@ -266,16 +268,23 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
 
     /// Makes a step on a batch; returns its loss.
     fn step(&mut self, batch: &[u32]) -> Result<f32, Error> {
-        let (session, Self { trainer, inputs, targets, .. }) = (self.session, self);
-        let data = session.setup.data;
+        let (session, Self { trainer, inputs, targets, ended, .. }) = (self.session, self);
+        let (data, augmenter, step) = (session.setup.data, &session.setup.augmenter, ended.steps);
         targets.take(data, batch, &session.setup.targets);
         let targets = targets.get();
         match (&data.inputs, inputs) {
             (Values::Bytes(all), Values::Bytes(some)) => {
-                step_on(trainer, session, all, some.to_mut(), |_| (), batch, targets)
+                let vary = |some: &mut [u8]| {
+                    augmenter.iter().for_each(|vary| vary.images(step, batch, some));
+                };
+                step_on(trainer, session, all, some.to_mut(), vary, batch, targets)
             }
             (Values::Floats(all), Values::Floats(some)) => {
-                let scale = |some: &mut [f32]| session.setup.features.apply(some);
+                let scaling = &session.setup.features;
+                let scale = |some: &mut [f32]| match augmenter {
+                    Some(augmenter) => augmenter.features(step, batch, some, scaling),
+                    None => scaling.apply(some),
+                };
                 step_on(trainer, session, all, some.to_mut(), scale, batch, targets)
             }
             _ => Err(Error::EmptyBatch),
@@ -294,6 +303,8 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
         }
         (event.val_accuracy, event.val_loss) = measured(validation.as_ref());
         event.val_r2 = r2(validation.as_ref());
+        let others = measures(validation.as_ref(), "val_", &["accuracy", "loss", "r2"]);
+        event.measures = others.collect();
         if self.lowest.is_some() {
             self.observe_lowest(event, self.ended.steps);
             return Ok(());

@@ -7,6 +7,7 @@ use super::cell::{number, unquoted};
 use crate::data::dataset::Targets;
 use crate::data::expected::Expected;
 use crate::data::schema::TargetType;
+use picomlp::blob::TargetKind;
 
 /// Classes at most.
 const MOST_CLASSES: usize = 65_536;
@@ -164,16 +165,19 @@ impl<'a> TargetReader<'a> {
         let found = |targets, names, note| Found { targets, names, note };
         if let Some(expected) = self.expected {
             let names = expected.names.to_vec();
-            return Ok(if expected.classes > 0 {
-                found(Targets::Classes(self.labels), names, String::new())
-            } else {
-                found(Targets::Values(self.numbers), Vec::new(), String::new())
+            return Ok(match expected.kind {
+                TargetKind::Classes => found(Targets::Classes(self.labels), names, String::new()),
+                TargetKind::Labels => {
+                    check_labels(&self.numbers, width)?;
+                    found(Targets::Labels(self.numbers), Vec::new(), String::new())
+                }
+                _ => found(Targets::Values(self.numbers), Vec::new(), String::new()),
             });
         }
         if !self.labels.is_empty() {
             anyhow::ensure!(
-                are != TargetType::Value,
-                "the target is a word in each row, but --target-type value needs numbers"
+                are == TargetType::Auto || are == TargetType::Class,
+                "the target is a word in each row, but --target-type {are} needs numbers"
             );
             let mut names: Vec<String> = self.words.keys().cloned().collect();
             names.sort();
@@ -187,6 +191,12 @@ impl<'a> TargetReader<'a> {
             }
             return Ok(found(Targets::Classes(labels), names, String::new()));
         }
+        let labels = check_labels(&self.numbers, width);
+        if are == TargetType::Label || (are == TargetType::Auto && labels.is_ok()) {
+            labels?;
+            let note = " (1: a sample has it; if 0 and 1 are values: --target-type value)";
+            return Ok(found(Targets::Labels(self.numbers), Vec::new(), note.to_owned()));
+        }
         let different = self.different.len();
         let many = different > FEW.max(rows / 10);
         let are_classes = match are {
@@ -199,7 +209,7 @@ impl<'a> TargetReader<'a> {
                 }
                 true
             }
-            TargetType::Value => false,
+            TargetType::Value | TargetType::Label => false,
             TargetType::Auto => width == 1 && self.no_class.is_none() && (is_image || !many),
         };
         if are_classes {
@@ -215,5 +225,22 @@ impl<'a> TargetReader<'a> {
             _ => String::new(),
         };
         Ok(found(Targets::Values(self.numbers), Vec::new(), note))
+    }
+}
+
+/// Checks that numbers, rows of `width`, are labels.
+fn check_labels(numbers: &[f32], width: usize) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        width > 1,
+        "--target-type label is for several columns: one column of 0 and 1 is two classes, leave it out"
+    );
+    match numbers.iter().position(|number| *number != 0.0 && *number != 1.0) {
+        None => Ok(()),
+        Some(at) => anyhow::bail!(
+            "the target in row {}, column {} of the labels is {}, expected 0 or 1",
+            at / width + 1,
+            at % width + 1,
+            numbers[at]
+        ),
     }
 }

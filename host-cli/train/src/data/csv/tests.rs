@@ -1,6 +1,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use picomlp::blob::TargetKind;
 use tempfile::TempDir;
 
 use super::*;
@@ -37,6 +38,7 @@ const KNOWN: Expected<'static> = Expected {
     max: 255,
     features: &[],
     target_names: &[],
+    kind: TargetKind::Classes,
     classes: 3,
     names: &[],
 };
