@@ -44,7 +44,11 @@ fn train_names_the_flag_and_the_value_that_it_refuses() {
         ("--csv-max", "256", "auto, or a whole number from 1 to 255"),
         ("--image-shape", "8", "rows and columns of pixels, as in 28x28"),
         ("--image-shape", "0x8", "rows and columns of pixels, as in 28x28"),
-        ("--optimizer", "foo", "adam, adamw, sgd, momentum, nesterov, rmsprop, rms-group"),
+        (
+            "--optimizer",
+            "foo",
+            "adam, adamw, adam-bf16, sgd, momentum, nesterov, rmsprop, rms-group",
+        ),
         ("--init", "ones", "he, he-normal, xavier, xavier-normal, normal:STDDEV or zeros"),
         ("--init", "normal", "he, he-normal, xavier, xavier-normal, normal:STDDEV or zeros"),
         ("--init", "normal:0", "'0': expected a finite number above 0"),

@@ -32,7 +32,7 @@ fn quantize_writes_a_certificate_that_eval_confirms() {
     assert_eq!(number("f32", "flash_bytes"), f64::from(4 * (65 * 6 + 7 * 4)));
     // 32 rows of 16 bytes, then 3; a row for the step, a bias and a multiplier for each of 8 outputs.
     assert_eq!(number("int8", "flash_bytes"), f64::from(16 * (32 + 3) + 2 * (16 + 64)));
-    assert_eq!(number("int8", "ram_bytes"), f64::from(4 * (256 + 8 + 2) + 2048));
+    assert_eq!(number("int8", "ram_bytes"), f64::from(4 * (256 + 8 + 2) + 1024));
     assert!(certificate["worst_logit_error"].as_f64().unwrap() < 1.0, "{certificate}");
 
     let again = place.json("quantize model.pmlp --data data -o again.pmlp --json").pop().unwrap();
@@ -52,7 +52,7 @@ fn int8_form_is_inspected_and_predicts_and_f32_is_missed() {
         .map(|name| place.json(&format!("inspect {name}.pmlp --json")).pop().unwrap());
     assert_eq!(old["fingerprint"], new["fingerprint"]);
     assert!(old["int8"].is_null() && new["inference_ram"].is_null(), "{old} {new}");
-    assert_eq!(new["int8"]["inference_ram"], 4 * (256 + 8 + 2) + 2048);
+    assert_eq!(new["int8"]["inference_ram"], 4 * (256 + 8 + 2) + 1024);
 
     let bar: [u8; 64] = core::array::from_fn(|i| if (3..5).contains(&(i / 8)) { 250 } else { 0 });
     write_png(&place.path("bar.png"), 8, &bar);

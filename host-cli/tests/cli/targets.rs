@@ -233,14 +233,14 @@ fn an_anomaly_threshold_is_stored_and_applied() {
     };
     let found = anomalies("");
     assert!((100..120).contains(&found), "{found}");
-    assert_eq!((anomalies("--threshold 0"), anomalies("--threshold 1e6")), (299, 0));
+    assert_eq!((anomalies("--threshold 0"), anomalies("--threshold 1e6")), (300, 0));
     assert!(place.ok("predict model.pmlp test.csv").contains("   anomaly\n"));
     let shown = place.ok("inspect model.pmlp");
     assert!(field(&shown, "threshold").contains("98.00 % of 60 normal samples"), "{shown}");
     // Few samples are all trained on.
     let text = place.ok(&line.replace("--val-split 60 ", ""));
     assert!(field(&text, "threshold").contains("of 300 normal training samples"), "{text}");
-    place.misused(&format!("{line}1"), &["a fraction above 0, up to 1"]);
+    place.misused(&line.replace("0.98", "1.5"), &["a fraction above 0, up to 1"]);
 }
 
 #[test]

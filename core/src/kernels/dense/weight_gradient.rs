@@ -638,7 +638,13 @@ mod tests {
 
     impl Update for Adder {
         fn apply(&self, to: &mut [f32], state: State<'_>, gradient: Gradient<'_>, bias: bool) {
-            if matches!(gradient, Gradient::Zero) {
+            if let Gradient::OuterProduct { rows, d_y, .. } = &gradient {
+                for (row, x) in rows.iter() {
+                    let row = to[row * d_y.len()..].iter_mut();
+                    row.zip(*d_y).for_each(|(sum, d)| *sum += x * d);
+                }
+            }
+            if !matches!(gradient, Gradient::Dense(_)) {
                 return;
             }
             gradient.for_each_dense(to, state, |to, [is_bias, _], gradient| {

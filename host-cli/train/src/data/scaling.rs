@@ -178,7 +178,7 @@ mod tests {
         let one = 1.5_f32.sqrt(); // of -1, 0 and 1
         let expected = [0.0, -one, -one, 0.0, one, one];
         assert!(expected.iter().zip(scaled).all(|(a, b)| (a - b).abs() < 1e-6), "{scaled:?}");
-        assert_eq!(scaled[8..], [0.0, 0.0]);
+        assert!(scaled[8..].iter().all(|filled| filled.abs() < 1e-6), "{scaled:?}");
         let error = Scaling::fit(&values, 2, &[0, 4], Scale::Standardize).unwrap_err().to_string();
         assert!(error.starts_with("column 1 of the features is missing in every"), "{error}");
     }
