@@ -167,7 +167,7 @@ impl<N, O, P, S, W> BufferedTrainer<'_, N, O, P, S, W> {
     /// Shortens gradients that are longer than `max_norm`: they are multiplied by `max_norm/(norm + 1e-6)` where that is
     /// below 1, as by PyTorch's `clip_grad_norm_`, before the optimizer and its decay see them.
     ///
-    /// The norm is the root of the [`sum_of_squares`] of the whole gradient.
+    /// The norm is the root of the [`sum_of_squares`](crate::kernels::sum_of_squares) of the whole gradient.
     ///
     /// # Errors
     ///

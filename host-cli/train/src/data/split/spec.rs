@@ -11,7 +11,7 @@ pub(super) const TEST_FRACTION: Amount = Amount::Fraction(0.1);
 /// The fraction that is held out for validation if nothing is said.
 pub(crate) const VALIDATION_FRACTION: Amount = Amount::Fraction(0.1);
 
-/// What samples are set apart for: the turn of the stream of [`Purpose::Split`].
+/// What samples are set apart for: the turn of the stream of `Purpose::Split`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// Held out of training to choose the epoch.
