@@ -104,7 +104,7 @@ const PROGRAMS: &[Program] = &[
         name: "train",
         inputs: true,
         tolerance: 0.03,
-        code: Some(Code { entry: "5train5train", most: 8832 }),
+        code: Some(Code { entry: "5train5train", most: 8940 }),
         check: on_the_host::train,
         ..PLAIN
     },

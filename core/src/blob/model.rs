@@ -5,7 +5,7 @@ use crate::Error;
 use crate::kernels::{Batch, Element, InputMap, IntoBatch};
 use crate::layers::{AnyLayer, FixedLayer, Layer, Sequential};
 use crate::loss::LossKind;
-use crate::network::{Network, check_float_mode, check_len, check_room};
+use crate::network::{Network, argmax, check_float_mode, check_len, check_room};
 use crate::samples::{Sample, Samples};
 
 /// A network that can be checked against, or made from, a blob's layer table.
@@ -138,7 +138,12 @@ impl<'a, N: Layer> Model<'a, N> {
     /// [`Error::BufferTooShort`] if `scratch` is shorter than [`infer_scratch`](Layer::infer_scratch)`(1)`, and
     /// those of [`Network::forward`]; more than one sample is [`Error::BufferLength`].
     pub fn classify<'x>(&self, x: impl IntoBatch<'x>, scratch: &mut [f32]) -> Result<usize, Error> {
-        Ok(self.loss_kind().class(self.logits(x, scratch)?))
+        Ok(self.class_of(self.logits(x, scratch)?))
+    }
+
+    /// The class that these logits predict. Which loss it was matters for one output alone.
+    fn class_of(&self, logits: &[f32]) -> usize {
+        if self.net.outputs() == 1 { self.loss_kind().class(logits) } else { argmax(logits) }
     }
 
     /// The class of each sample: all at once, which reads the weights once for them all.
@@ -163,7 +168,7 @@ impl<'a, N: Layer> Model<'a, N> {
         let (logits, between) = scratch.split_at_mut(x.len() * outputs);
         self.net.forward(self.params, x, logits, between)?;
         for (class, logits) in classes.iter_mut().zip(logits.chunks_exact(outputs.max(1))) {
-            *class = self.loss_kind().class(logits);
+            *class = self.class_of(logits);
         }
         Ok(())
     }

@@ -135,6 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "too many steps for an interpreter")]
     fn moments_are_right_in_the_mean_and_do_not_stand_still() {
         let mut optimizer = AdamBf16::new(1e-3);
         let (mut params, mut state) = ([0.0f32; 500], [0.0f32; 500]);
