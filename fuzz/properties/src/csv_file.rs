@@ -62,7 +62,11 @@ pub fn csv(data: &[u8]) -> bool {
     assert!(rows > 0 && rows * width == table.inputs.len());
     match &table.inputs {
         Values::Bytes(pixels) => assert!(pixels.iter().all(|pixel| *pixel <= table.max)),
-        Values::Floats(values) => assert!(values.iter().all(|value| value.is_finite())),
+        Values::Floats(values) => {
+            // Missing values get the mean of the training samples, once these are known.
+            let waits = matches!(schema.missing, Missing::Mean);
+            assert!(values.iter().all(|value| value.is_finite() || waits && value.is_nan()));
+        }
     }
     let outputs = match &table.targets {
         Targets::Classes(labels) => {
