@@ -1,9 +1,9 @@
 //! The three products of a dense layer without zeros, as shares of what this machine's arithmetic allows.
 //!
-//! Prints one JSON object for each number of outputs: GFLOP/s of the forward pass, of the weight gradient with a step of
-//! gradient descent, and of the input gradient, and their shares of the peak of separate multiplications and additions.
-//! Before anything is timed, the bits are compared with those of the plain loops. Passes take turns, and the best run of
-//! each counts; the peak is measured before and after.
+//! Prints one JSON object for each number of outputs: GFLOP/s of the forward pass, of the weight gradient with a step
+//! of gradient descent, and of the input gradient, and their shares of the peak of separate multiplications and
+//! additions. Before anything is timed, the bits are compared with those of the plain loops. Passes take turns, and the
+//! best run of each counts; the peak is measured before and after.
 
 use std::time::Instant;
 

@@ -256,7 +256,7 @@ pico_error pico_self_test(const struct pico_model *model,
                           void *scratch,
                           size_t scratch_bytes);
 
-// Bytes of memory that pico_train_open() needs to train with batches of so many samples: parameters, optimizer state and
+// Bytes of memory that pico_train_open() needs to train with batches of `batch` samples: parameters, optimizer state and
 // workspace. 0 if the model is not open, the optimizer unknown or the network too large for this machine.
 size_t pico_train_memory(const struct pico_model *model,
                          pico_optimizer optimizer,

@@ -116,7 +116,7 @@ pub extern "C" fn pico_error_string(error: i32) -> *const c_char {
     known.map_or(c"unknown error", |(_, text)| text).as_ptr()
 }
 
-/// What C is told of a result.
+/// Converts a result into the error code that C gets.
 pub(crate) fn code(result: Result<(), pico_error>) -> pico_error {
     match result {
         Ok(()) => PICO_OK,

@@ -32,7 +32,7 @@ impl<T> Slot<T> {
         check(this)?;
         // SAFETY: not null, aligned, and the tag is there by the contract.
         let is_open = unsafe { (*this).tag } == OPEN;
-        // SAFETY: whoever set the tag has written the value before.
+        // SAFETY: the tag is set only after the value has been written.
         if is_open { Ok(unsafe { (*this).value.assume_init_ref() }) } else { Err(NOT_OPEN) }
     }
 
@@ -112,7 +112,7 @@ pub(crate) unsafe fn output<'a, T>(pointer: *mut T, len: usize) -> Result<&'a mu
     Ok(if is_some { unsafe { slice::from_raw_parts_mut(pointer, len) } } else { &mut [] })
 }
 
-/// Memory of so many bytes as words of 4.
+/// Views a buffer of bytes as 4-byte words.
 ///
 /// # Safety
 ///

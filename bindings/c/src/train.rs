@@ -37,7 +37,7 @@ struct Training {
 
 const _: () = assert!(Slot::<Training>::fits(PICO_TRAINER_WORDS));
 
-/// Bytes of memory that pico_train_open() needs to train with batches of so many samples: parameters, optimizer state and
+/// Bytes of memory that pico_train_open() needs to train with batches of `batch` samples: parameters, optimizer state and
 /// workspace. 0 if the model is not open, the optimizer unknown or the network too large for this machine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pico_train_memory(

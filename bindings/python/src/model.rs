@@ -28,7 +28,7 @@ type Exported = (Vec<(PathBuf, Vec<u8>)>, Vec<String>);
 #[pyclass(frozen, module = "picomlp._native")]
 pub(crate) struct Model {
     file: ModelFile,
-    /// Whether it is run in its int8 form.
+    /// Whether the int8 parameters are used.
     int8: bool,
 }
 

@@ -83,7 +83,7 @@ settings! {
 /// Returns the settings, the defaults in place of those that are not given.
 pub(crate) fn config(given: &[(String, String)]) -> Result<TrainConfig> {
     let mut config = TrainConfig::default();
-    config.split.test = Some(Amount::NONE); // whoever fits has set samples aside already
+    config.split.test = Some(Amount::NONE); // the caller has already held out the test set
     given.iter().try_for_each(|(name, text)| set(&mut config, name, text))?;
     Ok(config)
 }

@@ -192,7 +192,7 @@ pub(crate) fn flags(settings: impl IntoIterator<Item = (&'static str, Option<Str
     settings.into_iter().map(|(flag, word)| (flag.to_owned(), value(word))).collect()
 }
 
-/// How often a checkpoint is written.
+/// Interval between checkpoints: epochs, steps or time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Every {
     /// After this number of epochs.

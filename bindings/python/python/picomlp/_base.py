@@ -190,7 +190,7 @@ class BaseMLP(BaseEstimator):
 
     @classmethod
     def load(cls, path, int8=False):
-        """Reads a model file, whoever wrote it: this package, the command line, a device.
+        """Reads a model file written by this package, the command line or a device.
 
         Parameters
         ----------

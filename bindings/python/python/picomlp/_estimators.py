@@ -408,7 +408,7 @@ class MLPAutoencoder(OutlierMixin, BaseMLP):
 
 
 def load(path, int8=False):
-    """Reads a model file, whoever wrote it, as the estimator that it is.
+    """Reads a model file and returns the estimator that matches its outputs.
 
     Parameters
     ----------
