@@ -280,7 +280,8 @@ impl Checkpoints {
                     "{shown} is in the folder already: go on from it with --resume {folder}, or name another folder, or delete it"
                 )
             }
-            _ => Ok(()),
+            // One that was killed before it removed the oldest ones may have left nothing else to do.
+            _ => self.remove_old(None),
         }
     }
 
@@ -307,9 +308,14 @@ impl Checkpoints {
     pub(crate) fn write(&mut self, path: &Path, bytes: &[u8]) -> Result<()> {
         self.written = Instant::now();
         write_file(path, bytes)?;
+        self.remove_old(Some(path))
+    }
+
+    /// Removes all but the last checkpoints and `written`.
+    fn remove_old(&self, written: Option<&Path>) -> Result<()> {
         let all = list(&self.folder)?;
         let stay = if self.keep_last == 0 { all.len() } else { self.keep_last };
-        for (_, old) in all.iter().rev().skip(stay).filter(|(_, old)| old != path) {
+        for (_, old) in all.iter().rev().skip(stay).filter(|(_, old)| Some(&**old) != written) {
             fs::remove_file(old).with_context(|| format!("cannot remove {}", old.display()))?;
         }
         Ok(())
