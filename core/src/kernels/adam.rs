@@ -168,28 +168,22 @@ pub(super) fn adam_one(w: &mut f32, g: f32, m: &mut f32, v: &mut f32, c: &AdamCo
     *w -= c.step * (*m / (math::sqrt(*v) * c.root_correction + c.epsilon));
 }
 
-/// [`update`] with a gradient of zeros.
-pub(crate) fn update_zeros(params: &mut [f32], m: &mut [f32], v: &mut [f32], c: &AdamCoefficients) {
-    if SCALAR {
-        return update_remembered(params, m, v, c);
-    }
-    let zeros = [0.0; 512];
-    let size = zeros.len();
-    for ((w, m), v) in params.chunks_mut(size).zip(m.chunks_mut(size)).zip(v.chunks_mut(size)) {
-        update(w, zeros.get(..w.len()).unwrap_or_default(), m, v, c);
-    }
-}
+/// Values that are looked at together: a row of a small layer, or the vectors of a larger one.
+const LOOK: usize = if SCALAR { 32 } else { 512 };
 
-/// Values of each moment that are looked at together: a row of a small layer.
-const LOOK: usize = 32;
-
-/// [`update_zeros`], passing over parameters that have never had another gradient: their moments are zero, so they would
-/// stay zero and the parameter what it is. (With vectors that is no faster.)
+/// [`update`] with a gradient of zeros, passing over parameters that have never had another one: their moments are zero,
+/// so they would stay zero and the parameter what it is.
 #[inline(never)] // one copy for all layers
-fn update_remembered(params: &mut [f32], m: &mut [f32], v: &mut [f32], c: &AdamCoefficients) {
+pub(crate) fn update_zeros(params: &mut [f32], m: &mut [f32], v: &mut [f32], c: &AdamCoefficients) {
     for ((w, m), v) in params.chunks_mut(LOOK).zip(m.chunks_mut(LOOK)).zip(v.chunks_mut(LOOK)) {
-        if !(all_zero(m) && all_zero(v)) {
+        if all_zero(v) && all_zero(m) {
+            continue;
+        }
+        if SCALAR {
             rows::adam_zeros(w, m, v, c);
+        } else {
+            static ZEROS: [f32; LOOK] = [0.0; LOOK];
+            update(w, ZEROS.get(..w.len()).unwrap_or_default(), m, v, c);
         }
     }
 }

@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Rows are summed into a buffer that stays in the first-level cache, and handed over together: one call of the optimizer for
-//! a thousand values. A plain gradient step does not even need the buffer: [`Finish::Move`].
+//! some thousand values. A plain gradient step does not even need the buffer: [`Finish::Move`].
 
 use core::ops::Range;
 
@@ -30,8 +30,9 @@ use crate::kernels::{
     Batch, Element, Gradient, MASK_BITS, Serial, Sink, Threads, add, copy, transpose64,
 };
 
-/// Values of a gradient that are handed over together: 4 KB of stack.
-const BLOCK: usize = 1024;
+/// Values of a gradient that are handed over together: 16 KB of stack, half of a small first-level cache. With fewer, a row of
+/// `d_y` is read from the second level for every two or three rows of the gradient (512 outputs: 2 % of an epoch).
+const BLOCK: usize = 4096;
 
 /// The same of rows that are dense: a tile's rows, and columns of a block of the product.
 const DENSE_BLOCK: usize = MOST_ROWS * BLOCK_COLUMNS;
@@ -221,8 +222,12 @@ fn mask_tiles(masks: &mut [f32], batch: usize) -> &mut [Masks] {
 pub(super) fn weight_gradient_rows<S: Simd, T: Element>(simd: S, work: WeightGradient<'_, T>) {
     let WeightGradient { x, d_y, outputs, shifted, inputs, mut sink, masks } = work;
     let mut single = [[[0; 2]; MASK_BITS]];
-    let mut rows =
-        SparseRows { d_y, outputs, shifted, batch: x.len(), buffer: Buffer([0.0; BLOCK]) };
+    // A plain gradient step, and sums that are never cut: from the registers into the weights.
+    let is_plain = shifted.is_none() && outputs >= 16 && x.len() <= GATHERED;
+    let rate = if is_plain { sink.rate() } else { None };
+    let mut buffer = rate.is_none().then_some(Buffer([0.0; BLOCK]));
+    let buffer = buffer.as_mut().map_or(&mut [][..], |buffer| &mut buffer.0);
+    let mut rows = SparseRows { d_y, outputs, shifted, rate, buffer };
     let tiles = if x.len() == 1 { &mut single } else { mask_tiles(masks, x.len()) };
     debug_assert!(!tiles.is_empty(), "work is too short for the masks");
     // Packing pays for several tiles of dense rows, or where there are no others.
@@ -404,8 +409,10 @@ struct SparseRows<'a> {
     d_y: &'a [f32],
     outputs: usize,
     shifted: Option<&'a [f32]>,
-    batch: usize,
-    buffer: Buffer<BLOCK>,
+    /// Of a plain gradient step.
+    rate: Option<f32>,
+    /// For the gradient in any other step, of BLOCK values.
+    buffer: &'a mut [f32],
 }
 
 impl SparseRows<'_> {
@@ -419,10 +426,7 @@ impl SparseRows<'_> {
         sink: &mut Sink<'_>,
         compute: impl Fn(Product<'_>, usize, &mut [f32]),
     ) {
-        let Self { d_y, outputs, shifted, batch, ref mut buffer } = *self;
-        // A plain gradient step, and sums that are never cut: from the registers into the weights.
-        let is_plain = shifted.is_none() && outputs >= 16 && batch <= GATHERED;
-        let rate = if is_plain { sink.rate() } else { None };
+        let Self { d_y, outputs, shifted, rate, ref mut buffer } = *self;
         // As many whole rows as the buffer holds; of rows that are longer, one a part at a time.
         let (most, widest) = match rate {
             Some(_) => (rows, outputs),
@@ -436,7 +440,7 @@ impl SparseRows<'_> {
                     let start = offset + (first + row) * outputs + column;
                     start..start + width
                 };
-                let block = buffer.0.get_mut(..rows * width).unwrap_or_default();
+                let block = buffer.get_mut(..rows * width).unwrap_or_default();
                 let mut finish = Finish::Write;
                 for (row, sums) in block.chunks_exact_mut(width).enumerate() {
                     if let Some(before) = sink.accumulated(range(row)) {
