@@ -27,7 +27,6 @@ pub(crate) struct Report<'a> {
     data: &'a Dataset,
     out: &'a mut (dyn Write + Send),
     progress: Option<Progress>,
-    samples: u64,
     epochs: u32,
     validates: bool,
     /// The command that repeats a cross-validation.
@@ -47,7 +46,6 @@ impl<'a> Report<'a> {
             data,
             out,
             progress: None,
-            samples: 0,
             epochs: args.config().epochs,
             validates: false,
             command: String::new(),
@@ -73,17 +71,13 @@ impl<'a> Report<'a> {
         !self.args.output.json && !self.args.output.quiet
     }
 
-    fn start_progress(&mut self) {
-        self.progress = Some(Progress::new(self.samples, !self.is_text()));
-    }
-
     /// Training begins.
     pub(crate) fn start(&mut self, session: &Session<'_>, start: Start) -> Result<()> {
         let start = Start { command: typed(&start.command), ..start };
-        self.samples = session.samples();
+        let samples = session.samples() * start.folds.unwrap_or(1) as u64;
         self.validates = start.validation_samples > 0;
         self.command.clone_from(&start.command);
-        self.start_progress();
+        self.progress = Some(Progress::new(samples, !self.is_text()));
         let (flags, done) = (&self.args.output, session.epochs_done());
         self.log = EpochLog::begin(flags.log.as_deref(), flags.tensorboard.as_deref(), done)?;
         // The history is that of the whole run.
@@ -144,6 +138,13 @@ impl<'a> Report<'a> {
         Ok(())
     }
 
+    /// Takes the progress bar away.
+    fn finish_progress(&mut self) {
+        if let Some(progress) = self.progress.take() {
+            progress.finish();
+        }
+    }
+
     /// Training is done.
     pub(crate) fn done(
         &mut self,
@@ -151,9 +152,7 @@ impl<'a> Report<'a> {
         bytes: usize,
         elapsed: Duration,
     ) -> Result<()> {
-        if let Some(progress) = self.progress.take() {
-            progress.finish();
-        }
+        self.finish_progress();
         let (flags, path) = (&self.args.output, self.args.output.out.display().to_string());
         let event = Event::Done(trained.done(&flags.out, bytes, elapsed));
         self.add(&event);
@@ -231,6 +230,7 @@ impl<'a> Report<'a> {
 
     /// All folds are done.
     pub(crate) fn folds_done(&mut self, event: &Event, done: &FoldsDone) -> Result<()> {
+        self.finish_progress();
         let (is_text, out) = (self.is_text(), &mut self.out);
         if self.args.output.json {
             writeln!(out, "{}", event.to_json())?;
@@ -274,9 +274,6 @@ impl<'a> Report<'a> {
 
 impl Observer for Report<'_> {
     fn step(&mut self, samples: usize, epoch: u32, loss: f64) {
-        if self.progress.is_none() {
-            self.start_progress();
-        }
         if let Some(progress) = &self.progress {
             progress.add(samples as u64, epoch, self.epochs, loss);
         }
@@ -294,12 +291,7 @@ impl Observer for Report<'_> {
                 }
                 if epoch.fold.is_some() { None } else { Some(epoch.to_string()) }
             }
-            Event::Fold(fold) => {
-                if let Some(progress) = self.progress.take() {
-                    progress.finish();
-                }
-                Some(fold.to_string())
-            }
+            Event::Fold(fold) => Some(fold.to_string()),
             _ => None,
         };
         match line {

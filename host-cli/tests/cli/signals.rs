@@ -85,6 +85,25 @@ fn the_model_of_the_last_finished_epoch_is_written_and_can_be_trained_again() {
 }
 
 #[test]
+fn all_folds_of_a_cross_validation_stop() {
+    let place = Place::with_data();
+    let before = place.everything();
+    for threads in [1, 2, 8] {
+        let line =
+            format!("train --data data --folds 4 --epochs 1000000 --json --threads {threads}");
+        let mut run = Running::start(&place, &line);
+        run.wait_for("\"epoch\":3,");
+        run.signal("-INT");
+        let (code, printed, message) = run.end();
+        assert_eq!(code, Some(130), "{message}");
+        assert!(json_lines(&printed)[1..].iter().all(|line| line["fold"] == 1), "{printed}");
+        assert!(message.starts_with("picomlp: fold 1: "), "{message}");
+        assert!(message.contains("interrupted; it was not finished"), "{message}");
+    }
+    assert!(place.everything() == before);
+}
+
+#[test]
 fn nothing_is_written_where_no_epoch_was_finished() {
     let place = Place::with_model();
     let before = place.everything();

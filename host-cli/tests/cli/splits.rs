@@ -75,6 +75,27 @@ fn cross_validation_measures_every_sample_once_and_writes_no_model() {
 }
 
 #[test]
+fn lines_of_a_cross_validation_do_not_depend_on_the_number_of_threads() {
+    let place = Place::with_data();
+    // Long enough that folds take turns on two and three threads; patience ends them at different epochs.
+    let line =
+        "train --data data --folds 5 --hidden 64 --epochs 60 --batch-size 4 --patience 12 --json";
+    let lines = |threads: &str| {
+        let mut lines = place.json(&format!("{line} --threads {threads}"));
+        for line in &mut lines {
+            line.as_object_mut().unwrap().remove("seconds");
+        }
+        lines
+    };
+    let one = lines("1");
+    let folds = one.iter().filter_map(|line| line["fold"].as_u64());
+    assert!(folds.is_sorted() && one.len() > 5 * 13, "{one:?}");
+    for threads in ["2", "3", "4", "12"] {
+        assert!(lines(threads) == one, "{threads} threads");
+    }
+}
+
+#[test]
 fn a_fold_is_what_a_run_on_the_others_measures() {
     let place = Place::new();
     let (images, labels) = bars_pixels(TRAIN, 1);

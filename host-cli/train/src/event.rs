@@ -175,7 +175,7 @@ pub struct Fold {
     pub kept_epoch: u32,
     /// Fingerprint of these parameters.
     pub fingerprint: String,
-    /// Seconds in training steps.
+    /// Seconds from the first to the last step of each epoch, turns of other folds included.
     pub seconds: f64,
 }
 

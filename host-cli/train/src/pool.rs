@@ -9,6 +9,11 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use picomlp::Threads;
 
+/// Returns the number of cores that this process may use.
+pub(crate) fn cores() -> usize {
+    available_parallelism().map_or(1, usize::from)
+}
+
 /// A pool of threads (rayon's). What runs in [`run`](Self::run) may split its work over them.
 ///
 /// A training step hands over some microseconds of work a few times, so nobody sleeps meanwhile: waking a thread takes some 50
@@ -30,7 +35,7 @@ impl Pool {
     ///
     /// If the system gives no threads.
     pub fn new(threads: Option<usize>) -> Result<Self> {
-        let cores = available_parallelism().map_or(1, usize::from);
+        let cores = cores();
         let threads = threads.unwrap_or(cores);
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
