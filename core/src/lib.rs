@@ -14,7 +14,6 @@
 //! * [`Model`] runs a weight blob in place, [`QuantizedModel`] its int8 form; [`blob::Contents`] writes one,
 //!   [`include_model!`] puts one in flash.
 //! * [`Monitor`] learns what is normal where the machine stands, and notices what isn't.
-//! * [`protocol`] is how `picomlp verify` asks a device for its logits.
 //! * [`kernels`] are the numeric kernels, each beside its scalar twin.
 //!
 //! ```
@@ -55,7 +54,6 @@ pub mod math;
 pub mod monitor;
 mod network;
 pub mod optim;
-pub mod protocol;
 pub mod rng;
 mod samples;
 mod step;

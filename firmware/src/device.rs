@@ -1,6 +1,6 @@
 //! The other end of `picomlp verify`, whatever the model computes in.
 
-use picomlp::protocol::{Decoder, Device, answer};
+use picomlp_link::{Decoder, Device, answer};
 
 use crate::uart::Uart;
 

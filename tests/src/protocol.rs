@@ -1,6 +1,6 @@
 //! The device protocol as `docs/device-protocol.md` has it.
 
-use picomlp::protocol::{Decoder, Frame, Message, Words};
+use picomlp_link::{Decoder, Frame, Message, Words};
 
 /// The bytes of the document's example of this name.
 fn example(name: &str) -> Vec<u8> {

@@ -155,10 +155,11 @@ fn deny() -> Result<()> {
 }
 
 /// The crates that are published, in the order in which they can be.
-const PUBLISHED: [&str; 6] = [
+const PUBLISHED: [&str; 7] = [
     "picomlp-fixtures",
     "picomlp",
     "picomlp-store",
+    "picomlp-link",
     "picomlp-train",
     "picomlp-plots",
     "picomlp-cli",

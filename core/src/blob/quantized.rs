@@ -147,7 +147,7 @@ impl<'a, N: Layer> QuantizedModel<'a, N> {
     }
 
     /// The class that these logits predict.
-    pub(crate) fn class_of(&self, logits: &[i32]) -> usize {
+    pub fn class_of(&self, logits: &[i32]) -> usize {
         match logits {
             [logit] if self.net.outputs() == 1 => {
                 self.blob.loss_kind().class(&[*logit as f32 * self.logit_step()])

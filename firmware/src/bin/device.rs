@@ -6,7 +6,7 @@
 
 use cortex_m_rt::entry;
 use picomlp::blob::Aligned;
-use picomlp::protocol::ModelDevice;
+use picomlp_link::ModelDevice;
 use picomlp::{Mlp, Model, include_model};
 use picomlp_firmware::BOARD;
 use picomlp_firmware::console::fail;

@@ -4,7 +4,7 @@
 
 use cortex_m_rt::entry;
 use picomlp::blob::Aligned;
-use picomlp::protocol::QuantizedDevice;
+use picomlp_link::QuantizedDevice;
 use picomlp::{Mlp, QuantizedModel, include_model};
 use picomlp_firmware::BOARD;
 use picomlp_firmware::console::fail;

@@ -3,11 +3,11 @@
 use std::sync::LazyLock;
 
 use picomlp::blob::{Contents, Int8Contents};
-use picomlp::protocol::{
+use picomlp::{Init, Mlp, Model, Network, QuantizedModel};
+use picomlp_link::{
     Decoder, Device, Frame, FrameError, HEADER, MAGIC, Message, ModelDevice, OVERHEAD,
     QuantizedDevice, VERSION, answer,
 };
-use picomlp::{Init, Mlp, Model, Network, QuantizedModel};
 
 use crate::blob::Bytes;
 use crate::source::Source;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use picomlp::protocol::{Arithmetic, Device};
+use picomlp_link::{Arithmetic, Device};
 
 use super::session::{DeviceInfo, Outcome, Session};
 use picomlp_train::data::{Dataset, Values};

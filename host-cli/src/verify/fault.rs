@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use picomlp::protocol::{ErrorCode, FrameError, MAGIC, MessageError};
+use picomlp_link::{ErrorCode, FrameError, MAGIC, MessageError};
 
 /// Why there is no answer that could be compared.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use picomlp::Layer;
-use picomlp::protocol::{Arithmetic, ModelDevice, QuantizedDevice};
+use picomlp_link::{Arithmetic, ModelDevice, QuantizedDevice};
 use picomlp_train::data::Source;
 use picomlp_train::{ModelFile, ModelInput};
 

@@ -4,9 +4,7 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use picomlp::protocol::{
-    Arithmetic, Decoder, ErrorCode, Frame, FrameError, MAGIC, MAX_NAME, Message,
-};
+use picomlp_link::{Arithmetic, Decoder, ErrorCode, Frame, FrameError, MAGIC, MAX_NAME, Message};
 
 use super::fault::Fault;
 use super::link::{Event, Link};

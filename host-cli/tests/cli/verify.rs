@@ -2,11 +2,11 @@
 
 use std::io::{Read, Write, stdin, stdout};
 
-use picomlp::protocol::{
+use picomlp::{Error, Layer};
+use picomlp_link::{
     Arithmetic, Decoder, Device, ErrorCode, Frame, FrameError, Info, Message, ModelDevice, Words,
     answer,
 };
-use picomlp::{Error, Layer};
 use picomlp_train::ModelFile;
 
 use crate::util::{Place, Ran, field};

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::message::{Message, MessageError};
-use crate::checksum::CRC;
+use crate::CRC;
 
 /// The first bytes of a frame. The first of them is no ASCII, so that text on the line cannot begin like a frame.
 pub const MAGIC: [u8; 4] = [0xb5, b'P', b'M', b'D'];

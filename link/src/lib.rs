@@ -4,7 +4,7 @@
 //! comes in, one byte at a time; [`answer`] is all of a device but its serial port. Nothing here allocates.
 //!
 //! ```
-//! use picomlp::protocol::{Decoder, Frame, Message};
+//! use picomlp_link::{Decoder, Frame, Message};
 //!
 //! let mut wire = [0; 64];
 //! let mut len = 0;
@@ -22,13 +22,23 @@
 //! assert_eq!(frame.sequence, 7);
 //! assert!(matches!(frame.message(), Ok(Message::Classify { pixels: [0, 255, 9] })));
 //! ```
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
 
 mod decoder;
 mod device;
 mod frame;
 mod message;
 
+use crc::{CRC_32_ISO_HDLC, Crc};
+
 pub use decoder::Decoder;
 pub use device::{Device, ModelDevice, QuantizedDevice, answer};
 pub use frame::{Frame, FrameError, HEADER, MAGIC, OVERHEAD, VERSION};
 pub use message::{Arithmetic, ErrorCode, Info, MAX_NAME, Message, MessageError, Words};
+
+/// CRC-32 as in zip, PNG and Ethernet.
+const CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);

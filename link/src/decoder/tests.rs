@@ -1,9 +1,9 @@
 use std::vec::Vec;
 
 use super::*;
-use crate::protocol::Words;
-use crate::protocol::{Arithmetic, ErrorCode, Info, MAX_NAME, Message, MessageError, OVERHEAD};
-use crate::rng::{Purpose, Stream};
+use picomlp::rng::{Purpose, Stream};
+
+use crate::{Arithmetic, ErrorCode, Info, MAX_NAME, Message, MessageError, OVERHEAD, Words};
 
 const INFO: Info<'static> = Info {
     fingerprint: 0x0123_4567_89ab_cdef,

@@ -1,11 +1,11 @@
-use crate::argmax;
 use std::string::String;
 use std::vec::Vec;
 
+use picomlp::blob::{Aligned, Contents};
+use picomlp::{Init, Mlp, Network, argmax};
+
 use super::*;
-use crate::blob::{Aligned, Contents};
-use crate::protocol::{Decoder, MAGIC};
-use crate::{Init, Mlp, Network};
+use crate::{Decoder, MAGIC};
 
 type Net = Mlp<4, 3, 2>;
 
@@ -65,7 +65,7 @@ fn device_says_what_it_runs_and_computes_the_models_logits() {
         &request(8, &Message::Classify { pixels: &pixels }),
     ];
     let seen = answers(&wire.concat());
-    let print = crate::fingerprint::fingerprint(&params);
+    let print = fingerprint(&params);
     assert_eq!((seen[0].0, seen[1].0, seen.len()), (7, 8, 2));
     assert!(seen[0].1.contains(&std::format!("fingerprint: {print}")), "{seen:?}");
     let (class, logits) = (argmax(&logits) as u32, Words::from_floats(&logits));

@@ -1,7 +1,7 @@
 //! Finds frames in a stream of bytes.
 
 use super::frame::{CRC_LEN, Frame, FrameError, HEADER, MAGIC, VERSION, at, header_crc};
-use crate::checksum::CRC;
+use crate::CRC;
 
 /// Takes bytes one at a time and gives frames, and what began like a frame and is none.
 ///

@@ -1,12 +1,11 @@
 //! The device's end: what it runs, and its answer to whatever comes in.
 
 use bytemuck::cast_slice_mut;
+use picomlp::fingerprint::fingerprint;
+use picomlp::{Error, Layer, Model, QuantizedModel};
 
 use super::frame::{Frame, FrameError};
 use super::message::{Arithmetic, ErrorCode, Info, Message, MessageError, Words};
-use crate::Error;
-use crate::blob::{Model, QuantizedModel};
-use crate::layers::Layer;
 
 /// What can be asked for logits over the protocol.
 pub trait Device {
@@ -42,7 +41,7 @@ impl<N: Layer> Device for ModelDevice<'_, N> {
         let (net, blob) = (self.model.net(), self.model.blob());
         Info {
             // Of the parameters as they lie there, not as the header says.
-            fingerprint: crate::fingerprint::fingerprint(self.model.params()),
+            fingerprint: fingerprint(self.model.params()),
             architecture: blob.architecture_fingerprint(),
             inputs: net.inputs() as u32,
             outputs: net.outputs() as u32,
