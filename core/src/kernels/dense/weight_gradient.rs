@@ -41,7 +41,7 @@ const DENSE_BLOCK: usize = MOST_ROWS * BLOCK_COLUMNS;
 #[must_use]
 pub const fn update_work(outputs: usize, batch: usize, threads: usize) -> usize {
     // The bias gradient, from which comes what a shift of the inputs adds to every row.
-    outputs + if SCALAR { scalar::BLOCK } else { threads * masks_len(batch) }
+    outputs + if SCALAR { scalar::work_len(outputs, batch) } else { threads * masks_len(batch) }
 }
 
 /// One mask of 64 bits for each input of a tile and each 64 samples. A single sample needs none.
@@ -600,7 +600,14 @@ mod tests {
         let (shifted, _) = work.split_at_mut(outputs);
         let is_shifted = bias_gradient(x.map().shift, d_y, x.width() * outputs, sink, shifted);
         let shifted = is_shifted.then_some(&*shifted);
-        scalar::weight_gradient(x, d_y, outputs, shifted, sink, &mut [0.0; scalar::BLOCK]);
+        scalar::weight_gradient(
+            x,
+            d_y,
+            outputs,
+            shifted,
+            sink,
+            &mut vec![0.0; scalar::work_len(outputs, x.len())],
+        );
     }
 
     fn compare<T: Element>(data: &[T], case: &Case) {

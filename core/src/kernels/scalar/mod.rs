@@ -142,12 +142,18 @@ fn outer_product(x: &dyn Inputs, d_y: &[f32], weights: usize, sink: &mut Sink<'_
     });
 }
 
-/// Values of a gradient that are handed over together: 512 bytes, by which the workspace of training is longer without vectors.
+/// Values of a gradient that are handed over together, at most: 512 bytes.
 pub const BLOCK: usize = 128;
+
+/// `f32`s of workspace for the weight gradient. A single sample whose inputs have no shift needs none; with a shift, its rows go one
+/// by one if there is no room for more.
+pub(super) const fn work_len(outputs: usize, batch: usize) -> usize {
+    if batch > 1 || outputs > BLOCK { BLOCK } else { outputs }
+}
 
 /// Neighbouring values of the gradient that wait to be handed over: those in the block, or zeros.
 struct Waiting<'a> {
-    block: &'a mut [f32; BLOCK],
+    block: &'a mut [f32],
     /// Where they begin among the layer's weights.
     start: usize,
     len: usize,
@@ -158,7 +164,7 @@ impl Waiting<'_> {
     /// Hands over what waits, unless `len` more values of this kind can wait with it.
     #[inline]
     fn make_room(&mut self, len: usize, zero: bool, sink: &mut Sink<'_>) {
-        if self.zero == zero && (zero || self.len + len <= BLOCK) {
+        if self.zero == zero && (zero || self.len + len <= self.block.len()) {
             return;
         }
         self.hand_over(sink);
@@ -190,8 +196,9 @@ fn sum_rows(
     work: &mut [f32],
 ) {
     let (width, samples) = (x.width(), x.samples());
-    debug_assert!(work.len() >= BLOCK, "work is too short");
-    let Some(block) = work.first_chunk_mut() else { return };
+    debug_assert!(work.len() >= work_len(outputs, samples), "work is too short");
+    let room = work.len().min(BLOCK);
+    let Some(block) = work.get_mut(..room) else { return };
     let mut waiting = Waiting { block, start: 0, len: 0, zero: false };
     let mut list = Nonzeros::new(samples);
     let mut i = 0;

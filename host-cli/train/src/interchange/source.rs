@@ -28,7 +28,7 @@ fn sizes(file: &ModelFile) -> Result<(Vec<(&'static str, usize)>, String)> {
     ];
     if with_f32 {
         // A device takes more workspace than this machine, which has vectors.
-        let workspace = net.train_scratch(1) + SCALAR_BLOCK;
+        let workspace = net.train_scratch(1) + net.shape().max_outputs.min(SCALAR_BLOCK);
         let train = |state| 4 * (net.params() * (1 + state) + workspace);
         sizes.extend([
             ("TRAIN_SGD", train(Sgd::STATE_PER_PARAM)),
