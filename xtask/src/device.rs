@@ -75,7 +75,7 @@ fn compare(
     print!("{printed}");
     let line: Value = serde_json::from_str(&printed).context("not a line of JSON")?;
     ensure!(
-        line["device"] == board && line["images"] == images && line["equal"] == images,
+        line["device"] == board && line["samples"] == images && line["equal"] == images,
         "not {images} equal images on {board}"
     );
     Ok(())

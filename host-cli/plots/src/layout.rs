@@ -71,7 +71,7 @@ fn figures_can_be_read_whatever_the_names_and_numbers_of_classes() {
             map: InputMap::PIXELS,
             loss: LossKind::default(),
             names: names.clone(),
-            set: "test samples",
+            set: "test samples".to_owned(),
         };
         let predictions = subject.classifier().predict(&pool, &data).unwrap();
         check(&confusion(&subject, &predictions));

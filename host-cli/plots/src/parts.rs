@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use picomlp_train::data::{Dataset, Targets};
-use picomlp_train::{History, Pool};
+use picomlp_train::{History, Pool, vote};
 
 use crate::confusion::{classes, confusion};
 use crate::curves::curves;
@@ -63,10 +63,10 @@ pub fn parts(pool: &Pool, show: &Show<'_>) -> Result<Vec<Section>> {
         return Ok(parts);
     }
     let is_image = measured.rows > 1 && !measured.images().is_empty();
-    let predictions = subject.classifier().predict(pool, measured)?;
+    let (predictions, answers) = vote::predict(&subject.classifier(), pool, measured)?;
     add("confusion", "Which classes are confused", Part::Figure(confusion(subject, &predictions)));
     add("classes", "Precision and recall", Part::Figure(classes(subject, &predictions.classes())));
-    let gallery = mistakes(subject, &predictions, measured, MISTAKES)?;
+    let gallery = mistakes(subject, &predictions, &answers, MISTAKES)?;
     add("mistakes", "Mistakes", Part::Figure(gallery));
     if !measured.images().is_empty() {
         add("weights", "Weights", Part::Figure(weights(subject, measured.shape(), TILES)?));

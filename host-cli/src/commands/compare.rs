@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use picomlp::Layer;
 use picomlp::blob::Blob;
 use picomlp_train::text::{grouped, one_line, percent, widths};
-use picomlp_train::{Comparison, Evaluation, ModelFile, ModelInput, Pool};
+use picomlp_train::{Comparison, Evaluation, ModelFile, ModelInput, Pool, vote};
 use serde_json::json;
 
 use crate::args::data::MeasureArgs;
@@ -75,7 +75,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     }
     let (data, pool) = (&measured.data, Pool::new(args.of.threads)?);
     let classifiers = forms.each_ref().map(|form| form.classifier());
-    let results = [0, 1].map(|i| classifiers[i].evaluate(&pool, data, &data.all()));
+    let results = [0, 1].map(|i| vote::evaluate(&classifiers[i], &pool, data, &data.all()));
     let [first, second] = results;
     let results = [first?, second?];
     let found = match results[0].regression {
@@ -117,7 +117,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
             "event": "compare",
             "data": args.of.data.to_string(),
             "note": measured.note,
-            "samples": data.len(),
+            "samples": results[0].samples,
             "models": [model(0), model(1)],
             "settings": differences.iter().map(|(flag, values)| (flag.to_string(), json!(values))).collect::<serde_json::Map<_, _>>(),
             "p_value": found.as_ref().map(Comparison::p_value),

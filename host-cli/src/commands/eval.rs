@@ -65,8 +65,8 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let classifier = form.classifier();
     let (data, note) = load(args, &input)?;
     ensure!(!data.is_empty(), "{}: there is no sample to measure on", args.of.data);
-    let (pool, how) = (Pool::new(args.of.threads)?, input.schema(&args.of.schema.schema())?.vote);
-    let result = vote::evaluate(&classifier, &pool, &data, &data.all(), how);
+    let (pool, how) = (Pool::new(args.of.threads)?, data.schema.vote);
+    let result = vote::evaluate(&classifier, &pool, &data, &data.all());
     let result = result.with_context(|| shown.to_string())?;
     ensure!(
         args.top_k.is_none() || !result.ranks.is_empty(),

@@ -10,7 +10,7 @@ use picomlp_plots::{
 };
 use picomlp_train::data::{Dataset, Source, Targets};
 use picomlp_train::output::Inputs;
-use picomlp_train::{History, ModelFile, ModelInput, Pool};
+use picomlp_train::{History, ModelFile, ModelInput, Pool, vote};
 
 use crate::args::data::{MeasureArgs, SchemaArgs};
 use crate::args::{count, named};
@@ -183,12 +183,12 @@ impl Kind {
             Self::Confusion { of } => {
                 return draw(of, |pool, subject, data| {
                     check_classes(data, &of.data)?;
-                    Ok(confusion(subject, &subject.classifier().predict(pool, data)?))
+                    Ok(confusion(subject, &vote::predict(&subject.classifier(), pool, data)?.0))
                 });
             }
             Self::Classes { of } => {
                 return draw(of, |pool, subject, data| {
-                    let found = subject.classifier().evaluate(pool, data, &data.all())?;
+                    let found = vote::evaluate(&subject.classifier(), pool, data, &data.all())?;
                     if found.regression.is_some() {
                         check_classes(data, &of.data)?;
                     }
@@ -198,8 +198,8 @@ impl Kind {
             Self::Mistakes { of, count } => {
                 return draw(of, |pool, subject, data| {
                     check_classes(data, &of.data)?;
-                    let predictions = subject.classifier().predict(pool, data)?;
-                    mistakes(subject, &predictions, data, *count)
+                    let (predictions, answers) = vote::predict(&subject.classifier(), pool, data)?;
+                    mistakes(subject, &predictions, &answers, *count)
                 });
             }
             Self::Rotation { of, sample, step } => {
@@ -217,7 +217,7 @@ impl Kind {
                 let file = ModelFile::read(model)?;
                 let model = file.model()?;
                 let input = ModelInput::new(&file, model.blob(), model.net());
-                weights(&Subject::of_model(&model), input.shape, *count)?
+                weights(&Subject::of_model(&model, &Dataset::default()), input.shape, *count)?
             }
             Self::Samples { of, count } => samples(&of.load()?, *count)?,
             Self::Pca { of } => of.pca()?.figure(),
@@ -250,7 +250,8 @@ fn draw(
     let file = ModelFile::read(&of.model)?;
     let model = file.model()?;
     let measured = of.load(&ModelInput::new(&file, model.blob(), model.net()))?;
-    let figure = draw(&Pool::new(of.threads)?, &Subject::of_model(&model), &measured.data)?;
+    let subject = Subject::of_model(&model, &measured.data);
+    let figure = draw(&Pool::new(of.threads)?, &subject, &measured.data)?;
     Ok((figure, measured.is_held_out.then_some(measured.note)))
 }
 

@@ -10,7 +10,7 @@ use picomlp_train::data::{Amount, Dataset, Feature, Source};
 use picomlp_train::output::Inputs;
 use picomlp_train::quantize::{Comparison, Ranges, quantize};
 use picomlp_train::text::{grouped, one_line, percent};
-use picomlp_train::{Classifier, Evaluation, ModelFile, ModelInput, Pool};
+use picomlp_train::{Classifier, Evaluation, ModelFile, ModelInput, Pool, vote};
 use serde_json::{Value, json};
 
 use crate::args::count;
@@ -128,7 +128,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         writeln!(out, "{certificate}")?;
         return Ok(());
     }
-    write_text(out, args, &certificate, &compared)?;
+    write_text(out, args, &certificate, &compared, test)?;
     writeln!(out, "certificate    {}", certificate_path.display())?;
     Ok(())
 }
@@ -227,6 +227,7 @@ fn write_text(
     args: &Args,
     certificate: &Value,
     compared: &Comparison,
+    test: &Dataset,
 ) -> Result<()> {
     let bytes = |form: &str, what: &str| {
         let bytes = certificate[form][what].as_u64().unwrap_or_default();
@@ -257,9 +258,10 @@ fn write_text(
         )?;
         writeln!(
             out,
-            "differences    {} of {} samples change class; worst error of a logit {:.4}",
+            "differences    {} of {} {} change class; worst error of a logit {:.4}",
             grouped(compared.changed),
             grouped(f32.samples),
+            vote::answers(test),
             compared.worst_error
         )?;
     }

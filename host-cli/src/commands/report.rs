@@ -8,7 +8,7 @@ use picomlp::blob::{Provenance, TargetKind};
 use picomlp::{Layer, Model, Sequential};
 use picomlp_plots::{Part, Show, Subject, parts};
 use picomlp_train::text::{grouped, percent, widths};
-use picomlp_train::{History, Measured, ModelFile, ModelInput, Pool};
+use picomlp_train::{History, Measured, ModelFile, ModelInput, Pool, vote};
 
 use crate::args::data::MeasureArgs;
 use crate::files;
@@ -43,7 +43,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let Measured { data, is_held_out, note } =
         args.of.load(&ModelInput::new(&file, model.blob(), model.net()))?;
     let pool = Pool::new(args.of.threads)?;
-    let subject = Subject::of_model(&model);
+    let subject = Subject::of_model(&model, &data);
     let show = Show { subject, measured: &data, shown: &data, history: history.as_ref() };
     let mut parts = parts(&pool, &show).with_context(|| file.path().display().to_string())?;
     if history.is_none() {
@@ -53,10 +53,11 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     parts.insert(0, ("settings", "Settings", Part::Settings(settings(&file, &model))));
     let name = args.of.model.file_name().unwrap_or(args.of.model.as_os_str()).to_string_lossy();
     let lead = format!(
-        "{}, {} parameters, measured on {} samples of {}{}",
+        "{}, {} parameters, measured on {} {} of {}{}",
         widths(model.net()),
         grouped(model.net().params()),
-        grouped(data.len()),
+        grouped(vote::count_answers(&data)),
+        vote::answers(&data),
         args.of.data,
         if is_held_out { " that training held out" } else { "" }
     );

@@ -9,7 +9,7 @@ use picomlp_plots::{Show, Subject, parts};
 use picomlp_train::data::Dataset;
 use picomlp_train::event::{Event, FoldsDone};
 use picomlp_train::text::shell_word;
-use picomlp_train::{Checkpoint, CrossValidation, Ending, Pool, Session, Stopped, Trained};
+use picomlp_train::{Checkpoint, CrossValidation, Ending, Pool, Session, Stopped, Trained, vote};
 
 pub use crate::args::train::{Args, COMMON};
 use crate::files;
@@ -104,7 +104,7 @@ fn draw(
     folder: &Path,
     report: &mut Report<'_>,
 ) -> Result<()> {
-    let set = if are_test { "test samples" } else { "training samples" };
+    let set = format!("{} {}", if are_test { "test" } else { "training" }, vote::answers(measured));
     let subject = Subject::of_trained(trained, set);
     let history = report.history().clone();
     let sections = parts(pool, &Show { subject, measured, shown, history: Some(&history) })?;

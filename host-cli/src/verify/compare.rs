@@ -11,23 +11,23 @@ use picomlp_link::{Arithmetic, Device};
 use super::session::{DeviceInfo, Outcome, Session};
 use picomlp_train::data::{Dataset, Values};
 
-/// What came of all images.
+/// What came of all samples.
 pub(super) struct Comparison {
-    pub(super) images: usize,
-    /// Images whose class and logits agree in every bit.
+    pub(super) samples: usize,
+    /// Samples whose class and logits agree in every bit.
     pub(super) equal: usize,
-    /// Images in which the device found the class that the label names.
-    pub(super) correct: usize,
+    /// Samples in which the device found the class that the label names; `None` where the targets are no classes.
+    pub(super) correct: Option<usize>,
     pub(super) first: Option<Difference>,
-    /// From sending an image to having its answer, summed.
+    /// From sending a sample to having its answer, summed.
     pub(super) seconds: f64,
 }
 
 /// The first place where device and host differ.
 #[derive(Debug, PartialEq)]
 pub(super) struct Difference {
-    /// The image, counted from 0.
-    pub(super) image: usize,
+    /// The sample, counted from 0.
+    pub(super) sample: usize,
     /// The logit, counted from 0; none if it is the class that differs.
     pub(super) output: Option<usize>,
     pub(super) expected: u32,
@@ -36,9 +36,9 @@ pub(super) struct Difference {
 }
 
 impl Difference {
-    /// The first one between two results of an image. Both have the same number of logits.
+    /// The first one between two results of a sample. Both have the same number of logits.
     fn find(
-        image: usize,
+        sample: usize,
         arithmetic: Arithmetic,
         host: &Outcome,
         device: &Outcome,
@@ -49,20 +49,20 @@ impl Difference {
             None if host.class != device.class => (None, host.class, device.class),
             None => return None,
         };
-        Some(Self { image, output, expected, got, arithmetic })
+        Some(Self { sample, output, expected, got, arithmetic })
     }
 }
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { image, output, expected, got, arithmetic } = *self;
+        let Self { sample, output, expected, got, arithmetic } = *self;
         let Some(output) = output else {
             return write!(
                 f,
-                "image {image}: the logits are equal, but the class is not: expected {expected}, got {got}"
+                "sample {sample}: the logits are equal, but the class is not: expected {expected}, got {got}"
             );
         };
-        write!(f, "image {image}, output {output}: expected the bits {expected:08x} (")?;
+        write!(f, "sample {sample}, output {output}: expected the bits {expected:08x} (")?;
         write_value(f, arithmetic, expected)?;
         write!(f, "), got {got:08x} (")?;
         write_value(f, arithmetic, got)?;
@@ -107,7 +107,7 @@ pub(super) fn check_model(host: &impl Device, device: &DeviceInfo, path: &Path) 
     Ok(())
 }
 
-/// Sends the first `limit` images and compares what comes back.
+/// Sends the first `limit` samples and compares what comes back.
 pub(super) fn compare(
     session: &mut Session<'_>,
     host: &mut impl Device,
@@ -115,19 +115,26 @@ pub(super) fn compare(
     limit: usize,
 ) -> Result<Comparison> {
     let (outputs, arithmetic) = (host.info().outputs as usize, host.info().arithmetic);
-    let images = limit.min(data.len());
-    let mut all = Comparison { images, equal: 0, correct: 0, first: None, seconds: 0.0 };
+    let samples = limit.min(data.len());
+    let mut all = Comparison {
+        samples,
+        equal: 0,
+        correct: (data.classes > 0).then_some(0),
+        first: None,
+        seconds: 0.0,
+    };
     let mut time = Duration::ZERO;
-    for image in 0..images {
-        let values = bytes_of(data, image);
+    for sample in 0..samples {
+        let values = bytes_of(data, sample);
         let (class, logits) = host.classify(&values)?;
         let expected = Outcome { class, logits: logits.iter().collect() };
         let began = Instant::now();
-        let got = session.classify(&values, outputs).with_context(|| format!("image {image}"))?;
+        let got = session.classify(&values, outputs).with_context(|| format!("sample {sample}"))?;
         time += began.elapsed();
-        let label = data.labels().get(image);
-        all.correct += usize::from(label.is_some_and(|label| got.class == u32::from(*label)));
-        match Difference::find(image, arithmetic, &expected, &got) {
+        if let (Some(correct), Some(label)) = (&mut all.correct, data.labels().get(sample)) {
+            *correct += usize::from(got.class == u32::from(*label));
+        }
+        match Difference::find(sample, arithmetic, &expected, &got) {
             None => all.equal += 1,
             found => all.first = all.first.or(found),
         }
@@ -165,11 +172,11 @@ mod tests {
         assert_eq!(find(&host, &host), None);
         assert_eq!(
             find(&host, &outcome(1, [-0.0, 1.5, -3.0])).as_deref(),
-            Some("image 7, output 0: expected the bits 00000000 (0.0), got 80000000 (-0.0)")
+            Some("sample 7, output 0: expected the bits 00000000 (0.0), got 80000000 (-0.0)")
         );
         assert_eq!(
             find(&host, &outcome(2, [0.0, 1.5, -2.0])).as_deref(),
-            Some("image 7: the logits are equal, but the class is not: expected 1, got 2")
+            Some("sample 7: the logits are equal, but the class is not: expected 1, got 2")
         );
     }
 
@@ -179,7 +186,7 @@ mod tests {
         let found = Difference::find(0, Arithmetic::Int8, &host, &device).unwrap();
         assert_eq!(
             found.to_string(),
-            "image 0, output 0: expected the bits ffffffff (-1), got 00000002 (2)"
+            "sample 0, output 0: expected the bits ffffffff (-1), got 00000002 (2)"
         );
     }
 }

@@ -21,8 +21,8 @@ pub(super) fn report(
     device: &DeviceInfo,
     all: &Comparison,
 ) -> Result<()> {
-    let speed = all.images as f64 / all.seconds;
-    let accuracy = all.correct as f64 / all.images as f64;
+    let speed = all.samples as f64 / all.seconds;
+    let accuracy = all.correct.map(|correct| correct as f64 / all.samples as f64);
     if args.json {
         let line = json!({
             "event": "verify",
@@ -31,40 +31,42 @@ pub(super) fn report(
             "device": device.name,
             "arithmetic": device.arithmetic.to_string(),
             "fingerprint": format!("{:016x}", device.fingerprint),
-            "images": all.images,
+            "samples": all.samples,
             "equal": all.equal,
             "first_difference": all.first.as_ref().map(difference_json),
             "accuracy": accuracy,
             "seconds": all.seconds,
-            "images_per_second": speed,
+            "samples_per_second": speed,
         });
         writeln!(out, "{line}")?;
     } else {
         let model = args.model.display();
         writeln!(out, "device         {}, {}", one_line(&device.name), device.arithmetic)?;
         writeln!(out, "model          {model}, fingerprint {:016x} on both", device.fingerprint)?;
-        let different = match all.images - all.equal {
+        let different = match all.samples - all.equal {
             0 => "all equal bit for bit in logits and class".to_owned(),
             count => format!("{} differ", grouped(count)),
         };
-        writeln!(out, "images         {} of {}: {different}", grouped(all.images), args.data)?;
-        writeln!(out, "accuracy       {} on these", percent(accuracy))?;
-        writeln!(out, "speed          {speed:.1} images/s, there and back")?;
+        writeln!(out, "samples        {} of {}: {different}", grouped(all.samples), args.data)?;
+        if let Some(accuracy) = accuracy {
+            writeln!(out, "accuracy       {} on these", percent(accuracy))?;
+        }
+        writeln!(out, "speed          {speed:.1} samples/s, there and back")?;
     }
     match &all.first {
         None => Ok(()),
         Some(first) => bail!(
-            "the device differs from {} in {} of {} images; the first: {first}",
+            "the device differs from {} in {} of {} samples; the first: {first}",
             args.model.display(),
-            grouped(all.images - all.equal),
-            grouped(all.images)
+            grouped(all.samples - all.equal),
+            grouped(all.samples)
         ),
     }
 }
 
 fn difference_json(first: &Difference) -> serde_json::Value {
     json!({
-        "image": first.image,
+        "sample": first.sample,
         "output": first.output,
         "expected_bits": format!("{:08x}", first.expected),
         "got_bits": format!("{:08x}", first.got),

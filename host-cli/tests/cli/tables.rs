@@ -12,6 +12,35 @@ fn rows(count: usize, row: impl Fn(usize) -> String) -> String {
 }
 
 #[test]
+fn rows_to_predict_may_have_any_columns_of_words() {
+    let place = Place::new();
+    place.put(
+        "a.csv",
+        rows(40, |i| format!("{}.5,{},{}", i % 7, i % 5, ["a", "b"][i % 2])).as_bytes(),
+    );
+    place.ok("train --data a.csv --epochs 1 --quiet");
+    let expected = place.ok("predict model.pmlp a.csv");
+    let text = String::from_utf8(place.read("a.csv")).unwrap();
+    let with_words = |(number, line): (usize, &str)| match number {
+        0 => format!("note,{line},color,label\n"),
+        _ => format!("good,{line},red,c\n"),
+    };
+    let words: String = text.lines().enumerate().map(with_words).collect();
+    place.put("words.csv", words.as_bytes());
+    assert_eq!(place.ok("predict model.pmlp words.csv"), expected);
+    place.put(
+        "words.csv",
+        words.replacen("class", "kind", 1).replacen("label", "tag", 1).as_bytes(),
+    );
+    assert_eq!(place.ok("predict model.pmlp words.csv"), expected);
+    // What is measured needs to know which of them is the target.
+    place.fails(
+        "eval model.pmlp --data words.csv",
+        &["hold words: say which is the target by --target"],
+    );
+}
+
+#[test]
 fn what_a_table_cannot_teach_is_said_by_file_line_and_column() {
     let place = Place::new();
     let good = |i: usize| format!("{}.5,{},{}", i % 7, i % 5, ["a", "b"][i % 2]);

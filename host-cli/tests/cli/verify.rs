@@ -197,12 +197,12 @@ fn a_sound_device_agrees_in_every_bit() {
         assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{ran:?}");
         assert_eq!(field(&ran.stdout, "device"), "a test, f32");
         let all = "50 of data: all equal bit for bit in logits and class";
-        assert_eq!(field(&ran.stdout, "images"), all);
-        assert!(field(&ran.stdout, "speed").ends_with(" images/s, there and back"), "{ran:?}");
+        assert_eq!(field(&ran.stdout, "samples"), all);
+        assert!(field(&ran.stdout, "speed").ends_with(" samples/s, there and back"), "{ran:?}");
     }
     let ran = verify(&place, "sound", "--limit 1000 --json");
     let line = &crate::util::json_lines(&ran.stdout)[0];
-    assert_eq!((line["images"].as_u64(), line["equal"].as_u64()), (Some(60), Some(60)), "{line}");
+    assert_eq!((line["samples"].as_u64(), line["equal"].as_u64()), (Some(60), Some(60)), "{line}");
     assert!(line["first_difference"].is_null(), "{line}");
     let eval = &place.json("eval model.pmlp --data data --json")[0];
     for (own, of_eval) in [("accuracy", "test_accuracy"), ("fingerprint", "fingerprint")] {
@@ -221,10 +221,10 @@ fn a_device_with_a_model_of_features_is_sent_features() {
     let ran = verify(&place, "sound", "");
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{ran:?}");
     assert!(
-        field(&ran.stdout, "images").starts_with("6 of data: all equal bit for bit"),
+        field(&ran.stdout, "samples").starts_with("6 of data: all equal bit for bit"),
         "{ran:?}"
     );
-    let parts = ["in 6 of 6 images", "image 0: the logits are equal, but the class is not"];
+    let parts = ["in 6 of 6 samples", "sample 0: the logits are equal, but the class is not"];
     verify(&place, "other class", "").assert_failed(1, "picomlp: ", &parts);
 }
 
@@ -237,20 +237,20 @@ fn a_device_that_misses_the_first_hello_is_asked_again() {
 #[test]
 fn the_first_difference_is_named_with_its_bits() {
     let place = Place::with_model();
-    // The answers to images 0 and 1 are sound.
+    // The answers to samples 0 and 1 are sound.
     let ran = verify(&place, "other logit", "--limit 5");
-    let parts = ["differs from model.pmlp in 3 of 5 images; the first: image 2, output 2: "];
+    let parts = ["differs from model.pmlp in 3 of 5 samples; the first: sample 2, output 2: "];
     ran.assert_failed(1, "picomlp: ", &parts);
-    assert_eq!(field(&ran.stdout, "images"), "5 of data: 3 differ");
+    assert_eq!(field(&ran.stdout, "samples"), "5 of data: 3 differ");
 
     let ran = verify(&place, "other logit", "--limit 5 --json");
     let first = &crate::util::json_lines(&ran.stdout)[0]["first_difference"];
     let bits = |name: &str| u32::from_str_radix(first[name].as_str().unwrap(), 16).unwrap();
     assert_eq!(bits("expected_bits") ^ bits("got_bits"), 1, "{first}");
-    assert_eq!((first["image"].as_u64(), first["output"].as_u64()), (Some(2), Some(2)), "{first}");
+    assert_eq!((first["sample"].as_u64(), first["output"].as_u64()), (Some(2), Some(2)), "{first}");
     assert!(ran.stderr.contains(first["got_bits"].as_str().unwrap()), "{ran:?}");
 
-    let parts = ["in 5 of 5 images", "image 0: the logits are equal, but the class is not"];
+    let parts = ["in 5 of 5 samples", "sample 0: the logits are equal, but the class is not"];
     verify(&place, "other class", "--limit 5").assert_failed(1, "picomlp: ", &parts);
 }
 
@@ -280,15 +280,15 @@ fn a_garbled_answer_is_named_by_what_is_wrong_with_it() {
         ("wrong sequence", "wrong sequence number: expected 4, got 999"),
         ("wrong kind", "expected a result, got a message of kind 1"),
     ] {
-        assert_fault(&place, kind, "", &["image 2: garbled answer: ", part]);
+        assert_fault(&place, kind, "", &["sample 2: garbled answer: ", part]);
     }
     for (kind, part) in [
         ("few logits", "wrong length: expected 4 logits, got 3"),
         ("many logits", "wrong length: frame 2 has a payload of 276 bytes, expected at most 92"),
     ] {
-        assert_fault(&place, kind, "", &["image 0: garbled answer: ", part]);
+        assert_fault(&place, kind, "", &["sample 0: garbled answer: ", part]);
     }
-    let parts = ["image 2: the device refuses: the request came garbled (header)"];
+    let parts = ["sample 2: the device refuses: the request came garbled (header)"];
     assert_fault(&place, "hears badly", "", &parts);
 }
 
@@ -297,14 +297,14 @@ fn a_device_that_ends_is_told_from_one_that_stalls() {
     let place = Place::with_model();
     for (kind, parts) in [
         ("ends", ["hello: the device ended before it answered", "exit status: 3"]),
-        ("cut before", ["image 2: the device ended before it answered", "exit status: 3"]),
-        ("cut in the header", ["image 2: the device ended in the middle", "after 5 bytes"]),
-        ("cut in the payload", ["image 2: the device ended in the middle", "after 23 bytes"]),
+        ("cut before", ["sample 2: the device ended before it answered", "exit status: 3"]),
+        ("cut in the header", ["sample 2: the device ended in the middle", "after 5 bytes"]),
+        ("cut in the payload", ["sample 2: the device ended in the middle", "after 23 bytes"]),
     ] {
         assert_fault(&place, kind, "", &parts);
     }
     for (kind, part) in [
-        ("stalled before", "image 2: no answer within 2 s\n"),
+        ("stalled before", "sample 2: no answer within 2 s\n"),
         ("stalled in the payload", "no answer within 2 s: it stopped after 23 bytes of a frame"),
     ] {
         assert_fault(&place, kind, "--timeout 2", &[part]);

@@ -149,6 +149,42 @@ fn no_window_crosses_a_recording_and_no_split_parts_one() {
 }
 
 #[test]
+fn all_commands_count_the_votes_that_eval_counts() {
+    let place = recordings();
+    let line =
+        format!("train --data wide.csv {FLAGS} --vote mean --test-split 0.25 --val-split 0.25");
+    let text = place.ok(&format!("{line} --plots figures --plots-format svg"));
+    let note =
+        "validation measures single samples, the test the answers of recordings (--vote mean)";
+    assert!(text.contains(note), "{text}");
+    let figure = |path: &str| String::from_utf8(place.read(path)).unwrap();
+    assert!(figure("figures/confusion.svg").contains("of 3 test recordings"));
+
+    let eval = place.json("eval model.pmlp --data wide.csv --json").pop().unwrap();
+    assert_eq!(eval["samples"], 3);
+    let quantize = "quantize model.pmlp --data wide.csv -o q.pmlp";
+    let certificate = place.json(&format!("{quantize} --json")).pop().unwrap();
+    assert_eq!(certificate["test_samples"], 3);
+    assert_eq!(certificate["f32"]["accuracy"], eval["test_accuracy"]);
+    assert!(place.ok(quantize).contains(" of 3 recordings change class"));
+    let single = place.json(&format!("{quantize} --vote none --json")).pop().unwrap();
+    assert_eq!(single["test_samples"], 21);
+
+    place.ok(&line.replace("0.01", "0.02 --out other.pmlp"));
+    let compared =
+        place.json("compare model.pmlp other.pmlp --data wide.csv --json").pop().unwrap();
+    assert_eq!(compared["samples"], 3);
+    assert_eq!(compared["models"][0]["accuracy"], eval["test_accuracy"]);
+    for kind in ["confusion", "mistakes"] {
+        place.ok(&format!("plot {kind} model.pmlp --data wide.csv -o {kind}.svg"));
+        assert!(figure(&format!("{kind}.svg")).contains("of 3 recordings"), "{kind}");
+    }
+    assert!(place.ok("report model.pmlp --data wide.csv").contains("report.html"));
+    let page = figure("report.html");
+    assert!(page.contains("measured on 3 recordings of wide.csv"), "{page:.600}");
+}
+
+#[test]
 fn an_autoencoder_of_windows_tells_what_it_has_not_seen() {
     let place = recordings();
     let line = "train --data wide.csv --target inputs --normal rest,walk --window 10 --stride 5 --hidden 8 --test-split 0";

@@ -5,11 +5,12 @@ use anyhow::Result;
 use crate::classifier::Classifier;
 use crate::data::Dataset;
 use crate::pool::Pool;
+use crate::vote;
 
 /// The predictions of two models for samples whose classes are known.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
-    /// Number of samples.
+    /// Number of samples, or of recordings or groups where samples vote.
     pub samples: usize,
     /// Samples that each predicts correctly.
     pub correct: [usize; 2],
@@ -37,8 +38,9 @@ impl Comparison {
     ///
     /// If a network does not fit the data, or an output is not finite.
     pub fn new(models: [&Classifier<'_>; 2], pool: &Pool, data: &Dataset) -> Result<Self> {
-        let [a, b] = models.map(|model| model.predict(pool, data));
-        let [a, b] = [a?.predicted, b?.predicted];
+        let [a, b] = models.map(|model| vote::predict(model, pool, data));
+        let (a, data) = a?;
+        let [a, b] = [a.predicted, b?.0.predicted];
         let mut found =
             Self { samples: a.len(), correct: [0; 2], alone: [0; 2], disagreements: Vec::new() };
         let classes = data.labels().iter().map(|label| usize::from(*label));

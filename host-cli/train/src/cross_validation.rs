@@ -116,7 +116,7 @@ fn train(
     let classifier =
         Classifier::new(&net, &params, session.setup.map, session.setup.loss.kind()).scaled(&gaps);
     let (data, samples) = (session.setup.data, &session.setup.split.test);
-    let test = vote::evaluate(&classifier, &session.pool, data, samples, data.schema.vote)?;
+    let test = vote::evaluate(&classifier, &session.pool, data, samples)?;
     let fold = Fold {
         fold: number,
         measures: measures(Some(&test), "test_", &[]).collect(),

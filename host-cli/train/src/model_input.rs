@@ -230,9 +230,10 @@ impl ModelInput {
 
     /// As [`load_test`](Self::load_test), with what is missing still missing.
     pub(crate) fn load_gapped(&self, source: &Source, schema: &Schema) -> Result<Dataset> {
-        let data = Dataset::load_test(source, &self.schema(schema)?, &self.expected())?;
+        let schema = self.schema(schema)?;
+        let data = Dataset::load_test(source, &schema, &self.expected())?;
         self.check_fit(&data, source)?;
-        Ok(data)
+        Ok(Dataset { schema, ..data })
     }
 
     /// Loads samples to predict, by the settings that [`schema`](Self::schema) returned.

@@ -12,6 +12,7 @@ use crate::measures::Evaluation;
 use crate::model_file::{ModelFile, check_scores};
 use crate::pool::Pool;
 use crate::trained::written;
+use crate::vote;
 
 /// Samples that both forms of a model are compared on at once.
 const AT_ONCE: usize = 4096;
@@ -144,7 +145,7 @@ pub fn quantize(
 pub struct Comparison {
     /// What each form was measured to reach.
     pub forms: [Evaluation; 2],
-    /// Samples whose predicted class differs; 0 where values are predicted.
+    /// Samples, or recordings or groups where samples vote, whose predicted class differs; 0 where values are predicted.
     pub changed: usize,
     /// The largest difference of two outputs.
     pub worst_error: f32,
@@ -162,9 +163,15 @@ impl Comparison {
         data: &Dataset,
         samples: &[u32],
     ) -> Result<Self> {
-        let [f32, int8] = forms.map(|form| form.evaluate(pool, data, samples));
+        let [f32, int8] = forms.map(|form| vote::evaluate(&form, pool, data, samples));
         let mut all = Self { forms: [f32?, int8?], ..Self::default() };
-        let are_classes = data.classes > 0;
+        let are_classes = data.classes > 0 && !data.schema.vote.is_cast();
+        if data.schema.vote.is_cast() {
+            let voters = data.subset(samples);
+            let [exact, near] = forms.map(|form| vote::predict(&form, pool, &voters));
+            let (exact, near) = (exact?.0.predicted, near?.0.predicted);
+            all.changed = exact.iter().zip(&near).filter(|(exact, near)| exact != near).count();
+        }
         for samples in samples.chunks(AT_ONCE) {
             let mut outputs = [Vec::new(), Vec::new()];
             for (outputs, form) in outputs.iter_mut().zip(forms) {

@@ -119,6 +119,13 @@ impl<'a> Session<'a> {
         config.check().map_err(anyhow::Error::msg)?;
         if data.schema.vote.is_cast() {
             vote::units(data)?;
+            if !split.validation.is_empty() {
+                split.notes.push(format!(
+                    "validation measures single samples, the test the answers of {} (--vote {})",
+                    vote::answers(data),
+                    data.schema.vote
+                ));
+            }
         }
         let loss = config.loss.build(data.target_kind())?;
         config.monitor.check(data).map_err(anyhow::Error::msg)?;
@@ -304,7 +311,7 @@ impl<'a> Session<'a> {
             None
         } else {
             let data = self.setup.data;
-            Some(vote::evaluate(&classifier, &self.pool, data, &split.test, data.schema.vote)?)
+            Some(vote::evaluate(&classifier, &self.pool, data, &split.test)?)
         };
         let mut trained = Trained::new(&self.setup, net.clone(), params.clone(), kept, test)?;
         trained.threshold = threshold;

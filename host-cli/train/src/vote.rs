@@ -1,9 +1,12 @@
 //! Votes: one answer for all windows of a recording, or for all samples of a group.
 
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
 use anyhow::{Result, bail, ensure};
 use picomlp::argmax;
 
-use crate::classifier::{Classifier, guessing};
+use crate::classifier::{Classifier, Predictions, guessing};
 use crate::data::{Dataset, Targets, Vote};
 use crate::measures::Evaluation;
 use crate::pool::Pool;
@@ -30,7 +33,7 @@ pub struct Ballot {
 #[must_use]
 pub fn count(probabilities: &[f32], classes: usize, of: &[u32], how: Vote) -> Vec<Ballot> {
     let mut ballots: Vec<Ballot> = Vec::new();
-    let mut places = std::collections::HashMap::new();
+    let mut places = HashMap::new();
     for (first, (row, &of)) in probabilities.chunks_exact(classes).zip(of).enumerate() {
         let place = *places.entry(of).or_insert_with(|| {
             let zero = vec![0.0; classes];
@@ -75,28 +78,29 @@ pub fn units(data: &Dataset) -> Result<&[u32]> {
     }
 }
 
-/// Measures a network on `samples` of a set with classes, a vote at a time.
+/// Predicts the class of each sample of a labeled set, or of each recording or group where samples vote. The set that is returned
+/// has a sample for each answer: the first of those that vote together.
 ///
 /// # Errors
 ///
-/// Those of [`units`] and [`Classifier::predict`]; if samples that vote together are of several classes.
-pub fn evaluate(
+/// Those of [`Classifier::predict`]; where samples vote, those of [`units`], and if samples of several classes vote together.
+pub fn predict<'d>(
     classifier: &Classifier<'_>,
     pool: &Pool,
-    data: &Dataset,
-    samples: &[u32],
-    how: Vote,
-) -> Result<Evaluation> {
-    if !how.is_cast() {
-        return classifier.evaluate(pool, data, samples);
+    data: &'d Dataset,
+) -> Result<(Predictions, Cow<'d, Dataset>)> {
+    let found = classifier.predict(pool, data)?;
+    if !data.schema.vote.is_cast() {
+        return Ok((found, Cow::Borrowed(data)));
     }
-    let data = data.subset(samples);
-    let of = units(&data)?;
-    let probabilities = classifier.predict(pool, &data)?.probabilities;
-    let classes = probabilities.len() / data.len().max(1);
-    let mut labels = std::collections::HashMap::new();
-    for (&of, &label) in of.iter().zip(data.labels()) {
-        let first = *labels.entry(of).or_insert(label);
+    let classes = found.confusion.len();
+    let of = units(data)?;
+    let ballots = count(&found.probabilities, classes, of, data.schema.vote);
+    let firsts: Vec<u32> = ballots.iter().map(|ballot| ballot.first as u32).collect();
+    let labels: HashMap<u32, u16> =
+        ballots.iter().zip(&firsts).map(|(b, &i)| (b.of, data.labels()[i as usize])).collect();
+    for (of, &label) in of.iter().zip(data.labels()) {
+        let first = labels[of];
         ensure!(
             first == label,
             "--vote: samples of class {} and of class {} belong together, expected one class",
@@ -104,21 +108,67 @@ pub fn evaluate(
             data.class_name(label.into())
         );
     }
-    let ballots = count(&probabilities, classes, of, how);
-    let mut found = Evaluation {
-        samples: ballots.len(),
+    let mut voted = Predictions {
+        probabilities: Vec::with_capacity(ballots.len() * classes),
+        predicted: Vec::with_capacity(ballots.len()),
         confusion: vec![vec![0; classes]; classes],
-        guessing: guessing(picomlp::LossKind::CrossEntropy, classes),
-        ..Evaluation::default()
     };
-    for ballot in &ballots {
-        let label = usize::from(labels[&ballot.of]);
-        found.confusion[label][ballot.class] += 1;
-        found.loss -= f64::from(ballot.mean[label].max(f32::MIN_POSITIVE)).ln();
+    for ballot in ballots {
+        voted.confusion[usize::from(labels[&ballot.of])][ballot.class] += 1;
+        voted.predicted.push(ballot.class);
+        voted.probabilities.extend(ballot.mean);
     }
-    found.loss /= ballots.len().max(1) as f64;
-    found.correct = (0..classes).map(|class| found.confusion[class][class]).sum();
-    Ok(found)
+    Ok((voted, Cow::Owned(data.subset(&firsts))))
+}
+
+/// Measures a network on `samples` of a set with targets; where they vote, an answer at a time.
+///
+/// # Errors
+///
+/// Those of [`predict`].
+pub fn evaluate(
+    classifier: &Classifier<'_>,
+    pool: &Pool,
+    data: &Dataset,
+    samples: &[u32],
+) -> Result<Evaluation> {
+    if !data.schema.vote.is_cast() {
+        return classifier.evaluate(pool, data, samples);
+    }
+    let data = data.subset(samples);
+    let (predictions, answers) = predict(classifier, pool, &data)?;
+    let classes = predictions.confusion.len();
+    let mut loss = 0.0;
+    for (row, &label) in predictions.probabilities.chunks_exact(classes).zip(answers.labels()) {
+        loss -= f64::from(row[usize::from(label)].max(f32::MIN_POSITIVE)).ln();
+    }
+    Ok(Evaluation {
+        samples: answers.len(),
+        correct: predictions.correct(),
+        loss: loss / answers.len().max(1) as f64,
+        guessing: guessing(picomlp::LossKind::CrossEntropy, classes),
+        confusion: predictions.confusion,
+        ..Evaluation::default()
+    })
+}
+
+/// Counts the answers to samples: as many as there are samples, or recordings or groups where samples vote.
+#[must_use]
+pub fn count_answers(data: &Dataset) -> usize {
+    match units(data) {
+        Ok(of) if data.schema.vote.is_cast() => of.iter().collect::<HashSet<_>>().len(),
+        _ => data.len(),
+    }
+}
+
+/// What an answer is of: `samples`, or `recordings` or `groups` where samples vote.
+#[must_use]
+pub fn answers(data: &Dataset) -> &'static str {
+    match data.schema.vote.is_cast() {
+        false => "samples",
+        true if data.recordings.is_empty() => "groups",
+        true => "recordings",
+    }
 }
 
 #[cfg(test)]

@@ -407,6 +407,7 @@ impl Dataset {
             cols: self.cols,
             classes: self.classes,
             max: self.max,
+            schema: self.schema.clone(),
             ..Self::default()
         }
     }

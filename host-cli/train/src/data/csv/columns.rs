@@ -188,12 +188,13 @@ impl Columns {
                 targets.extend(&read[from..from + len]);
             }
             Target::Auto => {
-                let wanted = expected.map_or(&[][..], |expected| expected.target_names);
-                let place = |wanted: &String| names.iter().position(|name| name == wanted);
-                targets.extend(wanted.iter().filter_map(place).filter(|_| has_header));
+                let trained = expected.map_or(&[][..], |expected| expected.target_names);
+                let place = |target: &String| names.iter().position(|name| name == target);
+                targets.extend(trained.iter().filter_map(place).filter(|_| has_header));
                 if targets.is_empty() {
                     targets = read.iter().copied().filter(is_label).collect();
-                    if let [one, other, ..] = targets[..] {
+                    if let ([one, other, ..], Labels::Read) = (&targets[..], wanted) {
+                        let (one, other) = (*one, *other);
                         bail!(
                             "{name}, line 1: columns {} (`{}`) and {} (`{}`) may both be the target: say --target first, \
                              last, or a column's name",
@@ -211,7 +212,8 @@ impl Columns {
                 let others = read.iter().copied().filter(|column| !is_feature(column));
                 if targets.is_empty() {
                     targets = others.clone().filter(is_word).collect();
-                    if let [one, other, ..] = targets[..] {
+                    if let ([one, other, ..], Labels::Read) = (&targets[..], wanted) {
+                        let (one, other) = (*one, *other);
                         bail!(
                             "{name}: {} and {} hold words: say which is the target by --target, and leave \
                              others out by --drop",
