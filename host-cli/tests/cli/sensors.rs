@@ -39,7 +39,7 @@ fn iris_is_trained_measured_and_predicted() {
     let text = place.ok(&format!("train --data train.csv --test-data test.csv {FLAGS}"));
     for part in [
         "112 rows after a header, labels in column 5 (`class`), 4 features in columns 1 to 4",
-        "fewer than 1000 samples of features: --val-split 0 and --dropout 0.5 unless said otherwise",
+        "fewer than 1000 samples of features: --val-split 0 and --dropout 0.4 unless said otherwise",
         "picomlp predict model.pmlp --data FILE.csv",
     ] {
         assert!(text.contains(part), "`{part}` is missing: {text}");

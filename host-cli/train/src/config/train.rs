@@ -223,7 +223,7 @@ impl TrainConfig {
         }
         if self.model.dropout.is_none() && !self.model.hidden.0.is_empty() {
             self.model.dropout = Some(PerLayer(vec![DROPOUT_OF_FEW]));
-            chosen.push("--dropout 0.5");
+            chosen.push("--dropout 0.4");
         }
         (!chosen.is_empty()).then(|| {
             format!(
