@@ -10,6 +10,7 @@ use flate2::read::MultiGzDecoder;
 use crate::code;
 use crate::firmware::{self, CORTEX_M4, CORTEX_M33, MICROBIT};
 use crate::mnist::{empty_folder, in_folder, picomlp};
+use crate::python;
 use crate::run::{command, read, root, show};
 use crate::tools::{CMAKE, CXX, GCC_ARM, VALGRIND, need_target};
 
@@ -228,9 +229,13 @@ pub(crate) fn quick() -> Result<()> {
     Ok(())
 }
 
-/// All targets.
+/// All targets, and the manifests of what is packed.
 pub(crate) fn thorough() -> Result<()> {
-    package(&TARGETS.iter().collect::<Vec<_>>()).map(drop)
+    let package = package(&TARGETS.iter().collect::<Vec<_>>())?;
+    let python = python::environment("c-manifests", &["-r", "bindings/c/tests/requirements.txt"])?;
+    let mut check = command(&python, &["bindings/c/tests/manifests.py"]);
+    check.arg(package);
+    show(check)
 }
 
 const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];

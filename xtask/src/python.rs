@@ -17,16 +17,21 @@ pub(crate) fn thorough() -> Result<()> {
 }
 
 fn check(more: &[&str]) -> Result<()> {
-    let venv = root().join("target/python");
+    let requirements = ["-r", "bindings/python/requirements.txt"];
+    let program = environment("python", &[&requirements, more, &["./bindings/python"]].concat())?;
+    let mut tests = command(&program, &["-m", "pytest", "bindings/python"]);
+    tests.env("PICOMLP_CLI", picomlp("", &["--release"])?);
+    show(tests)
+}
+
+/// Makes a virtual environment `target/NAME` with these packages; returns its interpreter.
+pub(crate) fn environment(name: &str, packages: &[&str]) -> Result<String> {
+    let venv = root().join("target").join(name);
     let mut make = PYTHON.command(&["-m", "venv"])?;
     make.arg(&venv);
     show(make)?;
     let program = venv.join("bin/python").to_str().context("a path that is not UTF-8")?.to_owned();
-    let python = |args: &[&str]| command(&program, args);
-    let requirements = ["-r", "bindings/python/requirements.txt"];
     let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-    show(python(&[&install, &requirements[..], more, &["./bindings/python"]].concat()))?;
-    let mut tests = python(&["-m", "pytest", "bindings/python"]);
-    tests.env("PICOMLP_CLI", picomlp("", &["--release"])?);
-    show(tests)
+    show(command(&program, &[&install[..], packages].concat()))?;
+    Ok(program)
 }
