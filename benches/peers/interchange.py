@@ -1,10 +1,14 @@
-"""Compares picomlp with ONNX Runtime on MNIST's test images, in both directions.
+"""Compares picomlp with ONNX Runtime and Keras on MNIST's test images, in both directions.
 
-python benches/peers/interchange.py MNIST    (numpy, onnx, onnxruntime; builds picomlp)
+python benches/peers/interchange.py MNIST    (numpy, onnx, onnxruntime, keras, jax, jax2onnx; builds picomlp)
 
 Out: a model that picomlp trained and exported, run by both. In: a network of another make, with a batch normalization and a scaling in
-front, imported by picomlp, run by both. Every logit must lie within the bound of two computations in 32-bit floats, and no image may
-change its class unless its two largest logits are closer than the bound.
+front, and one that Keras trained and exported, imported by picomlp, run by both. Every logit must lie within the bound of two
+computations in 32-bit floats, and no image may change its class unless its two largest logits are closer than the bound.
+
+int8: the quantized form of a model as QDQ, run as the graph is written and by ONNX Runtime's int8 kernels. At least 99.5 % of the images
+must keep their class. An activation that lies halfway between two integers may be rounded to the other one, which moves a logit by up
+to 127 steps of its sum, so the two largest logits of the other images must be closer than twice that.
 
 The bound of a dense layer of n inputs: each value is a sum of n + 1 terms, of one rounding each in the product and in the sum, so it is
 within g(n + 2) * (|W| |x| + |b|) of the exact value, g(k) = k u / (1 - k u), u = 2^-24; the errors of its inputs come through |W|. A ReLU
@@ -12,6 +16,7 @@ enlarges no error. Two computations differ by twice that.
 """
 
 import gzip
+import os
 import pathlib
 import subprocess
 import sys
@@ -25,7 +30,13 @@ from onnx import helper, numpy_helper
 ROOT = pathlib.Path(__file__).parents[2]
 MNIST = pathlib.Path(sys.argv[1]).resolve()
 IMAGES = MNIST / "t10k-images-idx3-ubyte.gz"
-x = np.frombuffer(gzip.open(IMAGES).read(), np.uint8, offset=16).reshape(-1, 784)
+
+
+def idx(path, header):
+    return np.frombuffer(gzip.open(path).read(), np.uint8, offset=header)
+
+
+x = idx(IMAGES, 16).reshape(-1, 784)
 
 
 def cargo(*words):
@@ -72,8 +83,11 @@ def compare(name, ours, theirs, limit):
     assert (distance <= limit).all() and not (changed & ~ties).any()
 
 
-def run(path):
-    session = onnxruntime.InferenceSession(path)
+def run(path, optimize=True):
+    options = onnxruntime.SessionOptions()
+    if not optimize:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(path, options)
     return session.run(None, {session.get_inputs()[0].name: x.astype(np.float32)})[0]
 
 
@@ -117,8 +131,65 @@ def inward(folder):
     compare("ONNX Runtime's network in picomlp", logits(folder / "b.pmlp", folder), run(path), limit)
 
 
+def integers(folder, name, *flags):
+    model, small, exported = folder / "c.pmlp", folder / "c.int8.pmlp", folder / "c.onnx"
+    picomlp("train", "--data", MNIST, "--epochs", "2", "--quiet", "--out", model, *flags)
+    picomlp("quantize", model, "--data", MNIST, "--out", small)
+    picomlp("export", small, "-o", exported)
+    onnx.checker.check_model(onnx.load(exported), full_check=True)
+    ours = logits(small, folder)
+    # All logits are multiples of one step, twice that of the coarsest of the last layer's sums.
+    steps = [numpy_helper.to_array(t) for t in onnx.load(exported).graph.initializer if t.name.endswith(".bias.step")]
+    step = 2 * steps[-1].max()
+    top = np.sort(ours, 1)
+    gaps = (top[:, -1] - top[:, -2]) / step
+    for how, optimize in [("as written", False), ("int8 kernels", True)]:
+        theirs = run(exported, optimize)
+        changed = ours.argmax(1) != theirs.argmax(1)
+        distance = np.abs(ours - theirs) / step
+        print(
+            f"int8 to ONNX Runtime, {name}, {how}: {len(x)} images, {changed.sum()} classes differ, their two largest logits at most "
+            f"{gaps[changed].max(initial=0):.1f} steps apart; {(distance.max(1) > 0.51).sum()} images with an activation rounded to another "
+            f"integer, largest difference of a logit {distance.max():.1f} steps"
+        )
+        assert (~changed).mean() >= 0.995 and gaps[changed].max(initial=0) <= 127
+
+
+def keras_network(folder):
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    import keras
+
+    images, labels = idx(MNIST / "train-images-idx3-ubyte.gz", 16), idx(MNIST / "train-labels-idx1-ubyte.gz", 8)
+    keras.utils.set_random_seed(1)
+    layers = keras.layers
+    model = keras.Sequential([
+        keras.Input((784,)), layers.Rescaling(1 / 255), layers.Dense(128), layers.BatchNormalization(), layers.Activation("relu"),
+        layers.Dense(10), layers.Softmax(),
+    ])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(images.reshape(-1, 784)[:12800].astype(np.float32), labels[:12800], batch_size=128, epochs=1, verbose=0)
+    theirs = keras.Sequential(model.layers[:-1]).predict(x.astype(np.float32), batch_size=1000, verbose=0)
+
+    (w0, b0), (gamma, beta, mean, variance), (w1, b1) = [layer.get_weights() for layer in model.layers if layer.get_weights()]
+    factor = np.abs(gamma / np.sqrt(variance.astype(np.float64) + model.layers[2].epsilon))
+    limit = bound([(w0 * factor, (np.abs(b0) + np.abs(mean)) * factor + np.abs(beta)), (w1, b1)], 1 / 255, 0)
+
+    model(x[:1].astype(np.float32)) # Keras exports what has been called
+    model.export(folder / "keras.onnx", format="onnx", verbose=False)
+    picomlp("import", folder / "keras.onnx", "-o", folder / "keras.pmlp")
+    compare(f"Keras {keras.__version__} through ONNX", logits(folder / "keras.pmlp", folder), theirs, limit)
+
+    weights = {f"{i}.{v.name}": np.asarray(v) for i, layer in enumerate(model.layers) for v in layer.weights}
+    np.savez(folder / "keras.npz", **weights)
+    picomlp("import", folder / "keras.npz", "-o", folder / "keras.pmlp", "--activation", "relu", "--inputs", "unit")
+    compare(f"Keras {keras.__version__} through npz", logits(folder / "keras.pmlp", folder), theirs, limit)
+
+
 with tempfile.TemporaryDirectory() as folder:
     folder = pathlib.Path(folder)
     outward(folder, "784-128-10")
     outward(folder, "784-64-32-10, standardized", "--hidden", "64,32", "--inputs", "standardized")
     inward(folder)
+    integers(folder, "784-128-10")
+    integers(folder, "784-64-32-10, standardized", "--hidden", "64,32", "--inputs", "standardized")
+    keras_network(folder)

@@ -185,7 +185,7 @@ impl Model {
                 Some(name) => Format::from_name(name).map_err(anyhow::Error::msg)?,
                 None => Format::of(&path)?,
             };
-            let exported = export(&self.file, format, &path)?;
+            let exported = export(&self.file, format, self.int8 && format == Format::Onnx, &path)?;
             Ok((exported.files, exported.notes))
         };
         run().map_err(exception)

@@ -18,6 +18,7 @@ mod self_test;
 mod split;
 mod threshold;
 
+pub use crate::int8::Int8Layer;
 pub use aligned::Aligned;
 pub use checkpoint::Checkpoint;
 pub use contents::{Contents, Int8Contents};

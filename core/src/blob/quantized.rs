@@ -247,8 +247,8 @@ impl<'a, N: Layer> QuantizedModel<'a, N> {
         Ok(None)
     }
 
-    /// The dense layers, in order, and whether a ReLU follows.
-    fn layers(&self) -> impl Iterator<Item = (Int8Layer<'a>, bool)> {
+    /// Returns the dense layers in order, and whether a ReLU follows each.
+    pub fn layers(&self) -> impl Iterator<Item = (Int8Layer<'a>, bool)> {
         let (blob, mut rows) = (self.blob, self.rows);
         (0..blob.layer_count()).filter_map(move |i| {
             let [kind, inputs, outputs, _] = blob.layer_row(i);

@@ -358,7 +358,7 @@ impl<'a> Blob<'a> {
     /// # Errors
     ///
     /// As [`params`](Self::params).
-    pub(super) fn int8_inputs(&self) -> Result<&'a [[f32; 2]], BlobError> {
+    pub fn int8_inputs(&self) -> Result<&'a [[f32; 2]], BlobError> {
         self.in_place(section::INT8_INPUTS, "int8 inputs")
     }
 

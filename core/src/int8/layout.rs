@@ -11,9 +11,13 @@ pub(crate) const ROW: usize = size_of::<Int8Row>();
 /// Inputs that any weights can be summed over within 31 bits: 65,536 · 127 · 255, and a bias below 2²⁴.
 const MOST_INPUTS: usize = 1 << 16;
 
-/// One dense layer: a row that begins with the step, the weights, the biases, the multipliers.
+/// The integers of one dense layer of a [`QuantizedModel`](crate::QuantizedModel).
+///
+/// With the sum `A[o] = bias[o] + Σᵢ x[i]·weight[i][o]` over its u8 inputs, its output is `A[o]·multiplier[o] / 2³²`, rounded to the
+/// nearest integer, halves upwards; a ReLU behind it clamps that to 0 to 255.
+// In memory: a row that begins with the step, the weights, the biases, the multipliers.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Int8Layer<'a> {
+pub struct Int8Layer<'a> {
     /// What 1 is worth in its outputs: of the u8 activations, or of the logits.
     pub(crate) step: f32,
     pub(crate) weights: Int8Weights<'a>,
@@ -22,6 +26,30 @@ pub(crate) struct Int8Layer<'a> {
 }
 
 impl<'a> Int8Layer<'a> {
+    /// What 1 is worth in its outputs: in the u8 values after the ReLU, or, for the last layer, in the logits.
+    #[must_use]
+    pub fn step(&self) -> f32 {
+        self.step
+    }
+
+    /// The weight between an input and an output, -127 to 127; 0 if there is none.
+    #[must_use]
+    pub fn weight(&self, input: usize, output: usize) -> i32 {
+        self.weights.get(input, output)
+    }
+
+    /// The bias of an output, 0 if there is no such output.
+    #[must_use]
+    pub fn bias(&self, output: usize) -> i32 {
+        self.bias.as_flattened().get(output).copied().unwrap_or(0)
+    }
+
+    /// The multiplier of an output, 0 if there is no such output.
+    #[must_use]
+    pub fn multiplier(&self, output: usize) -> i32 {
+        self.multipliers.as_flattened().get(output).copied().unwrap_or(0)
+    }
+
     /// The first layer, and the rows after it.
     pub(crate) fn split(
         rows: &'a [Int8Row],

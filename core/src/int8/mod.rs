@@ -5,5 +5,6 @@
 mod layout;
 mod quantize;
 
-pub(crate) use layout::{Int8Layer, dense_len, hidden_layers, scratch_len, section_len};
+pub use layout::Int8Layer;
+pub(crate) use layout::{dense_len, hidden_layers, scratch_len, section_len};
 pub(crate) use quantize::{Source, write, write_inputs};

@@ -12,7 +12,7 @@ fn interchange(format: Format, data: &[u8]) -> bool {
     let Ok(bytes) = model.to_bytes() else { return false };
     let file = ModelFile::from_bytes(Path::new("m"), &bytes).unwrap();
     file.model().unwrap();
-    let exported = export(&file, format, Path::new("m")).unwrap().files.remove(0).1;
+    let exported = export(&file, format, false, Path::new("m")).unwrap().files.remove(0).1;
     let again = read_bytes(format, &exported, None, &Options::default()).unwrap();
     // A graph may join two scalings into one.
     let is_same = again.to_bytes().unwrap() == bytes;

@@ -24,6 +24,9 @@ pub struct Args {
     /// Format to write [default: that of FILE's extension].
     #[arg(long, value_parser = named::<Format>())]
     format: Option<Format>,
+    /// Write the int8 form, between QuantizeLinear and DequantizeLinear; for ONNX [default: if the model has no other].
+    #[arg(long)]
+    int8: bool,
 }
 
 /// Reads the model, writes the files and names them on `out`.
@@ -38,7 +41,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     };
     let inputs = Inputs::default().and("the model", [&args.model]);
     let outputs = files::plan(&inputs, paths(format, &args.out))?;
-    let exported = export(&ModelFile::read(&args.model)?, format, &args.out)?;
+    let exported = export(&ModelFile::read(&args.model)?, format, args.int8, &args.out)?;
     let contents: Vec<&[u8]> = exported.files.iter().map(|(_, bytes)| bytes.as_slice()).collect();
     files::write(outputs, &contents)?;
     for note in &exported.notes {

@@ -46,9 +46,24 @@ fn a_model_becomes_source_code_in_either_language() {
     for name in ["net.h", "net.c", "net.rs", "small.h", "small.c"] {
         assert!(place.read(name).len() > 400, "{name}");
     }
-    place.fails("export small.pmlp -o small.onnx", &["int8 parameters alone, f32 ones are needed"]);
+    place.fails("export small.pmlp -o small.npz", &["int8 parameters alone, f32 ones are needed"]);
     place.fails("export model.pmlp -o net.pt", &["net.pt: its extension names no format"]);
     place.fails("export net.rs -o net.onnx", &["net.rs"]);
+}
+
+#[test]
+fn an_int8_form_goes_to_onnx_and_is_not_read_back() {
+    let place = Place::with_model();
+    place.ok("quantize model.pmlp --data data -o small.pmlp");
+    place.ok("quantize model.pmlp --data data --keep-f32 -o both.pmlp");
+    place.ok("export small.pmlp -o small.onnx");
+    let ran = place.run("export both.pmlp -o f32.onnx");
+    assert!(ran.code == 0 && ran.stderr.contains("--int8 exports it"), "{ran:?}");
+    place.ok("export both.pmlp -o both.onnx --int8");
+    assert_eq!(place.read("small.onnx"), place.read("both.onnx"));
+    place.fails("import small.onnx -o a.pmlp", &["(QuantizeLinear): the graph is quantized"]);
+    place.fails("export model.pmlp -o a.onnx --int8", &["no int8 parameters"]);
+    place.fails("export both.pmlp -o a.npz --int8", &["npz takes f32 parameters"]);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod about;
 mod builder;
 mod npz;
 mod onnx;
+mod onnx_write;
 mod protobuf;
 mod safetensors;
 mod source;
@@ -16,7 +17,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use picomlp::blob::{Contents, Feature, Input, InputKind, Preparation, Provenance, TargetKind};
+use picomlp::blob::{
+    Blob, Contents, Feature, Input, InputKind, Preparation, Provenance, TargetKind,
+};
 use picomlp::{InputMap, Layer, LossKind, Sequential};
 
 use crate::config::{Activation, PerLayer};
@@ -296,45 +299,57 @@ pub fn paths(format: Format, out: &Path) -> Vec<PathBuf> {
     }
 }
 
-/// Writes a model in another tool's format.
+/// Writes a model in another tool's format; ONNX gets its int8 form if `int8` says so or it has no other, C and Rust the whole file.
 ///
 /// # Errors
 ///
-/// If the model is damaged, or has no f32 parameters or a layer that the format has no form for.
-pub fn export(file: &ModelFile, format: Format, out: &Path) -> Result<Exported> {
-    let mut notes = Vec::new();
-    let contents = match format {
-        Format::C => source::c(file, &out.with_extension("h"))?.map(String::into_bytes).to_vec(),
-        Format::Rust => vec![source::rust(file)?.into_bytes()],
+/// If the model is damaged, has no parameters of the form that the format takes, or a layer that the format has no form for.
+pub fn export(file: &ModelFile, format: Format, int8: bool, out: &Path) -> Result<Exported> {
+    let blob = file.blob()?;
+    let int8 = int8 || format == Format::Onnx && blob.params().is_err();
+    let (contents, notes) = match format {
+        Format::C => {
+            (source::c(file, &out.with_extension("h"))?.map(String::into_bytes).to_vec(), vec![])
+        }
+        Format::Rust => (vec![source::rust(file)?.into_bytes()], vec![]),
+        Format::Onnx if int8 => {
+            let model = file.quantized()?;
+            let bytes = onnx_write::int8(&model, &about::write(&blob, model.net())?);
+            (vec![bytes], notes(&blob, format))
+        }
+        _ if int8 => bail!("{format} takes f32 parameters: leave out --int8, or export to onnx"),
         _ => {
             let model = file.model()?;
-            let (net, params, blob) = (model.net(), model.params(), model.blob());
-            let metadata = about::write(blob, net)?;
-            let input = blob.input();
-            if input.is_some_and(|input| input.preparation == Preparation::MnistForm) {
-                notes.push(format!(
-                    "{format} has no place for the preparation of images: bring them into MNIST's form first"
-                ));
-            }
+            let (net, params, map) = (model.net(), model.params(), blob.input_map());
+            let (metadata, mut notes) = (about::write(&blob, net)?, notes(&blob, format));
             if blob.int8_params().is_ok() {
-                notes.push(format!("the int8 form is left out: {format} gets the f32 form"));
+                let cure = if format == Format::Onnx { "; --int8 exports it" } else { "" };
+                notes.push(format!("the int8 form is left out: {format} gets the f32 form{cure}"));
             }
-            let map = blob.input_map();
             if format != Format::Onnx && map != (InputMap { scale: 1.0, shift: 0.0 }) {
                 notes.push(format!(
                     "{format} holds weights alone: raw values are to be read as x·{} + {}, which stands in its metadata",
                     map.scale, map.shift
                 ));
             }
-            let tensors = || tensors::named(net, params);
-            vec![match format {
-                Format::Onnx => onnx::write(net, params, map, &metadata)?,
-                Format::Npz => npz::write(&tensors()?, &metadata)?,
-                _ => safetensors::write(&tensors()?, metadata)?,
-            }]
+            let bytes = match format {
+                Format::Onnx => onnx_write::f32(net, params, map, &metadata)?,
+                Format::Npz => npz::write(&tensors::named(net, params)?, &metadata)?,
+                _ => safetensors::write(&tensors::named(net, params)?, metadata)?,
+            };
+            (vec![bytes], notes)
         }
     };
     Ok(Exported { files: paths(format, out).into_iter().zip(contents).collect(), notes })
+}
+
+/// What the user should know of a model in a format that holds weights or a graph.
+fn notes(blob: &Blob<'_>, format: Format) -> Vec<String> {
+    let is_prepared = blob.input().is_some_and(|input| input.preparation == Preparation::MnistForm);
+    let note = is_prepared.then(|| {
+        format!("{format} has no place for the preparation of images: bring them into MNIST's form first")
+    });
+    note.into_iter().collect()
 }
 
 #[cfg(test)]

@@ -8,13 +8,13 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Component, Path};
 
 use anyhow::{Context, Result, bail, ensure};
-use picomlp::{AnyLayer, InputMap, Layer, Sequential};
+use picomlp::AnyLayer;
 
 use super::about::Metadata;
 use super::builder::{Affine, Builder, Fold};
 use super::protobuf::Value::{Bytes, Varint};
-use super::protobuf::{Message, Value, fields, varint};
-use super::tensors::{Dtype, Tensor, doubles, named};
+use super::protobuf::{Value, fields, varint};
+use super::tensors::{Dtype, Tensor, doubles};
 use crate::open::open;
 
 /// Operators that change no number and no order at inference.
@@ -57,6 +57,8 @@ enum Constant<'a> {
     /// A `TensorProto`.
     Stored(&'a [u8]),
     Made(Tensor),
+    /// Made by arithmetic, as exporters take a batch normalization apart.
+    Computed(Tensor),
 }
 
 /// The values that are known before the input is.
@@ -156,7 +158,7 @@ impl Constants<'_> {
         match constant.with_context(|| {
             format!("{}: it is not constant, or of a kind that is not read", at())
         })? {
-            Constant::Made(tensor) => Ok(tensor.clone()),
+            Constant::Made(tensor) | Constant::Computed(tensor) => Ok(tensor.clone()),
             Constant::Stored(message) => self.read(message).with_context(at),
         }
     }
@@ -215,12 +217,36 @@ impl Constants<'_> {
     }
 
     /// Computes a node whose inputs are all constants, if it can; another node that needs it says what is missing.
-    fn fold(&self, node: &Node<'_>) -> Option<Tensor> {
-        let input = || self.tensor(node.inputs.first()?).ok();
+    fn fold(&self, node: &Node<'_>) -> Option<Constant<'static>> {
+        let input = |i: usize| self.tensor(node.inputs.get(i)?).ok();
+        // Rows are all that a chain of layers needs, so [n] and [1, n] are the same.
+        let row = |i| input(i).filter(Tensor::is_row);
+        let each = |f: fn(f32) -> f32| {
+            let mut tensor = row(0)?;
+            tensor.data.iter_mut().for_each(|value| *value = f(*value));
+            Some(Constant::Computed(tensor))
+        };
+        let both = |f: fn(f32, f32) -> f32| {
+            let [a, b] = [row(0)?.data, row(1)?.data];
+            let len = a.len().max(b.len());
+            let of = |values: &[f32], i: usize| values.get(i).or(values.first()).copied();
+            let fits = [&a, &b].iter().all(|values| [1, len].contains(&values.len()));
+            let data: Option<Vec<f32>> =
+                (0..len).map(|i| Some(f(of(&a, i)?, of(&b, i)?))).collect();
+            Some(Constant::Computed(Tensor { shape: vec![len], data: data.filter(|_| fits)? }))
+        };
         match node.op {
-            "Constant" => self.read(node.attribute("value")?.tensor?).ok(),
-            "Identity" | "Cast" => input(),
-            "Transpose" => input().map(|tensor| tensor.transposed()),
+            "Constant" => self.read(node.attribute("value")?.tensor?).ok().map(Constant::Made),
+            "Identity" | "Cast" => input(0).map(Constant::Made),
+            "Transpose" => input(0).map(|tensor| Constant::Made(tensor.transposed())),
+            "Reshape" | "Squeeze" | "Unsqueeze" | "Flatten" => row(0).map(Constant::Made),
+            "Neg" => each(|x| -x),
+            "Sqrt" => each(f32::sqrt),
+            "Reciprocal" => each(f32::recip),
+            "Add" => both(|a, b| a + b),
+            "Sub" => both(|a, b| a - b),
+            "Mul" => both(|a, b| a * b),
+            "Div" => both(|a, b| a / b),
             _ => None,
         }
     }
@@ -330,7 +356,7 @@ impl<'a> Walk<'a> {
         let Some(&output) = node.outputs.first() else { return Ok(()) };
         if fresh.is_empty() {
             match self.constants.fold(node) {
-                Some(tensor) => drop(self.constants.values.insert(output, Constant::Made(tensor))),
+                Some(constant) => drop(self.constants.values.insert(output, constant)),
                 None => self.aside.extend(&node.outputs),
             }
             return Ok(());
@@ -383,7 +409,11 @@ impl<'a> Walk<'a> {
                 let other =
                     node.inputs.get(1 - place.min(1)).context("its second input is missing")?;
                 let is_sum = node.op == "Add" || (node.op == "Sub" && place == 0);
-                let fold = if is_sum { Fold::AsBias } else { Fold::Never };
+                let fold = match constants.values.get(other) {
+                    Some(Constant::Computed(_)) => Fold::Always,
+                    _ if is_sum => Fold::AsBias,
+                    _ => Fold::Never,
+                };
                 builder.affine(arithmetic(node.op, place, &constants.tensor(other)?)?, fold)
             }
             // scikit-learn's StandardScaler and its like.
@@ -414,6 +444,10 @@ impl<'a> Walk<'a> {
                 let epsilon = node.float("epsilon", 1e-5);
                 builder.in_place(|width| AnyLayer::layer_norm(width, epsilon), &[&gamma, &beta])
             }
+            "QuantizeLinear" | "DequantizeLinear" => bail!(
+                "the graph is quantized, and f32 weights are read: import the model that it was made from, then run \
+                 `picomlp quantize`"
+            ),
             _ => bail!("unsupported operator; supported are {SUPPORTED}"),
         }
     }
@@ -451,8 +485,7 @@ fn dense(
 
 /// `x + c`, `x - c`, `x·c`, `x / c`, or the same with `c` on the left, where `place` is 1.
 fn arithmetic(op: &str, place: usize, constant: &Tensor) -> Result<Affine> {
-    let is_row = constant.data.len() == 1 || constant.shape.last() != Some(&1);
-    ensure!(is_row, "its constant has the shape {:?}, expected one row", constant.shape);
+    ensure!(constant.is_row(), "its constant has the shape {:?}, expected one row", constant.shape);
     let values = doubles(&constant.data);
     let each = |f: fn(f64) -> f64| values.iter().map(|value| f(*value)).collect();
     Ok(match (op, place) {
@@ -463,115 +496,4 @@ fn arithmetic(op: &str, place: usize, constant: &Tensor) -> Result<Affine> {
         ("Div", 0) => Affine::scale(each(|value| 1.0 / value)),
         _ => bail!("it divides a constant by its input"),
     })
-}
-
-/// A model that takes raw values, `[batch][inputs]`, and gives the outputs of the last layer.
-pub(super) fn write(
-    net: &Sequential,
-    params: &[f32],
-    map: InputMap,
-    metadata: &Metadata,
-) -> Result<Vec<u8>> {
-    let mut graph = Graph { message: Message::default(), value: "input".to_owned() };
-    if map.scale != 1.0 {
-        graph.constant("scale", &[1], &[map.scale]);
-        graph.node("scaled", "Mul", &["scale"], &[]);
-    }
-    if map.shift != 0.0 {
-        graph.constant("shift", &[1], &[map.shift]);
-        graph.node("shifted", "Add", &["shift"], &[]);
-    }
-    let mut tensors = named(net, params)?.into_iter().peekable();
-    for (i, layer) in net.layers().iter().enumerate() {
-        let mut own = Vec::new();
-        while let Some((name, tensor)) =
-            tensors.next_if(|(name, _)| name.split('.').next() == Some(&i.to_string()))
-        {
-            graph.constant(&name, &tensor.shape, &tensor.data);
-            own.push(name);
-        }
-        let own: Vec<&str> = own.iter().map(String::as_str).collect();
-        let output =
-            if i + 1 == net.layers().len() { "logits".to_owned() } else { format!("layer{i}") };
-        if let (AnyLayer::Rescale(_), [scale, shift]) = (layer, &own[..]) {
-            graph.node(&format!("scaled{i}"), "Mul", &[scale], &[]);
-            graph.node(&output, "Add", &[shift], &[]);
-            continue;
-        }
-        let (op, attributes) = match layer {
-            AnyLayer::Dense(_) => ("Gemm", vec![int("transB", 1)]),
-            AnyLayer::Relu(_) => ("Relu", vec![]),
-            AnyLayer::LeakyRelu(layer) => ("LeakyRelu", vec![real("alpha", layer.slope())]),
-            AnyLayer::Sigmoid(_) => ("Sigmoid", vec![]),
-            AnyLayer::Tanh(_) => ("Tanh", vec![]),
-            AnyLayer::LayerNorm(layer) => {
-                let attributes = vec![int("axis", u64::MAX), real("epsilon", layer.epsilon())];
-                ("LayerNormalization", attributes)
-            }
-            _ => bail!("layer {i} ({layer}) has no form in ONNX"),
-        };
-        graph.node(&output, op, &own, &attributes);
-    }
-    let graph = graph
-        .message
-        .bytes(2, "picomlp")
-        .bytes(11, tensor_info("input", net.inputs()))
-        .bytes(12, tensor_info("logits", net.outputs()));
-    // IR version 8 is that of operator set 17, which brought LayerNormalization.
-    let mut model = Message::default()
-        .int(1, 8)
-        .bytes(2, "picomlp")
-        .bytes(7, graph.0)
-        .bytes(8, Message::default().bytes(1, "").int(2, 17).0);
-    for (key, value) in metadata {
-        model = model.bytes(14, Message::default().bytes(1, key).bytes(2, value).0);
-    }
-    Ok(model.0)
-}
-
-/// A graph that is being written: a chain of nodes.
-struct Graph {
-    message: Message,
-    /// The output of the last node.
-    value: String,
-}
-
-impl Graph {
-    fn constant(&mut self, name: &str, shape: &[usize], values: &[f32]) {
-        let dims = shape.iter().fold(Message::default(), |dims, side| dims.int(1, *side as u64));
-        let data: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        let tensor = dims.int(2, 1).bytes(8, name).bytes(9, data);
-        self.message = core::mem::take(&mut self.message).bytes(5, tensor.0);
-    }
-
-    /// Adds a node that takes the last value and these constants.
-    fn node(&mut self, output: &str, op: &str, constants: &[&str], attributes: &[Message]) {
-        let mut node = Message::default().bytes(1, &self.value);
-        for constant in constants {
-            node = node.bytes(1, constant);
-        }
-        node = node.bytes(2, output).bytes(3, output).bytes(4, op);
-        for attribute in attributes {
-            node = node.bytes(5, &attribute.0);
-        }
-        self.message = core::mem::take(&mut self.message).bytes(1, node.0);
-        self.value = output.to_owned();
-    }
-}
-
-fn real(name: &str, value: f32) -> Message {
-    Message::default().bytes(1, name).float(2, value).int(20, 1)
-}
-
-fn int(name: &str, value: u64) -> Message {
-    Message::default().bytes(1, name).int(3, value).int(20, 2)
-}
-
-/// Floats of shape `[batch][width]`.
-fn tensor_info(name: &str, width: usize) -> Vec<u8> {
-    let batch = Message::default().bytes(2, "batch");
-    let width = Message::default().int(1, width as u64);
-    let shape = Message::default().bytes(1, batch.0).bytes(1, width.0);
-    let tensor = Message::default().int(1, 1).bytes(2, shape.0);
-    Message::default().bytes(1, name).bytes(2, Message::default().bytes(1, tensor.0).0).0
 }

@@ -57,6 +57,12 @@ impl Tensor {
         Ok(Self { shape, data })
     }
 
+    /// Whether it is one row of values, or a single one.
+    pub(super) fn is_row(&self) -> bool {
+        let before = self.shape.len().saturating_sub(1);
+        self.data.len() == 1 || self.shape.iter().take(before).all(|side| *side == 1)
+    }
+
     /// The transpose of a matrix; what is none stays.
     pub(super) fn transposed(&self) -> Self {
         let [rows, cols] = self.shape[..] else { return self.clone() };
@@ -163,8 +169,10 @@ fn role(name: &str) -> Option<(String, Role)> {
 /// The tensors of a layer.
 #[derive(Default)]
 struct Group {
-    /// The name of its first tensor.
+    /// The name of one of its tensors.
     name: String,
+    /// Whether a name is one that Keras gives.
+    is_of_keras: bool,
     tensors: BTreeMap<Role, Tensor>,
 }
 
@@ -211,6 +219,7 @@ pub(super) fn build(
             )
         })?;
         let group = groups.entry(layer).or_default();
+        group.is_of_keras |= name.to_lowercase().contains("moving_");
         if group.tensors.insert(role, tensor).is_some() {
             bail!("tensor '{name}': its layer has two tensors of this meaning");
         }
@@ -269,6 +278,15 @@ fn add_group(
             builder.dense([weights.shape[0], weights.shape[1]], &weights.data, bias)
         }
         "batch-norm" => {
+            let (default, tool) =
+                if group.is_of_keras { (1e-3, "Keras") } else { (1e-5, "PyTorch") };
+            let epsilon = kind.epsilon.unwrap_or(default);
+            if kind.epsilon.is_none() {
+                builder.notes.push(format!(
+                    "the file does not say the ε of '{}'; {epsilon} is assumed, {tool}'s default",
+                    group.name
+                ));
+            }
             let [beta, mean, variance] = [Role::Bias, Role::Mean, Role::Variance];
             let [beta, mean, variance] =
                 [group.values(beta)?, group.values(mean)?, group.values(variance)?];

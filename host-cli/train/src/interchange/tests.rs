@@ -5,6 +5,8 @@ use picomlp::{AnyLayer, Batch, Network};
 
 use super::*;
 
+mod int8;
+
 /// Files of other tools, by `make.py` in the same folder.
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/interchange").join(name)
@@ -102,7 +104,7 @@ fn model() -> ModelFile {
 }
 
 fn exported(format: Format) -> Vec<u8> {
-    export(&model(), format, Path::new("m")).unwrap().files.remove(0).1
+    export(&model(), format, false, Path::new("m")).unwrap().files.remove(0).1
 }
 
 const BOTH_WAYS: [Format; 3] = [Format::Onnx, Format::Safetensors, Format::Npz];
@@ -120,7 +122,7 @@ fn our_own_files_come_back_bit_for_bit_without_flags() {
 #[test]
 fn source_holds_the_model_file_and_its_sizes() {
     let model = model();
-    let files = export(&model, Format::C, Path::new("a-1.c")).unwrap().files;
+    let files = export(&model, Format::C, false, Path::new("a-1.c")).unwrap().files;
     let [(header, macros), (source, array)] = &files[..] else { panic!("{files:?}") };
     assert_eq!([header, source], [Path::new("a-1.h"), Path::new("a-1.c")]);
     let [macros, array] = [macros, array].map(|text| str::from_utf8(text).unwrap());
@@ -134,7 +136,7 @@ fn source_holds_the_model_file_and_its_sizes() {
     let rust = String::from_utf8(exported(Format::Rust)).unwrap();
     assert!(rust.contains(&format!("pub const BYTES: usize = {len};\n")), "{rust}");
     assert!(rust.contains(body.trim_end()), "{rust}");
-    let error = export(&model, Format::C, Path::new("1.h")).unwrap_err().to_string();
+    let error = export(&model, Format::C, false, Path::new("1.h")).unwrap_err().to_string();
     assert!(error.contains("begin it with a letter"), "{error}");
 }
 
@@ -213,6 +215,10 @@ fn graph(nodes: &[(&str, &[&str], &str)]) -> Result<Imported> {
 #[test]
 fn graphs_that_are_no_chain_of_layers_are_refused_with_their_node() {
     for (nodes, expected) in [
+        (
+            &[("QuantizeLinear", &["x", "w"][..], "y")][..],
+            "the graph is quantized, and f32 weights are read: import the model that it was made from",
+        ),
         (&[("Conv", &["x", "w"][..], "y")][..], "node 'n' (Conv): unsupported operator"),
         (
             &[("MatMul", &["x", "w"], "a"), ("Add", &["a", "x"], "y")],
@@ -254,6 +260,18 @@ fn graphs_that_are_no_chain_of_layers_are_refused_with_their_node() {
     assert_eq!(names, ["rescale", "dense", "rescale"]);
     let expected = [[0.5, 0.5], [-0.5, -0.5], [0.5; 2], [0.5; 2], [0.5; 2], [-1.0; 2], [0.5; 2]];
     assert_eq!(params, expected.concat());
+    // A batch normalization that an exporter took apart is folded as a whole one is.
+    let (names, params) = layers(&[
+        ("Add", &["c", "c"], "variance"),
+        ("Sqrt", &["variance"], "deviation"),
+        ("Div", &["c", "deviation"], "factor"),
+        ("Neg", &["factor"], "shift"),
+        ("MatMul", &["x", "w"], "a"),
+        ("Add", &["a", "c"], "b"),
+        ("Mul", &["b", "factor"], "d"),
+        ("Add", &["d", "shift"], "y"),
+    ]);
+    assert_eq!((names, params), (vec!["dense"], [[0.25; 2], [0.25; 2], [-0.25; 2]].concat()));
 }
 
 #[test]
@@ -320,6 +338,29 @@ fn tensors_are_known_by_the_names_that_tools_give_them() {
     ] {
         let error = file(tensors).map_or_else(|error| format!("{error:#}"), |_| "read".to_owned());
         assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn the_epsilon_of_a_normalization_is_its_tools_default() {
+    for ([mean, variance], epsilon) in
+        [(["moving_mean", "moving_variance"], 1e-3f64), (["running_mean", "running_var"], 1e-5)]
+    {
+        let tensor = |name: &str, shape: &[usize], value| {
+            (name.to_owned(), tensors::Tensor { shape: shape.to_vec(), data: vec![value] })
+        };
+        let tensors = [
+            tensor("0.kernel", &[1, 1], 1.0),
+            tensor("1.gamma", &[1], 1.0),
+            tensor("1.beta", &[1], 0.0),
+            tensor(&format!("1.{mean}"), &[1], 0.0),
+            tensor(&format!("1.{variance}"), &[1], 0.0),
+        ];
+        let bytes = safetensors::write(&tensors, about::Metadata::new()).unwrap();
+        let model = read_bytes(Format::Safetensors, &bytes, None, &options("")).unwrap();
+        let expected = 1.0 / f64::from(epsilon as f32).sqrt();
+        assert_eq!(model.params, [expected as f32, 0.0]);
+        assert!(model.notes[0].contains(&format!("{epsilon} is assumed")), "{:?}", model.notes);
     }
 }
 
