@@ -48,7 +48,7 @@ PARAMETERS = """Parameters
     lr : float, optional
         Learning rate; by default 0.1 for sgd, 0.01 for momentum and nesterov, 0.5 for rms-group, 0.001 for the others.
     dropout : float or sequence of float, optional
-        Dropout behind the hidden layers' activation; by default 0, or 0.5 for fewer than 1000 samples of features.
+        Dropout behind the hidden layers' activation; by default 0, or 0.4 for fewer than 1000 samples of features.
     val_split : float or int, optional
         Fraction or number of samples held out to choose the epoch; by default 0.1, or 0 for fewer than 1000 samples of features.
     patience : int, optional
