@@ -28,7 +28,7 @@ pub(crate) struct NetworkArgs {
     #[arg(long, default_value_t, value_name = "NAME[,NAME]")]
     norm: PerLayer<Norm>,
     /// Dropout probability behind the hidden layers' activation (0.4 keeps 60 %); one for all, or one for each [default: 0, or
-    /// 0.5 for fewer than 1000 samples of features].
+    /// 0.4 for fewer than 1000 samples of features].
     #[arg(long, value_name = "P[,P]")]
     dropout: Option<PerLayer<Dropout>>,
     /// Dense layers with a bias.

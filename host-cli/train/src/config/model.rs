@@ -32,7 +32,7 @@ pub struct ModelSpec {
     pub leaky_slope: f32,
     /// Normalization in front of the activations.
     pub norm: PerLayer<Norm>,
-    /// Dropout behind the activations; without it, 0.5 for fewer than 1,000 samples of features.
+    /// Dropout behind the activations; without it, 0.4 for fewer than 1,000 samples of features.
     pub dropout: Option<PerLayer<Dropout>>,
     /// Which dense layers have a bias.
     pub bias: BiasSpec,
