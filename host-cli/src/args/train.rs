@@ -169,7 +169,8 @@ struct TrainingArgs {
     /// by commas.
     #[arg(long, value_name = "KIND=AMOUNT")]
     augment: Option<Augment>,
-    /// Threads to use [default: one for each core]; the model does not depend on their number.
+    /// Threads to use [default: as many as a step is fastest on, which is measured; at most one for each core]; the model does not
+    /// depend on their number.
     #[arg(long, value_parser = count(1024), value_name = "N")]
     threads: Option<usize>,
 }

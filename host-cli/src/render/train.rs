@@ -196,10 +196,12 @@ impl<'a> Report<'a> {
         writeln!(out, "fingerprint    {:016x}", trained.fingerprint())?;
         writeln!(
             out,
-            "time           {:.2} s total, {:.2} s in {} training steps",
+            "time           {:.2} s total, {:.2} s in {} training steps on {} thread{}",
             elapsed.as_secs_f64(),
             trained.training.as_secs_f64(),
-            grouped(trained.steps as usize)
+            grouped(trained.steps as usize),
+            trained.threads,
+            if trained.threads == 1 { "" } else { "s" }
         )?;
         let why = if self.validates {
             format!(", of epoch {}: the best in validation", trained.kept.epoch)

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use picomlp::{
-    Batch, Error, InputMap, Layer, LossKind, Model, Network, QuantizedModel, Sequential, Threads,
+    Batch, Error, InputMap, Layer, LossKind, Model, Network, QuantizedModel, Sequential,
 };
 use rayon::prelude::*;
 
@@ -158,7 +158,7 @@ impl<'a> Classifier<'a> {
         visit: impl Fn(&[u32], &mut [f32]) -> Result<R> + Sync,
     ) -> Result<Vec<R>> {
         // Whole batches for each thread.
-        let part = samples.len().div_ceil(pool.count()).next_multiple_of(BATCH).max(BATCH);
+        let part = samples.len().div_ceil(pool.threads()).next_multiple_of(BATCH).max(BATCH);
         let run = |samples: &[u32]| self.batches(&data.inputs, samples, lenient, &visit);
         let parts: Result<Vec<_>> = pool.run(|| samples.par_chunks(part).map(run).collect());
         Ok(parts?.into_iter().flatten().collect())

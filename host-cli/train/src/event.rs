@@ -220,6 +220,8 @@ pub struct Done {
     pub fingerprint: String,
     /// Steps taken.
     pub steps: u64,
+    /// Threads of the last step.
+    pub threads: usize,
     /// Whether the validation accuracy ended the training.
     pub stopped_early: bool,
     /// Whether the training was interrupted.

@@ -3,7 +3,7 @@
 use core::hint::spin_loop;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::time::Duration;
-use std::thread::{available_parallelism, yield_now};
+use std::thread::{available_parallelism, sleep, yield_now};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -22,6 +22,10 @@ pub(crate) fn cores() -> usize {
 pub struct Pool {
     pool: rayon::ThreadPool,
     threads: usize,
+    /// Threads that work is split over.
+    used: AtomicUsize,
+    /// Whether the others sleep meanwhile, as long as one is used.
+    rests: AtomicBool,
     /// In vain, before others may run; 0 if there are more threads than cores, since then they wait for each other.
     looks: u32,
     /// Whether somebody keeps the threads awake.
@@ -42,7 +46,19 @@ impl Pool {
             .build()
             .with_context(|| format!("cannot start {threads} threads"))?;
         let looks = if threads <= cores { LOOKS } else { 0 };
-        Ok(Self { pool, threads, looks, awake: AtomicBool::new(false) })
+        let (used, rests) = (AtomicUsize::new(threads), AtomicBool::new(false));
+        Ok(Self { pool, threads, used, rests, looks, awake: AtomicBool::new(false) })
+    }
+
+    /// Returns the number of threads.
+    pub(crate) fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// Splits work over N threads from now on. The others stay awake unless they may rest.
+    pub(crate) fn use_threads(&self, threads: usize, others_rest: bool) {
+        self.used.store(threads.clamp(1, self.threads), Ordering::Relaxed);
+        self.rests.store(others_rest && threads == 1, Ordering::Relaxed);
     }
 
     /// Runs `work` on one of the threads. The others stay awake until it is done, unless they have other work: a second run at
@@ -77,6 +93,9 @@ impl Pool {
     fn wait_for(&self, done: &AtomicBool) {
         let mut looks = 0;
         while !done.load(Ordering::Acquire) {
+            if self.rests.load(Ordering::Relaxed) {
+                sleep(REST);
+            }
             if self.pool.yield_now() == Some(rayon::Yield::Executed) {
                 looks = 0;
             } else if looks < self.looks {
@@ -91,6 +110,9 @@ impl Pool {
 
 /// Some 50 microseconds of looking: longer than one half of a step's work keeps the other waiting, as a rule.
 const LOOKS: u32 = 2_000;
+
+/// How long a thread that is not used sleeps before it looks again.
+const REST: Duration = Duration::from_micros(500);
 
 /// How long a run waits for its helpers at most; as a rule they are there in a tenth of a millisecond.
 const GATHERING: Duration = Duration::from_millis(10);
@@ -109,7 +131,7 @@ impl Drop for SetWhenDropped<'_> {
 
 impl Threads for Pool {
     fn count(&self) -> usize {
-        self.threads
+        self.used.load(Ordering::Relaxed)
     }
 
     /// Not rayon's own `join`: that one goes to sleep if the other half takes more than 10 microseconds longer.

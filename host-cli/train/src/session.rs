@@ -3,6 +3,7 @@
 mod online;
 mod run;
 mod save;
+mod threads;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -13,8 +14,7 @@ use picomlp::blob::TargetKind;
 use picomlp::optim::AnyOptimizer;
 use picomlp::rng::shuffle;
 use picomlp::{
-    Buffers, Layer, Network, Optimizer, Sequential, Threads, Trainer, WeightDecay,
-    supports_micro_batches,
+    Buffers, Layer, Network, Optimizer, Sequential, Trainer, WeightDecay, supports_micro_batches,
 };
 use run::{Ended, Run};
 
@@ -316,6 +316,7 @@ impl<'a> Session<'a> {
         let mut trained = Trained::new(&self.setup, net.clone(), params.clone(), kept, test)?;
         trained.threshold = threshold;
         trained.steps = ended.steps;
+        trained.threads = ended.threads;
         trained.training = ended.training;
         trained.validation = ended.kept_validation;
         trained.ending = ending;
@@ -421,7 +422,7 @@ impl<'a> Session<'a> {
         let mut gradient = buffer(if buffered { net.params() } else { 0 }, "the gradient")?;
         let in_parts = buffered && supports_micro_batches(net, self.setup.map)?;
         let part = if in_parts { self.setup.batch_size.min(CHUNK) } else { self.setup.batch_size };
-        let mut workspace = buffer(net.train_scratch_on(pool.count(), part), "a batch")?;
+        let mut workspace = buffer(net.train_scratch_on(pool.threads(), part), "a batch")?;
         let mut kept = buffer(net.params(), "the best parameters")?;
         let buffers = Buffers {
             params: &mut params[..],

@@ -152,6 +152,8 @@ pub struct Trained {
     pub threshold: Option<AnomalyThreshold>,
     /// Steps taken.
     pub steps: u64,
+    /// Threads of the last step.
+    pub threads: usize,
     /// Time in training steps alone.
     pub training: Duration,
     /// Why the run ended.
@@ -218,6 +220,7 @@ impl Trained {
             validation: None,
             threshold: None,
             steps: kept.step,
+            threads: 1,
             training: Duration::ZERO,
             ending: Ending::Finished,
             collapse: None,
@@ -355,6 +358,7 @@ impl Trained {
             val_loss,
             fingerprint: format!("{:016x}", self.fingerprint()),
             steps: self.steps,
+            threads: self.threads,
             stopped_early: matches!(self.ending, Ending::Patience(_)),
             interrupted: self.ending == Ending::Interrupted,
             kept_epoch: Some(self.kept.epoch),

@@ -60,7 +60,8 @@ PARAMETERS = """Parameters
     max_steps : int, optional
         Steps after which training stops.
     threads : int, optional
-        Threads to use, by default one for each core. The model does not depend on their number.
+        Threads to use, by default as many as a step is fastest on, which is measured, and at most one for each core.
+        The model does not depend on their number.
     image_shape : (int, int), optional
         Rows and columns of images (``uint8`` samples); by default square.
     verbose : bool, default=False

@@ -68,7 +68,8 @@ pub struct TrainConfig {
     pub augment: Option<Augment>,
     /// How the data is split.
     pub split: SplitSpec,
-    /// Threads to use; the model does not depend on their number. One for each core by default.
+    /// Threads to use; the model does not depend on their number. By default as many as steps are fastest on, which is measured
+    /// while it trains, and at most one for each core.
     pub threads: Option<usize>,
     /// Whether the accuracy on the training samples is measured after each epoch.
     pub measure_training: bool,

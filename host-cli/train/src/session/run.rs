@@ -5,11 +5,12 @@ use std::time::Instant;
 
 use anyhow::Result;
 use picomlp::{
-    Batch, Element, Error, GradientBuffer, Optimizer, Sequential, Trainer, TrainingState,
+    Batch, Element, Error, GradientBuffer, Optimizer, Sequential, Threads, Trainer, TrainingState,
 };
 
 use super::online::locked;
 use super::save::Saver;
+use super::threads::Tuner;
 use super::{Observer, Session};
 use crate::checkpoint::{Checkpoints, Progress};
 use crate::config::LearningRate;
@@ -22,6 +23,8 @@ use crate::trained::{Ending, Place};
 pub(crate) struct Ended {
     /// Steps taken; those up to the end of the last finished epoch, if the run was interrupted.
     pub(super) steps: u64,
+    /// Threads of the last step.
+    pub(super) threads: usize,
     /// The end of the epoch that was best in validation, or of the last one if there is no validation; `None` if no epoch was
     /// finished (by `max_steps`, too) with finite parameters.
     pub(crate) kept: Option<Place>,
@@ -48,6 +51,7 @@ pub(super) struct Run<'s, 'a, O, G> {
     best: f64,
     progress: Progress,
     saver: Option<Saver>,
+    tuner: Option<Tuner<'s>>,
     /// Of the samples of a step, next to each other.
     inputs: Values,
     targets: BatchTargets,
@@ -69,6 +73,7 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
         let copied = if stays { 0 } else { session.setup.batch_size };
         let ended = Ended {
             steps: 0,
+            threads: session.pool.threads(),
             kept: None,
             kept_loss: f64::INFINITY,
             kept_validation: None,
@@ -91,6 +96,7 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
             best: session.setup.config.monitor.worst(session.setup.data.classes > 0),
             progress: Progress::default(),
             saver: session.checkpoints.clone().map(Saver::new),
+            tuner: config.threads.is_none().then(|| Tuner::new(&session.pool)),
         };
         if let Some((checkpoint, progress)) = &session.resumed {
             run.resume(checkpoint.training()?, progress)?;
@@ -151,6 +157,7 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
             self.save(observer, |to, steps| is_last || to.is_due(steps) || to.is_due_after(epoch));
         }
         self.is_over();
+        self.ended.threads = session.pool.count();
         if matches!(self.ended.ending, Ending::Diverged { .. }) {
             return Ok(self.ended);
         }
@@ -206,7 +213,14 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
             }
             self.rate = self.rates.at(epoch, self.ended.steps);
             self.trainer.optimizer_mut().set_learning_rate(self.rate);
-            match self.step(batch) {
+            let step_began = Instant::now();
+            let result = self.step(batch);
+            if let Some(tuner) = &mut self.tuner
+                && batch.len() == batch_size
+            {
+                tuner.took(step_began.elapsed());
+            }
+            match result {
                 Ok(loss) if session.setup.loss.is_summed() => {
                     self.progress.loss_sum += f64::from(loss);
                 }
