@@ -33,8 +33,8 @@ struct Target {
 enum Place {
     /// `tests/src/bin/golden.rs` on this machine, compiled with these flags.
     Here(&'static str),
-    /// The same, compiled without flags, looking for vectors when it runs.
-    Found,
+    /// The same, compiled with these flags, looking for vectors when it runs.
+    Found(&'static str),
     /// The same program under `qemu-aarch64`.
     Aarch64,
     /// `tests/targets/wasm` in Node, compiled with these flags.
@@ -49,9 +49,11 @@ enum Instructions {
     These(&'static str),
     /// All that this machine's processor has.
     Native,
+    /// The vectors that are detected on this machine, in a build for SSE2.
+    Detected,
 }
 
-use Instructions::{Native, These};
+use Instructions::{Detected, Native, These};
 
 const TARGETS: &[Target] = &[
     Target {
@@ -59,9 +61,10 @@ const TARGETS: &[Target] = &[
         place: Place::Here(""),
         instructions: These("x86_64 sse2, kernels sse2"),
     },
+    Target { name: "x86-64-found", place: Place::Found(""), instructions: Detected },
     Target {
-        name: "x86-64-found",
-        place: Place::Found,
+        name: "x86-64-found-avx2",
+        place: Place::Found("--cfg disable_dispatch_avx512"),
         instructions: These("x86_64 sse2, kernels avx2"),
     },
     Target {
@@ -226,6 +229,7 @@ fn run_on(target: &Target) -> Result<Run> {
     let wanted = match target.instructions {
         These(instructions) => instructions.to_owned(),
         Native => format!("{}, kernels {}", processor(), widest()),
+        Detected => format!("x86_64 sse2, kernels {}", detected()),
     };
     let printed = match &target.place {
         Place::Here(rustflags) => {
@@ -239,8 +243,8 @@ fn run_on(target: &Target) -> Result<Run> {
             let program = build(cargo(HOSTED, rustflags), "", "golden")?;
             read_within(Command::new(program), TIMEOUT)?
         }
-        Place::Found => {
-            let mut cargo = cargo(HOSTED, "");
+        Place::Found(flags) => {
+            let mut cargo = cargo(HOSTED, flags);
             cargo.args(["--features", "std"]);
             let folder = root().join("target/golden").join(target.name);
             cargo.env("CARGO_TARGET_DIR", folder);
@@ -305,6 +309,15 @@ fn widest() -> &'static str {
     let processor = processor();
     let has = |feature: &&&str| processor.split(' ').any(|there| there == **feature);
     ["avx512f", "avx2", "avx", "sse2"].iter().find(has).copied().unwrap_or("none")
+}
+
+/// The vectors that a build for SSE2 detects: AVX-512 if it is that of Ice Lake, which is what `fearless_simd` asks for.
+fn detected() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx512vbmi2") && is_x86_feature_detected!("avx512vpopcntdq") {
+        return "avx512f";
+    }
+    "avx2"
 }
 
 /// Builds; returns the path of the `file` that comes of it.

@@ -1,22 +1,22 @@
 //! Which vectors a kernel is compiled for.
 //!
 //! `wide` knows the vectors that the build's flags name: SSE2 on x86-64 without any, with half the speed of AVX2. So
-//! the kernels that take the time are generic over [`Simd`], and compiled twice on x86-64: for the build's own
-//! vectors ([`Native`]) and for AVX2, which [`with_best_vectors`] detects when it runs (feature `std`: the core alone
-//! cannot ask). Lanes hold sums of their own, so the bits are the same.
+//! the kernels that take the time are generic over [`Simd`], and compiled three times on x86-64: for the build's own
+//! vectors ([`Native`]), for AVX2 and for AVX-512, which [`with_best_vectors`] detects when it runs (feature `std`: the core
+//! alone cannot ask). Lanes hold sums of their own, so the bits are the same.
 //!
 //! What lies between [`with_best_vectors`] and the lanes must be inlined, or it would be compiled without the instructions;
 //! hence so many `inline(always)`, on closures too, and loops instead of `array::map`. `cargo xtask ci --only inlined` finds what
 //! was forgotten.
 
 #[cfg(all(feature = "std", target_arch = "x86_64", not(target_feature = "avx2")))]
-mod avx2;
+mod detected;
 mod native;
 
 use core::ops::{Add, Div, Mul, Sub};
 
 #[cfg(all(feature = "std", target_arch = "x86_64", not(target_feature = "avx2")))]
-pub(crate) use avx2::Avx2;
+pub(crate) use detected::{Avx2, Avx512};
 pub(crate) use native::Native;
 
 use super::accumulator::Accumulator;
@@ -64,14 +64,25 @@ pub(crate) trait Lanes<S, const N: usize>:
 macro_rules! with_best_vectors {
     ($function:ident($($argument:ident: $type:ty),*) $(-> $output:ty)?) => {{
         #[cfg(all(feature = "std", target_arch = "x86_64", not(target_feature = "avx2")))]
-        if let Some(avx2) = $crate::kernels::simd::Avx2::detect() {
-            fearless_simd::kernel!(
-                #[inline]
-                fn entry(token: Avx2 $(, $argument: $type)*) $(-> $output)? {
-                    $function($crate::kernels::simd::Avx2(token) $(, $argument)*)
-                }
-            );
-            return entry(avx2.0 $(, $argument)*);
+        {
+            if let Some(avx512) = $crate::kernels::simd::Avx512::detect() {
+                fearless_simd::kernel!(
+                    #[inline]
+                    fn entry(token: Avx512 $(, $argument: $type)*) $(-> $output)? {
+                        $function($crate::kernels::simd::Avx512(token) $(, $argument)*)
+                    }
+                );
+                return entry(avx512.0 $(, $argument)*);
+            }
+            if let Some(avx2) = $crate::kernels::simd::Avx2::detect() {
+                fearless_simd::kernel!(
+                    #[inline]
+                    fn entry(token: Avx2 $(, $argument: $type)*) $(-> $output)? {
+                        $function($crate::kernels::simd::Avx2(token) $(, $argument)*)
+                    }
+                );
+                return entry(avx2.0 $(, $argument)*);
+            }
         }
         $function($crate::kernels::simd::Native $(, $argument)*)
     }};
@@ -99,23 +110,24 @@ pub(crate) mod testing {
     use super::vectors;
 
     std::thread_local! {
-        /// Whether vectors are looked for.
-        static LOOKS: Cell<bool> = const { Cell::new(true) };
+        /// The vectors that are looked for.
+        static LOOKS: Cell<&[&str]> = const { Cell::new(&["avx2", "avx512f"]) };
     }
 
     #[cfg(all(feature = "std", target_arch = "x86_64", not(target_feature = "avx2")))]
-    pub(super) fn looks() -> bool {
-        LOOKS.get()
+    pub(super) fn looks_for(name: &str) -> bool {
+        LOOKS.get().contains(&name)
     }
 
-    /// Runs `test` with the build's own vectors, and with those that are found, if they are others.
+    /// Runs `test` with the build's own vectors, and with all that are found beside them.
     pub(crate) fn with_all_vectors(test: impl Fn()) {
-        LOOKS.set(false);
-        let own = vectors();
-        test();
-        LOOKS.set(true);
-        if vectors() != own {
-            test();
+        let mut before = "";
+        for names in [&[][..], &["avx2"], &["avx2", "avx512f"]] {
+            LOOKS.set(names);
+            if vectors() != before {
+                before = vectors();
+                test();
+            }
         }
     }
 }
@@ -124,29 +136,30 @@ pub(crate) mod testing {
 mod tests {
     use super::*;
 
-    /// Whether AVX2 is there, and what comes with it in every processor unless a virtual machine hides it.
+    /// The best vectors that a build for SSE2 detects, unless a virtual machine hides what comes with them in every processor.
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
-    fn found() -> bool {
+    fn detected() -> &'static str {
         use std::is_x86_feature_detected as has;
-        has!("avx2")
+        if has!("avx512vbmi2") && has!("avx512vpopcntdq") && has!("avx512bitalg") && has!("vaes") {
+            "avx512f"
+        } else if has!("avx2")
             && has!("fma")
             && has!("bmi1")
             && has!("bmi2")
             && has!("f16c")
             && has!("lzcnt")
             && has!("movbe")
+        {
+            "avx2"
+        } else {
+            Native::NAME
+        }
     }
 
     #[test]
     fn vectors_are_those_of_the_processor_where_it_may_be_asked() {
         #[cfg(all(feature = "std", target_arch = "x86_64"))]
-        let best = if cfg!(target_feature = "avx512f") {
-            "avx512f"
-        } else if found() {
-            "avx2"
-        } else {
-            Native::NAME
-        };
+        let best = if cfg!(target_feature = "avx2") { Native::NAME } else { detected() };
         #[cfg(not(all(feature = "std", target_arch = "x86_64")))]
         let best = Native::NAME;
         assert_eq!(vectors(), best);
