@@ -94,4 +94,23 @@ impl Update for AnyUpdate {
     fn apply(&self, params: &mut [f32], state: State<'_>, gradient: Gradient<'_>, bias: bool) {
         each!(AnyUpdate, self, update => update.apply(params, state, gradient, bias));
     }
+
+    fn rate(&self) -> Option<f32> {
+        each!(AnyUpdate, self, update => update.rate())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::WeightDecay;
+
+    #[test]
+    fn a_plain_step_stays_one_as_one_of_several_kinds_and_without_decay() {
+        let rate = |any, decay| WeightDecay::l2(any, decay).begin().rate();
+        let sgd = AnyOptimizer::Sgd(Sgd::new(0.5));
+        assert_eq!(rate(sgd, 0.0), Some(0.5));
+        assert_eq!(rate(sgd, 0.1), None);
+        assert_eq!(rate(AnyOptimizer::Adam(Adam::new(0.5)), 0.0), None);
+    }
 }

@@ -111,10 +111,17 @@ pub struct WeightDecayUpdate<U> {
     biases: bool,
 }
 
+impl<U> WeightDecayUpdate<U> {
+    /// Whether no parameter decays in this step.
+    fn is_none(&self) -> bool {
+        self.added == 0.0 && self.kept == 1.0
+    }
+}
+
 impl<U: Update> Update for WeightDecayUpdate<U> {
     fn apply(&self, params: &mut [f32], state: State<'_>, gradient: Gradient<'_>, bias: bool) {
         let Self { update, added, kept, biases } = self;
-        if (bias && !biases) || (*added == 0.0 && *kept == 1.0) {
+        if (bias && !biases) || self.is_none() {
             return update.apply(params, state, gradient, bias);
         }
         gradient.for_each_dense(params, state, |params, [a, b], gradient| {
@@ -133,5 +140,9 @@ impl<U: Update> Update for WeightDecayUpdate<U> {
                 update.apply(params, state, Gradient::Dense(sum), bias);
             }
         });
+    }
+
+    fn rate(&self) -> Option<f32> {
+        if self.is_none() { self.update.rate() } else { None }
     }
 }
