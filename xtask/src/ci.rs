@@ -88,13 +88,6 @@ const THOROUGH: &[Check] = &[
         run: || show(cargo(&numeric(&[]), "-C target-feature=+avx2,+fma")),
     },
     Check { name: "test-aarch64", run: golden::test_aarch64 },
-    Check {
-        name: "kills-in-training",
-        run: || {
-            let test = ["test", "--release", "-p", "picomlp-cli", "--test", "cli", "--"];
-            show(cargo(&[&test[..], &["--ignored", "killed_fifty_times"]].concat(), ""))
-        },
-    },
     Check { name: "kills", run: || kills::run(&kills::Args::default()) },
     Check { name: "same-bits-of-builds", run: mnist::same_bits_of_builds },
     Check { name: "python-thorough", run: python::thorough },

@@ -91,21 +91,16 @@ fn kill_and_resume(run: &str, threads: usize, kills: usize) {
     assert!(killed.read("model.pmlp") == whole.read("model.pmlp"), "{run}: another model");
 }
 
+/// All at once, since a run waits more than it computes.
 #[test]
-fn a_run_killed_and_resumed_ends_in_the_model_and_the_history_of_one_that_never_stopped() {
-    for (number, run) in RUNS.iter().enumerate() {
-        kill_and_resume(run, 1 + number % 2, 3);
-    }
-}
-
-#[test]
-#[ignore = "takes minutes: `cargo xtask ci --only kills-in-training`"]
 fn a_run_killed_fifty_times_ends_in_the_model_and_the_history_of_one_that_never_stopped() {
-    for run in RUNS {
-        for threads in [1, 2] {
-            kill_and_resume(run, threads, 50);
+    std::thread::scope(|scope| {
+        for run in RUNS {
+            for threads in [1, 2] {
+                scope.spawn(move || kill_and_resume(run, threads, 50));
+            }
         }
-    }
+    });
 }
 
 #[test]
