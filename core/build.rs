@@ -1,7 +1,6 @@
 //! Finds out which of the assembler kernels the target takes: stable Rust's `target_feature` says nothing of Arm's M profile.
 //!
-//! `picomlp_cortex_m`: a Cortex-M with an FPU. `picomlp_dsp`: one with the DSP extension. The assembler refuses the
-//! instructions if the processor lacks them.
+//! `picomlp_cortex_m`: a Cortex-M with an FPU. `picomlp_dsp`: one with the DSP extension.
 
 use std::env::var;
 
@@ -13,7 +12,7 @@ fn main() {
     if has_fpu(&target) {
         println!("cargo::rustc-cfg=picomlp_cortex_m");
     }
-    if has_dsp(&target, &flags) {
+    if has_dsp(&target, &flags, var("CARGO_FEATURE_DSP").is_ok()) {
         println!("cargo::rustc-cfg=picomlp_dsp");
     }
 }
@@ -25,8 +24,9 @@ pub(crate) fn has_fpu(target: &str) -> bool {
 }
 
 /// Whether the target has the DSP extension: every Armv7E-M core does, and on Armv8-M it is an option that comes with the
-/// processor named by `-C target-cpu`. `-C target-feature` has the last word. `flags` are rustc's, separated by 0x1f.
-pub(crate) fn has_dsp(target: &str, flags: &str) -> bool {
+/// processor named by `-C target-cpu`, or with the feature `dsp` (`wanted`). `-C target-feature` has the last word.
+/// `flags` are rustc's, separated by 0x1f.
+pub(crate) fn has_dsp(target: &str, flags: &str, wanted: bool) -> bool {
     let option = target.starts_with("thumbv8m.main");
     if !(option || target.starts_with("thumbv7em")) {
         return false;
@@ -42,5 +42,5 @@ pub(crate) fn has_dsp(target: &str, flags: &str) -> bool {
     });
     let mut features = values("target-feature=").flat_map(|features| features.split(','));
     let named = features.rfind(|feature| matches!(*feature, "+dsp" | "-dsp"));
-    named.map_or_else(|| processor.unwrap_or(!option), |feature| feature == "+dsp")
+    named.map_or_else(|| wanted || processor.unwrap_or(!option), |feature| feature == "+dsp")
 }

@@ -31,7 +31,22 @@ fn the_dsp_kernel_is_for_processors_with_the_extension_and_flags_have_the_last_w
         ("x86_64-unknown-linux-gnu", "-C\x1ftarget-feature=+dsp", false),
     ];
     for (target, flags, expected) in cases {
-        assert_eq!(has_dsp(target, flags), expected, "{target} {flags:?}");
+        assert_eq!(has_dsp(target, flags, false), expected, "{target} {flags:?}");
+    }
+}
+
+#[test]
+fn the_feature_dsp_needs_no_flag_yields_to_one_and_does_nothing_on_other_targets() {
+    let cases = [
+        (M33, "", true),
+        (M33, "-C\x1ftarget-feature=-dsp", false),
+        (M4F, "", true),
+        ("thumbv8m.base-none-eabi", "", false),
+        ("thumbv6m-none-eabi", "", false),
+        ("x86_64-unknown-linux-gnu", "", false),
+    ];
+    for (target, flags, expected) in cases {
+        assert_eq!(has_dsp(target, flags, true), expected, "{target} {flags:?}");
     }
 }
 

@@ -8,7 +8,8 @@ use aligned_vec::{AVec, ConstAlign};
 use anyhow::{Context, Result, ensure};
 use flate2::read::MultiGzDecoder;
 use picomlp::blob::{Contents, Input as ModelInput, Int8Contents};
-use picomlp::{Dense, InputMap, Mlp, Model};
+use picomlp::layers::trace;
+use picomlp::{AnyLayer, Dense, InputMap, IntoBatch, Layer, Mlp, Model, Sequential};
 use serde_json::Value;
 
 use crate::mnist::{data, picomlp};
@@ -102,6 +103,9 @@ pub(crate) fn mlperf_ad() -> PathBuf {
     named.unwrap_or_else(|| root().join("../shared/mlperf-ad"))
 }
 
+/// Values of a frame of its clip: windows begin one after the other.
+pub(crate) const AD_FRAME: usize = 128;
+
 /// Imports its reference network, and copies its clip, if they are there.
 fn make_ad(folder: &Path) -> Result<()> {
     let npz = mlperf_ad().join("ad01-f32.npz");
@@ -117,7 +121,31 @@ fn make_ad(folder: &Path) -> Result<()> {
     print!("{}", read(import)?);
     let clip = mlperf_ad().join("normal_id_01_00000000_hist_librosa.bin");
     fs::copy(&clip, folder.join("ad-clip.bin")).with_context(|| clip.display().to_string())?;
-    Ok(())
+    quantize_ad(folder)
+}
+
+/// Writes the int8 form of `ad.pmlp`, calibrated on the first half of the clip.
+fn quantize_ad(folder: &Path) -> Result<()> {
+    let bytes = AVec::<u8, ConstAlign<16>>::from_slice(16, &fs::read(folder.join("ad.pmlp"))?);
+    let model = Model::<Sequential>::from_blob(&bytes)?;
+    let (net, clip) = (model.net(), fs::read(folder.join("ad-clip.bin"))?);
+    let values: Vec<_> = clip.as_chunks().0.iter().map(|four| f32::from_le_bytes(*four)).collect();
+    let (values, _) = values.split_at(values.len() / 2);
+    let mut ranges = vec![0.0; net.layers().len() / 2];
+    let mut scratch = vec![0.0; net.infer_scratch(1)];
+    for window in values.windows(net.inputs()).step_by(AD_FRAME) {
+        trace(net, model.params(), window.into_batch(net.inputs())?, &mut scratch, |layer, y| {
+            if let AnyLayer::Relu(_) = net.layers()[layer] {
+                ranges[layer / 2] = y.iter().copied().fold(ranges[layer / 2], f32::max);
+            }
+        })?;
+    }
+    let fold = |f: fn(f32, f32) -> f32| values.iter().copied().fold(0.0, f);
+    let int8 = Int8Contents::new(&ranges).features([fold(f32::min), fold(f32::max)]);
+    let contents = Contents { int8: Some(int8), ..Contents::new(net, model.params()) };
+    let mut blob = Vec::new();
+    contents.write_pieces(|piece| blob.extend_from_slice(piece))?;
+    fs::write(folder.join("ad-int8.pmlp"), blob).context("ad-int8.pmlp")
 }
 
 /// Trains and quantizes a model, unless it is there.

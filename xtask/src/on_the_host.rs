@@ -8,8 +8,8 @@ use anyhow::{Context, Result, ensure};
 use picomlp::blob::Contents;
 use picomlp::fingerprint::{FNV_OFFSET, fingerprint, fnv1a};
 use picomlp::{
-    Adam, Buffers, Chain, Dense, Init, IntoBatch, Layer, Mlp, Model, Network, QuantizedModel, Relu,
-    Sequential, Sgd, StoredSamples, Trainer,
+    Adam, Buffers, Chain, Dense, Init, IntoBatch, Layer, Loss, Mlp, Model, Network, QuantizedModel,
+    Relu, Sequential, Sgd, StoredSamples, Trainer,
 };
 
 use picomlp_fixtures::digits::draw;
@@ -142,10 +142,10 @@ pub(crate) fn int8(printed: &str, model: &str) -> Result<()> {
 }
 
 /// Whether the mean that a program has counted is within its budget.
-pub(crate) fn instructions_at_most(printed: &str, most: u32) -> Result<()> {
-    let line = printed.lines().find_map(|line| line.strip_prefix("instructions a picture, mean: "));
+pub(crate) fn instructions_at_most(printed: &str, start: &str, most: u32) -> Result<()> {
+    let line = printed.lines().find_map(|line| line.strip_prefix(start));
     let count: u32 = line.context("no count was printed")?.parse()?;
-    ensure!(count <= most, "{count} instructions a picture, at most {most} are allowed");
+    ensure!(count <= most, "{start}{count}, at most {most} are allowed");
     Ok(())
 }
 
@@ -201,18 +201,45 @@ pub(crate) fn features(printed: &str) -> Result<()> {
     Ok(())
 }
 
-/// `ad`: the outputs of all windows, and the score that is published for the clip.
+/// Instructions of `ad`'s parts at most, with either way to multiply and add.
+const AD_INSTRUCTIONS: [(&str, u32); 3] =
+    [("f32", 500_000), ("int8 with its inputs", 320_000), ("SGD step, batch 1", 2_200_000)];
+
+/// `ad`: the outputs of all windows, the score that is published for the clip, and parameters after some steps.
 pub(crate) fn ad(printed: &str) -> Result<()> {
     let blob = aligned(&input("ad.pmlp")?);
     let model = Model::<Sequential>::from_blob(&blob)?;
-    let mut scratch = vec![0.0; model.net().infer_scratch(1)];
-    let mut hash = FNV_OFFSET;
-    for window in floats_of(&input("ad-clip.bin")?).windows(640).step_by(128) {
-        let outputs = model.logits(window, &mut scratch)?;
-        hash = outputs.iter().fold(hash, |hash, y| fnv1a(hash, &y.to_le_bytes()));
+    let int8_blob = aligned(&input("ad-int8.pmlp")?);
+    let int8 = QuantizedModel::<Sequential>::from_blob(&int8_blob)?;
+    let net = model.net();
+    let mut scratch = vec![0.0; net.infer_scratch(1)];
+    let (mut bytes, mut ints) = (vec![0; net.inputs()], vec![0; int8.scratch_len()]);
+    let buffers = Buffers {
+        params: model.params().to_vec(),
+        state: Vec::new(),
+        workspace: vec![0.0; net.train_scratch(1)],
+    };
+    let trainer = Trainer::new(net.clone(), Sgd::new(1e-6), buffers)?;
+    let mut trainer = trainer.with_loss(Loss::MEAN_SQUARED_ERROR)?;
+    let mut hashes = [FNV_OFFSET; 2];
+    let clip = floats_of(&input("ad-clip.bin")?);
+    for (i, window) in clip.windows(net.inputs()).step_by(inputs::AD_FRAME).enumerate() {
+        int8.read_features(window, &mut bytes)?;
+        let logits = int8.logits(&bytes, &mut ints)?.iter();
+        let near: Vec<_> = logits.map(|logit| *logit as f32 * int8.logit_step()).collect();
+        for (hash, y) in hashes.iter_mut().zip([model.logits(window, &mut scratch)?, &near]) {
+            *hash = y.iter().fold(*hash, |hash, y| fnv1a(hash, &y.to_le_bytes()));
+        }
+        if i < 20 {
+            trainer.step(window, window)?;
+        }
     }
-    ensure!(printed.contains(": 97071\n"), "the published score is 9.7071");
-    same_fingerprint(printed, hash)
+    ensure!(printed.contains("f32: score in ten thousandths 97071,"), "it was published as 9.7071");
+    for (name, most) in AD_INSTRUCTIONS {
+        instructions_at_most(printed, &format!("measured {name}: instructions: "), most)?;
+    }
+    let trained = fingerprint(trainer.params());
+    hashes.into_iter().chain([trained]).try_for_each(|hash| same_fingerprint(printed, hash))
 }
 
 fn floats_of(bytes: &[u8]) -> Vec<f32> {

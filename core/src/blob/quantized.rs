@@ -187,9 +187,8 @@ impl<'a, N: Layer> QuantizedModel<'a, N> {
             let width = layer.weights.inputs();
             let x = if is_first { x } else { activations.get(..width).unwrap_or_default() };
             is_first = false;
-            for (sums, bias) in sums.iter_mut().zip(layer.bias) {
-                *sums = *bias;
-            }
+            let biases = layer.bias.as_flattened();
+            sums.as_flattened_mut().iter_mut().zip(biases).for_each(|(sum, bias)| *sum = *bias);
             int8_forward(x, layer.weights, sums, work);
             if is_hidden {
                 requantize(sums, layer.multipliers, activations.as_chunks_mut().0);

@@ -6,11 +6,11 @@
 
 use cortex_m_rt::entry;
 use picomlp::blob::Aligned;
-use picomlp_link::ModelDevice;
 use picomlp::{Mlp, Model, include_model};
 use picomlp_firmware::BOARD;
 use picomlp_firmware::console::fail;
 use picomlp_firmware::device::serve;
+use picomlp_link::ModelDevice;
 
 type Net = Mlp<784, 128, 10>;
 

@@ -4,11 +4,11 @@
 
 use cortex_m_rt::entry;
 use picomlp::blob::Aligned;
-use picomlp_link::ModelDevice;
 use picomlp::{Layer, Model, Sequential, include_model};
 use picomlp_firmware::BOARD;
 use picomlp_firmware::console::fail;
 use picomlp_firmware::device::serve;
+use picomlp_link::ModelDevice;
 
 /// The most pixels of a picture, and the most values that a network may need room for.
 const PIXELS: usize = 784;

@@ -4,11 +4,11 @@
 
 use cortex_m_rt::entry;
 use picomlp::blob::Aligned;
-use picomlp_link::QuantizedDevice;
 use picomlp::{Mlp, QuantizedModel, include_model};
 use picomlp_firmware::BOARD;
 use picomlp_firmware::console::fail;
 use picomlp_firmware::device::serve;
+use picomlp_link::QuantizedDevice;
 
 type Net = Mlp<784, 128, 10>;
 

@@ -67,9 +67,9 @@ macro_rules! row {
         concat!(
             "mla ", $row, ", ", $row, ", {stride}, {from}\n",
             "vldmia ", $row, "!, {{s20-s31}}\n",
-            each!("vmla.f32" [s0 s1 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11] $x [s20 s21 s22 s23 s24 s25 s26 s27 s28 s29 s30 s31]),
+            add_products!([s0 s1 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11] $x [s20 s21 s22 s23 s24 s25 s26 s27 s28 s29 s30 s31]),
             "vldmia ", $row, ", {{s20-s23}}\n",
-            each!("vmla.f32" [s12 s13 s14 s15] $x [s20 s21 s22 s23]),
+            add_products!([s12 s13 s14 s15] $x [s20 s21 s22 s23]),
         )
     };
 }
@@ -130,10 +130,10 @@ macro_rules! kernel {
                         "vldmia {values}!, {{s16, s17}}",
                         "mla r0, r0, {stride}, {from}",
                         concat!("vldmia r0, {{", $w, "}}"),
-                        $(concat!("vmla.f32 ", $sum, ", s16, ", $weight),)+
+                        add_products!([$($sum)+] s16 [$($weight)+]),
                         "mla r1, r1, {stride}, {from}",
                         concat!("vldmia r1, {{", $w, "}}"),
-                        $(concat!("vmla.f32 ", $sum, ", s17, ", $weight),)+
+                        add_products!([$($sum)+] s17 [$($weight)+]),
                         "subs {count}, {count}, #2",
                         "bne 2b",
                         concat!("vstmia {y}, {{", $y, "}}"),

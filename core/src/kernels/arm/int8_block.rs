@@ -10,6 +10,31 @@ use core::arch::asm;
 
 use crate::kernels::int8::{INT8_BLOCK, Int8Row, Nonzeros};
 
+// Both instructions as numbers (Armv8-M Architecture Reference Manual, encodings T1): for an Armv8-M target the
+// assembler knows them by name only if a flag says that the processor has the extension.
+
+/// `smlad r$sum, r$weights, r10, r$sum`.
+macro_rules! smlad {
+    ($sum:literal, $weights:literal) => {
+        concat!(
+            ".inst.w 0xfb20000a + (",
+            $weights,
+            " << 16) + (",
+            $sum,
+            " << 12) + (",
+            $sum,
+            " << 8)"
+        )
+    };
+}
+
+/// `sxtb16 r$weights, r$weights`.
+macro_rules! sxtb16 {
+    ($weights:literal) => {
+        concat!(".inst.w 0xfa2ff080 + (", $weights, " << 8) + ", $weights)
+    };
+}
+
 /// Adds the products to `y`, unless the list is of a layer with more inputs than the block has.
 #[inline]
 pub(in crate::kernels) fn add_products(
@@ -40,19 +65,19 @@ pub(in crate::kernels) fn add_products(
             "ldrd r10, r11, [r0], #8", // two inputs; where their row is
             "adds r11, r11, r1",       // carries for the last entry only
             "ldrd r12, lr, [r11]",
-            "smlad r3, r12, r10, r3", // 256 times the odd output, plus the even one
-            "sxtb16 r12, r12",
-            "smlad r2, r12, r10, r2", // the even output
-            "smlad r5, lr, r10, r5",
-            "sxtb16 lr, lr",
-            "smlad r4, lr, r10, r4",
+            smlad!(3, 12), // 256 times the odd output, plus the even one
+            sxtb16!(12),
+            smlad!(2, 12), // the even output
+            smlad!(5, 14),
+            sxtb16!(14),
+            smlad!(4, 14),
             "ldrd r12, lr, [r11, #8]",
-            "smlad r7, r12, r10, r7",
-            "sxtb16 r12, r12",
-            "smlad r6, r12, r10, r6",
-            "smlad r9, lr, r10, r9",
-            "sxtb16 lr, lr",
-            "smlad r8, lr, r10, r8",
+            smlad!(7, 12),
+            sxtb16!(12),
+            smlad!(6, 12),
+            smlad!(9, 14),
+            sxtb16!(14),
+            smlad!(8, 14),
             "bcc 2b",
             "subs r3, r3, r2",
             "subs r5, r5, r4",

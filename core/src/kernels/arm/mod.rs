@@ -8,19 +8,49 @@
 //! the FPU registers it changes.
 #![allow(unsafe_code, reason = "assembler, which the compiler cannot check")]
 
+/// A register's name, written with or without quotes.
+macro_rules! name {
+    ($name:literal) => {
+        $name
+    };
+    ($name:ident) => {
+        stringify!($name)
+    };
+}
+
 /// The text of one instruction on each of these registers: destinations, then operands, one for each or one for all.
 macro_rules! each {
     ($op:literal [$($d:tt)+] [$($a:tt)+] [$($b:tt)+]) => {
-        concat!($($op, " ", stringify!($d), ", ", stringify!($a), ", ", stringify!($b), "\n"),+)
+        concat!($($op, " ", name!($d), ", ", name!($a), ", ", name!($b), "\n"),+)
     };
     ($op:literal [$($d:tt)+] $a:ident [$($b:tt)+]) => {
-        concat!($($op, " ", stringify!($d), ", ", stringify!($a), ", ", stringify!($b), "\n"),+)
+        concat!($($op, " ", name!($d), ", ", name!($a), ", ", name!($b), "\n"),+)
     };
     ($op:literal [$($d:tt)+] [$($a:tt)+] $b:ident) => {
-        concat!($($op, " ", stringify!($d), ", ", stringify!($a), ", ", stringify!($b), "\n"),+)
+        concat!($($op, " ", name!($d), ", ", name!($a), ", ", name!($b), "\n"),+)
     };
     ($op:literal [$($d:tt)+] [$($a:tt)+]) => {
-        concat!($($op, " ", stringify!($d), ", ", stringify!($a), "\n"),+)
+        concat!($($op, " ", name!($d), ", ", name!($a), "\n"),+)
+    };
+}
+
+/// Adds the product of the last two to each sum, rounding twice.
+///
+/// One instruction of three cycles on Cortex-M4 (table 7-1 of its Technical Reference Manual), or, with the feature
+/// `cortex-m4`, two of one cycle, of which the first leaves the product in the place of the last factor.
+#[cfg(not(feature = "cortex-m4"))]
+macro_rules! add_products {
+    ([$($sum:tt)+] $factor:tt [$($value:tt)+]) => {
+        each!("vmla.f32" [$($sum)+] $factor [$($value)+])
+    };
+}
+#[cfg(feature = "cortex-m4")]
+macro_rules! add_products {
+    ([$($sum:tt)+] $factor:tt [$($value:tt)+]) => {
+        concat!(
+            each!("vmul.f32" [$($value)+] $factor [$($value)+]),
+            each!("vadd.f32" [$($sum)+] [$($sum)+] [$($value)+]),
+        )
     };
 }
 

@@ -145,8 +145,8 @@ fn outer_product(x: &dyn Inputs, d_y: &[f32], weights: usize, sink: &mut Sink<'_
 /// Values of a gradient that are handed over together, at most: 512 bytes.
 pub const BLOCK: usize = 128;
 
-/// `f32`s of workspace for the weight gradient. A single sample whose inputs have no shift needs none; with a shift, its rows go one
-/// by one if there is no room for more.
+/// `f32`s of workspace for the weight gradient. A single sample whose inputs have no shift needs none; with a shift, its
+/// rows go one by one if there is no room for more.
 pub(super) const fn work_len(outputs: usize, batch: usize) -> usize {
     if batch > 1 || outputs > BLOCK { BLOCK } else { outputs }
 }
