@@ -1,6 +1,6 @@
 //! The flags of `train`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::ArgAction;
@@ -152,6 +152,13 @@ struct TrainingArgs {
     /// Initial weights: `he`, `he-normal`, `xavier`, `xavier-normal`, `normal:STDDEV` or `zeros`.
     #[arg(long, default_value_t, value_name = "INIT")]
     init: InitSpec,
+    /// Fine-tune: start from the layers of a model file, from the first one on as far as they fit; a last layer for other classes
+    /// is new. Network and preparation of inputs are the model's, unless flags say otherwise.
+    #[arg(long, value_name = "MODEL", conflicts_with_all = ["inputs", "scale"])]
+    init_from: Option<PathBuf>,
+    /// Leave the first N dense layers of that model as they are, bit for bit. They run as at inference: without dropout.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    freeze: u32,
     /// Scale of features, each by itself, over the training samples: mean 0 and standard deviation 1 (standardize), 0 to 1
     /// (minmax), or as they are in the file (none).
     #[arg(long, value_parser = named::<Scale>(), default_value_t, value_name = "SCALE")]
@@ -206,7 +213,9 @@ impl CheckpointArgs {
     /// If the folder cannot be read.
     pub(crate) fn resumed(&self) -> Result<Option<PathBuf>> {
         match (&self.resume, &self.checkpoint) {
-            (Some(None), Some(folder)) => Checkpoint::latest(folder),
+            (Some(None), Some(folder)) => {
+                Ok(Checkpoint::is_any_in(folder)?.then(|| folder.clone()))
+            }
             (path, _) => Ok(path.clone().flatten()),
         }
     }
@@ -337,6 +346,8 @@ impl Args {
             seed: training.seed,
             shuffle: !training.no_shuffle,
             init: training.init,
+            init_from: training.init_from.clone(),
+            freeze: training.freeze,
             inputs: training.inputs,
             scale: training.scale,
             monitor: training.monitor,
@@ -348,11 +359,17 @@ impl Args {
         }
     }
 
+    /// Returns the model to start from.
+    pub(crate) fn init_from(&self) -> Option<&Path> {
+        self.training.init_from.as_deref()
+    }
+
     /// Returns what is read.
     pub(crate) fn inputs(&self) -> output::Inputs {
         output::Inputs::default()
             .and("--data", self.data.source.path())
             .and("--test-data", self.data.test_data.as_ref().and_then(Source::path))
+            .and("--init-from", &self.training.init_from)
             .and("--recipe", &self.recipe)
     }
 }

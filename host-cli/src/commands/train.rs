@@ -40,7 +40,9 @@ pub fn run(args: &Args, out: &mut (dyn Write + Send)) -> Result<()> {
     let data = args.data.load(args.config().loss.kind)?;
     let mut session = Session::new(args.config(), &data)?;
     if let Some(path) = args.checkpoints.resumed()? {
-        session = session.resume(Checkpoint::read(&path)?, args.checkpoints.force)?;
+        let checkpoint = Checkpoint::read(&path)?;
+        checkpoint.warning().into_iter().for_each(warn);
+        session = session.resume(checkpoint, args.checkpoints.force)?;
     } else if let (Some(_), Some(folder)) = (&args.checkpoints.resume, &args.checkpoints.checkpoint)
     {
         warn(&format!("no checkpoint in {} yet: training begins", folder.display()));

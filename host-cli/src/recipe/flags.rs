@@ -1,12 +1,14 @@
 //! A recipe's settings, put beside the flags of the command line.
 
 use std::ffi::OsString;
+use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches};
-use picomlp_train::Checkpoint;
+use picomlp_train::config::ModelSpec;
+use picomlp_train::{Checkpoint, ModelFile};
 
 use super::file::{Setting, Value};
 use super::{Recipe, open};
@@ -63,16 +65,27 @@ pub fn matches(command: Command, words: impl Iterator<Item = OsString>) -> Resul
     }
 }
 
-/// Puts the settings of a checkpoint beside the flags, if there is one to go on from.
+/// Puts the settings of a checkpoint beside the flags, if there is one to go on from; or those of the network of a model to start
+/// from.
 fn resumed(command: Command, mut words: Vec<OsString>, given: ArgMatches) -> Result<ArgMatches> {
     let Some(("train", beside)) = given.subcommand() else { return Ok(given) };
-    let Some(path) = train::Args::from_arg_matches(beside)?.checkpoints.resumed()? else {
-        return Ok(given);
-    };
-    let checkpoint = Checkpoint::read(&path)?;
+    let args = train::Args::from_arg_matches(beside)?;
     let mut built = command.clone();
     built.build();
     let Some(train) = built.find_subcommand("train") else { return Ok(given) };
+    let Some(path) = args.checkpoints.resumed()? else {
+        let Some(path) = args.init_from() else { return Ok(given) };
+        for setting in settings_of(path)? {
+            if goes_with(&setting, train, beside, true) {
+                words.extend(flag(&setting).map(OsString::from));
+            }
+        }
+        let shown = path.display();
+        return command
+            .try_get_matches_from(words)
+            .or_else(|error| bail!("{shown}: {}", said(&error)));
+    };
+    let checkpoint = Checkpoint::read(&path)?;
     for (name, value) in checkpoint.flags() {
         let value = match (name, checkpoint.path().parent()) {
             // The folder may have moved.
@@ -86,6 +99,34 @@ fn resumed(command: Command, mut words: Vec<OsString>, given: ArgMatches) -> Res
     }
     let shown = checkpoint.path().display();
     command.try_get_matches_from(words).or_else(|error| bail!("{shown}: {}", said(&error)))
+}
+
+/// The settings that build the network of a model.
+fn settings_of(path: &Path) -> Result<Vec<Setting>> {
+    let file = ModelFile::read(path)?;
+    let net = file.blob()?.network().with_context(|| path.display().to_string())?;
+    let spec = ModelSpec::of(net.layers()).with_context(|| {
+        let layers: Vec<_> = net.layers().iter().map(ToString::to_string).collect();
+        format!(
+            "--init-from {}: `train` builds no such layers: {}",
+            path.display(),
+            layers.join("; ")
+        )
+    })?;
+    let settings = [
+        ("hidden", spec.hidden.to_string()),
+        ("activation", spec.activation.to_string()),
+        ("output-activation", spec.output_activation.to_string()),
+        ("leaky-slope", spec.leaky_slope.to_string()),
+        ("norm", spec.norm.to_string()),
+        ("bias", spec.bias.to_string()),
+    ];
+    let setting = |(flag, word): (&str, String)| Setting {
+        flag: flag.to_owned(),
+        value: Value::Word(word),
+        line: 0,
+    };
+    Ok(settings.map(setting).into())
 }
 
 /// A setting as a word of a command line; nothing if it is a switch that is off.

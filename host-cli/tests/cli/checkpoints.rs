@@ -215,6 +215,34 @@ fn what_is_no_checkpoint_or_damaged_is_refused_by_name() {
 }
 
 #[test]
+fn a_run_goes_on_from_the_latest_whole_checkpoint_of_a_folder() {
+    let place = Place::with_data();
+    let line = "--hidden 6 --epochs 5 --log log.csv --quiet";
+    place.train(line);
+    let (whole, log) = (place.read("model.pmlp"), history(&place));
+    place.train(&format!("{line} --checkpoint ck"));
+    let names = [3, 4, 5].map(|epoch| format!("ck/epoch-{epoch:04}-step-{:08}.pmlp", 3 * epoch));
+    let [_, torn, flipped] = &names;
+    let sound = place.read(torn);
+    place.put(torn, &sound[..sound.len() / 2]);
+    let mut bytes = place.read(flipped);
+    *bytes.last_mut().unwrap() ^= 1;
+    place.put(flipped, &bytes);
+    place.remove("model.pmlp");
+    // Named, a damaged one is an error.
+    place.fails(&format!("train --resume {flipped}"), &[flipped, "the model's payload is damaged"]);
+    let ran = place.run("train --resume ck --quiet");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    for part in [torn, "cut short", flipped, "payload is damaged", "; going on from ", &names[0]] {
+        assert!(ran.stderr.contains(part), "{}", ran.stderr);
+    }
+    assert!(place.read("model.pmlp") == whole);
+    assert_eq!(history(&place), log);
+    // The run has written whole ones in the place of those.
+    assert_eq!(place.run("train --resume ck --epochs 6 --quiet").stderr, "");
+}
+
+#[test]
 fn tensorboard_gets_an_event_file_of_sound_records() {
     let place = Place::with_data();
     place.train("--hidden 6 --epochs 2 --tensorboard board --quiet");

@@ -15,6 +15,7 @@ mod checkpoints;
 mod compare;
 mod csv;
 mod divergence;
+mod fine_tune;
 mod flows;
 mod folders;
 mod images;

@@ -46,6 +46,9 @@ pub(crate) struct Progress {
     pub(crate) seconds: f64,
     /// Fingerprint of the test samples.
     pub(crate) test_fingerprint: String,
+    /// Fingerprint of the model that the run starts from; empty if there is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) base_fingerprint: String,
     /// The settings that the run does not depend on, of the program that trains.
     pub(crate) outputs: Flags,
 }
@@ -56,32 +59,55 @@ pub struct Checkpoint {
     file: ModelFile,
     pub(crate) progress: Progress,
     pub(crate) settings: Flags,
+    /// Later ones in its folder that cannot be resumed.
+    damaged: Vec<PathBuf>,
+    warning: Option<String>,
 }
 
 impl Checkpoint {
-    /// Reads a checkpoint, or the latest one in a folder.
+    /// Reads a checkpoint, or the latest one in a folder that can be resumed.
     ///
     /// # Errors
     ///
-    /// If there is none, or it is damaged, naming it.
+    /// If there is none. If the file is damaged, naming it.
     pub fn read(path: &Path) -> Result<Self> {
-        let latest = Self::latest(path)?;
+        if !path.is_dir() {
+            return Self::of_file(ModelFile::read(path)?);
+        }
+        let (shown, all) = (path.display(), list(path)?);
         ensure!(
-            latest.is_some() || !path.is_dir(),
-            "{}: no checkpoint in this folder: `picomlp train --checkpoint DIR` writes them",
-            path.display()
+            !all.is_empty(),
+            "{shown}: no checkpoint in this folder: `picomlp train --checkpoint DIR` writes them"
         );
-        let path = latest.unwrap_or_else(|| path.to_owned());
-        Self::of_file(ModelFile::read(&path)?)
+        let (mut damaged, mut why) = (Vec::new(), Vec::new());
+        for (_, file) in all.into_iter().rev() {
+            match ModelFile::read(&file).and_then(Self::of_file) {
+                Ok(checkpoint) => {
+                    let from = file.display();
+                    let warning = (!why.is_empty())
+                        .then(|| format!("{}; going on from {from}", why.join("; ")));
+                    return Ok(Self { damaged, warning, ..checkpoint });
+                }
+                Err(error) => why.push(format!("{error:#}")),
+            }
+            damaged.push(file);
+        }
+        bail!("{shown}: no checkpoint in this folder can be resumed: {}", why.join("; "))
     }
 
-    /// Returns the latest checkpoint in a folder, if there is one.
+    /// Whether a folder has a checkpoint.
     ///
     /// # Errors
     ///
     /// If the folder cannot be read.
-    pub fn latest(folder: &Path) -> Result<Option<PathBuf>> {
-        Ok(if folder.is_dir() { list(folder)?.pop().map(|(_, path)| path) } else { None })
+    pub fn is_any_in(folder: &Path) -> Result<bool> {
+        Ok(folder.is_dir() && !list(folder)?.is_empty())
+    }
+
+    /// Returns what is wrong with later checkpoints of the folder that it was read from.
+    #[must_use]
+    pub fn warning(&self) -> Option<&str> {
+        self.warning.as_deref()
     }
 
     /// Reads the checkpoint in a model file's bytes.
@@ -114,7 +140,7 @@ impl Checkpoint {
             Ok((progress, settings))
         };
         let (progress, settings) = read().with_context(cannot)?;
-        Ok(Self { file, progress, settings })
+        Ok(Self { file, progress, settings, damaged: Vec::new(), warning: None })
     }
 
     /// Returns the path that it was read from.
@@ -269,10 +295,15 @@ impl Checkpoints {
         &self.folder
     }
 
-    /// Refuses to write among checkpoints of later steps than `steps`: they are of another run.
-    pub(crate) fn check_later(&self, steps: Option<u64>) -> Result<()> {
+    /// Refuses to write among checkpoints of later steps than that of `from`, but for damaged ones: they are of another run.
+    pub(crate) fn check_later(&self, from: Option<&Checkpoint>) -> Result<()> {
+        let steps = from.map(|from| Ok::<_, anyhow::Error>(from.training()?.steps)).transpose()?;
+        let damaged = from.map_or(&[][..], |from| &from.damaged);
         let all = list(&self.folder)?;
-        match all.last() {
+        // The folder may be named in another way.
+        let is_damaged =
+            |path: &Path| damaged.iter().any(|one| one.file_name() == path.file_name());
+        match all.iter().rev().find(|(_, path)| !is_damaged(path)) {
             Some((last, path)) if steps.is_none_or(|steps| *last > steps) => {
                 let shown = path.display();
                 let folder = self.folder.display();

@@ -110,8 +110,8 @@ fn train(
         return Err(anyhow!(stopped).context(format!("fold {number}")));
     };
     let (net, params) = session.net.fold(&mut params)?;
-    let Setup { features, targets, .. } = &session.setup;
-    let (net, params) = in_own_units(&net, params, features, &targets.inverse())?;
+    let Setup { features, outputs, .. } = &session.setup;
+    let (net, params) = in_own_units(&net, params, features, outputs)?;
     let gaps = Scaling { fill: features.fill.clone(), ..Scaling::default() };
     let classifier =
         Classifier::new(&net, &params, session.setup.map, session.setup.loss.kind()).scaled(&gaps);

@@ -1,5 +1,6 @@
 //! A training run: the loop over epochs and batches.
 
+mod base;
 mod online;
 mod run;
 mod save;
@@ -9,12 +10,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use anyhow::{Result, bail, ensure};
+pub(crate) use base::Base;
+use base::Frozen;
 pub use online::Online;
 use picomlp::blob::TargetKind;
-use picomlp::optim::AnyOptimizer;
 use picomlp::rng::shuffle;
 use picomlp::{
-    Buffers, Layer, Network, Optimizer, Sequential, Trainer, WeightDecay, supports_micro_batches,
+    Buffers, InputMap, Layer, Network, Optimizer, Sequential, Trainer, supports_micro_batches,
 };
 use run::{Ended, Run};
 
@@ -35,6 +37,9 @@ use crate::vote;
 /// Samples of a large batch that are worked on together; the result does not depend on it. Their gradients at a layer stay in
 /// L2.
 const CHUNK: usize = 128;
+
+/// How values are read that are inputs already.
+const UNMAPPED: InputMap = InputMap { scale: 1.0, shift: 0.0 };
 
 /// Watches a run.
 pub trait Observer {
@@ -151,28 +156,28 @@ impl<'a> Session<'a> {
             "--norm batch needs {least} samples in a batch: with --batch-size {batch_size}, the last of {samples} samples \
              make one of {last}"
         );
-        let map = config.inputs.map(data, &split.train)?;
-        let features = match (&data.inputs, config.scale) {
-            (Values::Floats(_), Scale::None) if data.schema.missing != Missing::Mean => {
-                Scaling::default()
-            }
-            (Values::Floats(values), scale) => {
-                Scaling::fit(values, data.pixels(), &split.train, scale)?
-            }
-            (Values::Bytes(_), Scale::Standardize) => Scaling::default(),
-            (Values::Bytes(_), scale) => {
-                bail!(
-                    "--scale {scale} is for features, and {} holds images: see --inputs",
-                    data.source
-                )
+        let base = match &config.init_from {
+            Some(path) => Some(Base::read(path, &config, data, &net)?),
+            None => None,
+        };
+        let (map, features) = match &base {
+            Some(base) => (base.map, base.features.clone()),
+            None => {
+                let map = config.inputs.map(data, &split.train)?;
+                (map, scales_of_features(data, &split.train, config.scale)?)
             }
         };
-        let targets = match &data.targets {
-            Targets::Values(values) => {
-                Scaling::fit(values, data.outputs(), &split.train, Scale::Standardize)?
+        let (targets, outputs) = match (&data.targets, base.as_ref().and_then(Base::outputs)) {
+            (Targets::Values(_), Some(outputs)) => (outputs.inverse(), outputs.clone()),
+            (Targets::Values(values), None) => {
+                let targets =
+                    Scaling::fit(values, data.outputs(), &split.train, Scale::Standardize)?;
+                let outputs = targets.inverse();
+                (targets, outputs)
             }
-            Targets::Classes(_) | Targets::Labels(_) => Scaling::default(),
+            (Targets::Classes(_) | Targets::Labels(_), _) => Default::default(),
         };
+        split.notes.extend(base.iter().flat_map(|base| base.notes.clone()));
         let class_weights = match &config.class_weight {
             None => Vec::new(),
             Some(weight) => {
@@ -198,6 +203,8 @@ impl<'a> Session<'a> {
             map,
             features,
             targets,
+            outputs,
+            base,
             loss,
             augmenter,
             class_weights,
@@ -291,8 +298,8 @@ impl<'a> Session<'a> {
         };
         let (folded, in_training) = self.net.fold(&mut params)?;
         let in_training = &*in_training;
-        let Setup { features, targets, .. } = &self.setup;
-        let (net, params) = in_own_units(&folded, in_training, features, &targets.inverse())?;
+        let Setup { features, outputs, .. } = &self.setup;
+        let (net, params) = in_own_units(&folded, in_training, features, outputs)?;
         let gaps = Scaling { fill: features.fill.clone(), ..Scaling::default() };
         let classifier =
             Classifier::new(&net, &params, self.setup.map, self.setup.loss.kind()).scaled(&gaps);
@@ -370,12 +377,8 @@ impl<'a> Session<'a> {
         let name = |class| self.setup.data.class_name(class);
         let collapse = found.and_then(|found| found.collapse(name));
         if let Some(training) = again {
-            let initial_loss = || {
-                let mut initial = buffer(self.net.params(), "initial parameters")?;
-                let config = &self.setup.config;
-                self.net.init(&mut initial, config.init.0, config.seed)?;
-                Ok::<_, anyhow::Error>(evaluate(&self.net, &initial)?.loss)
-            };
+            let initial_loss =
+                || Ok::<_, anyhow::Error>(evaluate(&self.net, &self.initial()?)?.loss);
             let is_guess = training.loss <= (1.0 + 1e-6) * training.guessing;
             if training.loss.is_nan()
                 || !is_guess && (collapse.is_some() || training.loss >= initial_loss()?)
@@ -399,10 +402,6 @@ impl<'a> Session<'a> {
     /// Trains from initial weights on; returns the parameters to keep, if there are some.
     pub(crate) fn learn(&self, observer: &mut (dyn Observer + Send)) -> Result<(Buffer, Ended)> {
         match self.setup.config.optimizer.build() {
-            // A plain step of SGD is part of the product that sums the gradient.
-            Built::Fused(WeightDecay { optimizer: AnyOptimizer::Sgd(sgd), decay: 0.0, .. }) => {
-                self.fit(sgd, observer)
-            }
             Built::Fused(any) => self.fit(any, observer),
             Built::Grouped(group) => self.fit(group, observer),
         }
@@ -413,23 +412,23 @@ impl<'a> Session<'a> {
         optimizer: O,
         observer: &mut (dyn Observer + Send),
     ) -> Result<(Buffer, Ended)> {
-        let (config, net, pool) = (&self.setup.config, &self.net, &*self.pool);
-        let mut params = buffer(net.params(), "parameters")?;
-        net.init(&mut params, config.init.0, config.seed)?;
-        let mut state = buffer(optimizer.state_len_of(net), "the optimizer's state")?;
+        let (config, pool) = (&self.setup.config, &*self.pool);
+        let mut params = self.initial()?;
+        let mut kept = buffer(params.len(), "the best parameters")?;
+        let (frozen, net) = self.parts()?;
+        let (frozen_params, params) = params.split_at_mut(frozen.as_ref().map_or(0, Layer::params));
+        kept[..frozen_params.len()].copy_from_slice(frozen_params);
+        let frozen = frozen.map(|frozen| Frozen::new(frozen, frozen_params, pool));
+        let map = if frozen.is_none() { self.setup.map } else { UNMAPPED };
+        let mut state = buffer(optimizer.state_len_of(&net), "the optimizer's state")?;
         // Some steps need the gradient of a whole batch first.
         let buffered = O::NEEDS_GRADIENT || config.full_batch || config.clip_norm.is_some();
         let mut gradient = buffer(if buffered { net.params() } else { 0 }, "the gradient")?;
-        let in_parts = buffered && supports_micro_batches(net, self.setup.map)?;
+        let in_parts = buffered && supports_micro_batches(&net, map)?;
         let part = if in_parts { self.setup.batch_size.min(CHUNK) } else { self.setup.batch_size };
         let mut workspace = buffer(net.train_scratch_on(pool.threads(), part), "a batch")?;
-        let mut kept = buffer(net.params(), "the best parameters")?;
-        let buffers = Buffers {
-            params: &mut params[..],
-            state: &mut state[..],
-            workspace: &mut workspace[..],
-        };
-        let trainer = Trainer::new(net.clone(), optimizer, buffers)?
+        let buffers = Buffers { params, state: &mut state[..], workspace: &mut workspace[..] };
+        let trainer = Trainer::new(net, optimizer, buffers)?
             .with_loss(self.setup.loss.with_class_weights(&self.setup.class_weights))?
             .with_seed(config.seed, 0)
             .with_threads(pool);
@@ -438,11 +437,30 @@ impl<'a> Session<'a> {
             if let Some(norm) = config.clip_norm {
                 trainer = trainer.clip_norm(norm)?;
             }
-            pool.run(|| Run::new(self, trainer, &mut kept)?.run(observer))?
+            pool.run(|| Run::new(self, trainer, frozen, &mut kept)?.run(observer))?
         } else {
-            pool.run(|| Run::new(self, trainer, &mut kept)?.run(observer))?
+            pool.run(|| Run::new(self, trainer, frozen, &mut kept)?.run(observer))?
         };
         Ok((kept, ended))
+    }
+
+    /// Returns the parameters that the run begins with.
+    fn initial(&self) -> Result<Buffer> {
+        let Setup { config, base, .. } = &self.setup;
+        let mut params = buffer(self.net.params(), "parameters")?;
+        self.net.init(&mut params, config.init.0, config.seed)?;
+        if let Some(base) = base {
+            params[..base.params.len()].copy_from_slice(&base.params);
+        }
+        Ok(params)
+    }
+
+    /// Returns the layers that stay as they are, and those that are trained.
+    fn parts(&self) -> Result<(Option<Sequential>, Sequential)> {
+        match &self.setup.base {
+            Some(base) => base.cut(&self.net),
+            None => Ok((None, self.net.clone())),
+        }
     }
 
     /// Writes the samples of an epoch in their order into `order`.
@@ -454,6 +472,20 @@ impl<'a> Session<'a> {
             }
         } else {
             order.copy_from_slice(&self.setup.split.train);
+        }
+    }
+}
+
+/// What features are brought to, from the samples to train on.
+fn scales_of_features(data: &Dataset, samples: &[u32], scale: Scale) -> Result<Scaling> {
+    match (&data.inputs, scale) {
+        (Values::Floats(_), Scale::None) if data.schema.missing != Missing::Mean => {
+            Ok(Scaling::default())
+        }
+        (Values::Floats(values), scale) => Scaling::fit(values, data.pixels(), samples, scale),
+        (Values::Bytes(_), Scale::Standardize) => Ok(Scaling::default()),
+        (Values::Bytes(_), scale) => {
+            bail!("--scale {scale} is for features, and {} holds images: see --inputs", data.source)
         }
     }
 }

@@ -24,6 +24,7 @@ use crate::event::{Done, Measures, measured, measures};
 use crate::image::normalize::is_normalized;
 use crate::measures::Evaluation;
 use crate::output::write_file;
+use crate::session::Base;
 use crate::text::shell_word;
 
 /// Samples of the test set (or of the training set if there is none) that travel in the model as self-test vectors.
@@ -41,6 +42,10 @@ pub(crate) struct Setup<'a> {
     pub(crate) features: Scaling,
     /// What values to predict are brought to; empty for classes.
     pub(crate) targets: Scaling,
+    /// What takes outputs back to their own units.
+    pub(crate) outputs: Scaling,
+    /// The model that the run starts from.
+    pub(crate) base: Option<Base>,
     pub(crate) loss: Loss<'static>,
     /// What varies training samples.
     pub(crate) augmenter: Option<Augmenter>,

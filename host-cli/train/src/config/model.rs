@@ -95,6 +95,52 @@ impl ModelSpec {
         Sequential::new(layers).context("--hidden")
     }
 
+    /// Returns the settings that build these layers, which those that scale values may enclose; `None` if no settings do.
+    #[must_use]
+    pub fn of(layers: &[AnyLayer]) -> Option<Self> {
+        let is_built = |layer: &&AnyLayer| !matches!(layer, AnyLayer::Rescale(_));
+        let layers: Vec<AnyLayer> = layers.iter().filter(is_built).copied().collect();
+        let (first, last) = (layers.first()?, layers.last()?);
+        let mut spec = Self::default();
+        let (mut widths, mut biases) = (Vec::new(), Vec::new());
+        let (mut activations, mut norms) = (Vec::new(), Vec::new());
+        let mut rest = &layers[..];
+        while let [AnyLayer::Dense(dense), after @ ..] = rest {
+            let (norm, after) = match after {
+                [AnyLayer::LayerNorm(_), after @ ..] => (Norm::Layer, after),
+                _ => (Norm::None, after),
+            };
+            let activation = match after.first() {
+                Some(AnyLayer::Relu(_)) => Activation::Relu,
+                Some(AnyLayer::LeakyRelu(layer)) => {
+                    spec.leaky_slope = layer.slope();
+                    Activation::LeakyRelu
+                }
+                Some(AnyLayer::Sigmoid(_)) => Activation::Sigmoid,
+                Some(AnyLayer::Tanh(_)) => Activation::Tanh,
+                _ => Activation::None,
+            };
+            rest = if activation == Activation::None { after } else { &after[1..] };
+            widths.push(dense.outputs());
+            biases.push(dense.has_bias());
+            activations.push(activation);
+            norms.push(norm);
+        }
+        widths.pop()?;
+        norms.pop()?;
+        spec.output_activation = activations.pop()?;
+        spec.bias = match (biases.pop()?, biases.contains(&true)) {
+            (true, _) => BiasSpec::All,
+            (false, true) => BiasSpec::Hidden,
+            (false, false) => BiasSpec::None,
+        };
+        (spec.activation, spec.norm) = (PerLayer::of_all(activations), PerLayer::of_all(norms));
+        spec.hidden = Hidden(widths);
+        // What has no setting shows in other layers.
+        let built = spec.build(first.inputs(), last.outputs()).ok()?;
+        (built.layers() == layers).then_some(spec)
+    }
+
     fn activation_layer(&self, activation: Activation, width: usize) -> Option<AnyLayer> {
         match activation {
             Activation::Relu => Some(AnyLayer::relu(width)),
@@ -233,6 +279,17 @@ impl<T: Copy> PerLayer<T> {
     }
 }
 
+impl<T: Copy + Default + PartialEq> PerLayer<T> {
+    /// One setting if all are the same.
+    fn of_all(mut all: Vec<T>) -> Self {
+        let first = all.first().copied().unwrap_or_default();
+        if all.iter().all(|one| *one == first) {
+            all = vec![first];
+        }
+        Self(all)
+    }
+}
+
 impl<T: Default> Default for PerLayer<T> {
     fn default() -> Self {
         Self(vec![T::default()])
@@ -342,5 +399,39 @@ named! {
         Mae = "mae",
         /// Half the squared error up to 1 standard deviation of the targets, a line beyond.
         Huber = "huber",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_settings_of_a_network_are_found_in_its_layers() {
+        let word = |word: &str| word.parse().unwrap();
+        let plain = ModelSpec { hidden: word("7"), ..ModelSpec::default() };
+        let mixed = ModelSpec {
+            hidden: word("7,6,5"),
+            activation: "tanh,none,leaky-relu".parse().unwrap(),
+            output_activation: Activation::Sigmoid,
+            leaky_slope: 0.25,
+            norm: "layer,none,none".parse().unwrap(),
+            bias: BiasSpec::Hidden,
+            dropout: None,
+        };
+        let none = ModelSpec { hidden: word(""), bias: BiasSpec::None, ..ModelSpec::default() };
+        for spec in [plain, mixed, none] {
+            let net = spec.build(9, 3).unwrap();
+            assert_eq!(ModelSpec::of(net.layers()), Some(spec));
+        }
+        let dense = AnyLayer::dense(4, 4);
+        for other in [
+            &[dense, AnyLayer::relu(4), AnyLayer::tanh(4), dense][..],
+            &[AnyLayer::relu(4), dense],
+            &[dense, AnyLayer::layer_norm(4, 0.5), dense],
+            &[],
+        ] {
+            assert_eq!(ModelSpec::of(other), None);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! All settings of a training run.
 
 use core::fmt::Display;
+use std::path::PathBuf;
 
 use picomlp::blob::TargetKind;
 
@@ -55,6 +56,12 @@ pub struct TrainConfig {
     pub shuffle: bool,
     /// Initial weights.
     pub init: InitSpec,
+    /// Saved model whose layers the run starts from, as far as the first ones are those of the network. Its inputs are
+    /// prepared as the model's are.
+    pub init_from: Option<PathBuf>,
+    /// Dense layers of that model, counted from the first, that stay as they are, with what follows each of them. They run as
+    /// at inference: without dropout.
+    pub freeze: u32,
     /// The range that pixels are scaled to.
     pub inputs: Inputs,
     /// What features are brought to.
@@ -95,6 +102,8 @@ impl Default for TrainConfig {
             seed: 1,
             shuffle: true,
             init: InitSpec::default(),
+            init_from: None,
+            freeze: 0,
             inputs: Inputs::default(),
             scale: Scale::default(),
             monitor: Monitor::default(),
@@ -265,6 +274,13 @@ impl TrainConfig {
         if self.keep_lowest_loss && !self.full_batch {
             return Err("'--keep-lowest-loss' needs '--full-batch'".to_owned());
         }
+        match &self.init_from {
+            None if self.freeze > 0 => return Err("'--freeze' needs '--init-from'".to_owned()),
+            Some(_) if self.inputs != Inputs::default() || self.scale != Scale::default() => {
+                return Err("'--inputs' and '--scale' are those of the model of '--init-from': leave them out".to_owned());
+            }
+            _ => {}
+        }
         let validates = !self.split.validation.is_some_and(Amount::is_zero);
         if self.keep_lowest_loss && validates {
             return Err(
@@ -297,7 +313,9 @@ impl TrainConfig {
         let mut settings = Vec::new();
         let mut add = |flag, value: &dyn Display, default: &dyn Display| {
             let (value, default) = (value.to_string(), default.to_string());
-            settings.extend((value != default).then_some((flag, Some(value))));
+            // A model to start from has its own in place of the defaults.
+            let is_said = value != default || self.init_from.is_some();
+            settings.extend(is_said.then_some((flag, Some(value))));
         };
         add("activation", &model.activation, &default.model.activation);
         add("output-activation", &model.output_activation, &default.model.output_activation);
@@ -356,6 +374,8 @@ impl TrainConfig {
             ("val-split", value(&self.split.validation.unwrap_or(VALIDATION_FRACTION))),
             ("init", value(&self.init)),
         ];
+        settings.extend(self.init_from.as_ref().map(|path| ("init-from", value(&path.display()))));
+        settings.extend((self.freeze > 0).then(|| ("freeze", value(&self.freeze))));
         settings.extend(self.model_settings());
         settings.extend(self.class_weight.as_ref().map(|weight| ("class-weight", value(weight))));
         settings.extend(self.optimizer_settings());

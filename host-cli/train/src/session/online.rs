@@ -58,6 +58,7 @@ impl<'a> Session<'a> {
             setup.map = InputMap { scale: known.map[0], shift: known.map[1] };
             setup.features = known.features.clone();
             setup.targets = known.targets.clone();
+            setup.outputs = known.targets.inverse();
         }
         drop(known);
         self.online = Some(online);

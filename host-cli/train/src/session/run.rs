@@ -1,6 +1,7 @@
 //! The loop over epochs and batches, and what it keeps.
 
 use core::time::Duration;
+use std::borrow::Cow;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -8,6 +9,7 @@ use picomlp::{
     Batch, Element, Error, GradientBuffer, Optimizer, Sequential, Threads, Trainer, TrainingState,
 };
 
+use super::base::Frozen;
 use super::online::locked;
 use super::save::Saver;
 use super::threads::Tuner;
@@ -37,10 +39,15 @@ pub(crate) struct Ended {
     pub(crate) ending: Ending,
 }
 
+/// What makes the steps of a run.
+type Steps<'s, O, G> = Trainer<'s, Sequential, O, &'s mut [f32], &'s mut [f32], &'s mut [f32], G>;
+
 /// The state of a run.
 pub(super) struct Run<'s, 'a, O, G> {
     session: &'s Session<'a>,
-    trainer: Trainer<'s, Sequential, O, &'s mut [f32], &'s mut [f32], &'s mut [f32], G>,
+    trainer: Steps<'s, O, G>,
+    /// The layers in front of those of the trainer.
+    frozen: Option<Frozen<'s>>,
     /// The parameters at [`Ended::kept`].
     kept: &'s mut [f32],
     ended: Ended,
@@ -61,7 +68,8 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
     /// A run from the trainer's parameters on, or from the session's checkpoint.
     pub(super) fn new(
         session: &'s Session<'a>,
-        trainer: Trainer<'s, Sequential, O, &'s mut [f32], &'s mut [f32], &'s mut [f32], G>,
+        trainer: Steps<'s, O, G>,
+        frozen: Option<Frozen<'s>>,
         kept: &'s mut [f32],
     ) -> Result<Self> {
         let config = &session.setup.config;
@@ -90,6 +98,7 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
             targets: BatchTargets::default(),
             session,
             trainer,
+            frozen,
             kept,
             ended,
             rate,
@@ -113,7 +122,8 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
     /// Goes on from a checkpoint. What follows from the epochs so far is found again, not read.
     fn resume(&mut self, training: TrainingState<'_>, progress: &Progress) -> Result<()> {
         let seed = self.session.setup.config.seed;
-        self.trainer.resume(&TrainingState { seed, ..training })?;
+        let params = training.params.get(self.frozen_params().len()..).unwrap_or_default();
+        self.trainer.resume(&TrainingState { seed, params, ..training })?;
         self.progress = progress.clone();
         self.ended.steps = training.steps;
         for epoch in &progress.epochs {
@@ -130,9 +140,9 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
         let kept = progress.epochs.get(epoch as usize - 1).cloned().unwrap_or_default();
         self.ended.kept = Some(Place { step, epoch, rate: kept.lr });
         self.ended.kept_loss = kept.train_loss.unwrap_or(f64::NAN);
-        let (session, net) = (self.session, self.trainer.net());
+        let session = self.session;
         if let samples @ [_, ..] = &session.setup.split.validation[..] {
-            let found = session.evaluate(net, self.kept, samples)?;
+            let found = session.evaluate(&session.net, self.kept, samples)?;
             self.best = session.setup.config.monitor.score(&found);
             self.ended.kept_validation = Some(found);
         }
@@ -163,7 +173,7 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
         }
         if let Some(online) = session.online {
             let (mut left, training) = (locked(online), self.trainer.training_state());
-            (left.params, left.state) = (training.params.to_vec(), training.state.to_vec());
+            (left.params, left.state) = (self.params().into_owned(), training.state.to_vec());
             left.steps = training.steps;
         }
         if self.lowest.is_some() {
@@ -261,16 +271,29 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
         self.ended.training = self.ended.training.saturating_add(time);
     }
 
+    /// The parameters of the layers that stay as they are.
+    fn frozen_params(&self) -> &[f32] {
+        self.frozen.as_ref().map_or(&[], |frozen| frozen.params)
+    }
+
+    /// All parameters as they are now.
+    fn params(&self) -> Cow<'_, [f32]> {
+        with_frozen(self.frozen.as_ref(), self.trainer.params())
+    }
+
     /// Writes a checkpoint if one is due, and says so.
     fn save(
         &mut self,
         observer: &mut (dyn Observer + Send),
         is_due: impl FnOnce(&Checkpoints, u64) -> bool,
     ) {
-        let Self { saver: Some(saver), trainer, progress, ended, .. } = self else { return };
+        let Self { saver: Some(saver), trainer, frozen, progress, ended, .. } = self else {
+            return;
+        };
         if is_due(&saver.to, ended.steps) && saver.saved != Some(ended.steps) {
             let best = if progress.kept.is_some() { &*self.kept } else { &[] };
-            let training = TrainingState { best, ..trainer.training_state() };
+            let params = with_frozen(frozen.as_ref(), trainer.params());
+            let training = TrainingState { params: &params, best, ..trainer.training_state() };
             let place = ended.kept.unwrap_or(Place {
                 step: ended.steps,
                 epoch: progress.epochs.len() as u32,
@@ -282,7 +305,8 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
 
     /// Makes a step on a batch; returns its loss.
     fn step(&mut self, batch: &[u32]) -> Result<f32, Error> {
-        let (session, Self { trainer, inputs, targets, ended, .. }) = (self.session, self);
+        let (session, Self { trainer, frozen, inputs, targets, ended, .. }) = (self.session, self);
+        let frozen = frozen.as_mut();
         let (data, augmenter, step) = (session.setup.data, &session.setup.augmenter, ended.steps);
         targets.take(data, batch, &session.setup.targets);
         let targets = targets.get();
@@ -291,7 +315,7 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
                 let vary = |some: &mut [u8]| {
                     augmenter.iter().for_each(|vary| vary.images(step, batch, some));
                 };
-                step_on(trainer, session, all, some.to_mut(), vary, batch, targets)
+                step_on((trainer, frozen), session, all, some.to_mut(), vary, batch, targets)
             }
             (Values::Floats(all), Values::Floats(some)) => {
                 let scaling = &session.setup.features;
@@ -299,7 +323,7 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
                     Some(augmenter) => augmenter.features(step, batch, some, scaling),
                     None => scaling.apply(some),
                 };
-                step_on(trainer, session, all, some.to_mut(), scale, batch, targets)
+                step_on((trainer, frozen), session, all, some.to_mut(), scale, batch, targets)
             }
             _ => Err(Error::EmptyBatch),
         }
@@ -333,7 +357,8 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
         *since = if score > self.best { 0 } else { *since + 1 };
         if score >= self.best {
             self.best = score;
-            self.kept.copy_from_slice(self.trainer.params());
+            let frozen = self.frozen_params().len();
+            self.kept[frozen..].copy_from_slice(self.trainer.params());
             self.progress.kept = Some((event.epoch, self.ended.steps));
             let place = Place { step: self.ended.steps, epoch: event.epoch, rate: self.rate };
             self.ended.kept = Some(place);
@@ -352,7 +377,8 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
             && loss < lowest.loss
         {
             lowest.loss = loss;
-            self.kept.copy_from_slice(params);
+            let frozen = self.kept.len() - params.len();
+            self.kept[frozen..].copy_from_slice(params);
             (self.ended.kept, self.ended.kept_loss) = (Some(*place), loss);
             self.progress.kept = Some((place.epoch, place.step));
         }
@@ -361,13 +387,21 @@ impl<'s, 'a, O: Optimizer, G: GradientBuffer> Run<'s, 'a, O, G> {
     }
 
     fn evaluate(&self, samples: &[u32]) -> Result<Evaluation> {
-        self.session.evaluate(self.trainer.net(), self.trainer.params(), samples)
+        self.session.evaluate(&self.session.net, &self.params(), samples)
+    }
+}
+
+/// All parameters of a network, given those that are trained.
+fn with_frozen<'p>(frozen: Option<&Frozen<'_>>, trained: &'p [f32]) -> Cow<'p, [f32]> {
+    match frozen {
+        Some(frozen) => [frozen.params, trained].concat().into(),
+        None => trained.into(),
     }
 }
 
 /// Makes a step on the samples `batch` of `all`, copied into `some` if there is room for them.
 fn step_on<O: Optimizer, G: GradientBuffer, T: Element>(
-    trainer: &mut Trainer<'_, Sequential, O, &mut [f32], &mut [f32], &mut [f32], G>,
+    (trainer, frozen): (&mut Steps<'_, O, G>, Option<&mut Frozen<'_>>),
     session: &Session<'_>,
     all: &[T],
     some: &mut [T],
@@ -384,7 +418,11 @@ fn step_on<O: Optimizer, G: GradientBuffer, T: Element>(
         }
         None => Batch::gather(all, width, batch)?,
     };
-    trainer.step(x.with_map(session.setup.map), targets)
+    let x = x.with_map(session.setup.map);
+    match frozen {
+        Some(frozen) => trainer.step(frozen.outputs(x)?, targets),
+        None => trainer.step(x, targets),
+    }
 }
 
 /// The lowest training loss so far, of the parameters that are kept.

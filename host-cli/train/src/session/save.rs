@@ -11,7 +11,7 @@ use crate::checkpoint::{Checkpoint, Checkpoints, Progress, flags};
 use crate::config::{Built, ScheduleSpec};
 use crate::event::Epoch;
 use crate::scaled::in_own_units;
-use crate::trained::{Place, Trained, all_settings};
+use crate::trained::{Place, Setup, Trained, all_settings};
 
 impl<'a> Session<'a> {
     /// Writes checkpoints in the run.
@@ -21,8 +21,7 @@ impl<'a> Session<'a> {
     /// If the folder has checkpoints of another run: later ones than the one to go on from, or any at all. So
     /// [`resume`](Self::resume) comes first.
     pub fn checkpoints(mut self, checkpoints: Checkpoints) -> Result<Self> {
-        let steps = self.resumed.as_ref().map(|(from, _)| from.training().map(|t| t.steps));
-        checkpoints.check_later(steps.transpose()?)?;
+        checkpoints.check_later(self.resumed.as_ref().map(|(from, _)| from))?;
         self.checkpoints = Some(checkpoints);
         Ok(self)
     }
@@ -37,7 +36,7 @@ impl<'a> Session<'a> {
     pub fn resume(mut self, from: Checkpoint, force: bool) -> Result<Self> {
         let (setup, shown) = (&self.setup, from.path().display());
         let mut settings = flags(all_settings(&setup.config, setup.data, &setup.split));
-        let mut free = vec!["data", "test-data"]; // which may have moved
+        let mut free = vec!["data", "test-data", "init-from"]; // which may have moved
         if !matches!(setup.config.schedule, ScheduleSpec::Cosine { .. }) {
             free.push("epochs");
         }
@@ -62,14 +61,21 @@ impl<'a> Session<'a> {
                 ));
             }
         }
+        let (here, there) = (base_fingerprint(setup), &from.progress.base_fingerprint);
+        // With other layers that stay as they are, the trained ones mean nothing.
+        ensure!(
+            here == *there,
+            "{shown}: it is of another run: the fingerprint of the model of --init-from is {here}, but {there} in the checkpoint"
+        );
         if !differences.is_empty() && !force {
             let differences = differences.join("; ");
             bail!("{shown}: it is of another run: {differences}. --force goes on all the same");
         }
         let training = from.training()?;
+        let (_, trained) = self.parts()?;
         let state = match setup.config.optimizer.build() {
-            Built::Fused(optimizer) => optimizer.state_len_of(&self.net),
-            Built::Grouped(optimizer) => optimizer.state_len_of(&self.net),
+            Built::Fused(optimizer) => optimizer.state_len_of(&trained),
+            Built::Grouped(optimizer) => optimizer.state_len_of(&trained),
         };
         let (got, expected) =
             ([training.params.len(), training.state.len()], [self.net.params(), state]);
@@ -137,7 +143,7 @@ impl Saver {
         let best = if training.best.is_empty() { training.params } else { training.best };
         let mut params = best.to_vec();
         let (net, params) = session.net.fold(&mut params)?;
-        let (net, params) = in_own_units(&net, params, &setup.features, &setup.targets.inverse())?;
+        let (net, params) = in_own_units(&net, params, &setup.features, &setup.outputs)?;
         let model = match &mut self.model {
             Some(model) => {
                 model.update(setup, params, place)?;
@@ -151,6 +157,7 @@ impl Saver {
         };
         let progress = Progress {
             test_fingerprint: self.test_fingerprint.clone(),
+            base_fingerprint: base_fingerprint(setup),
             outputs: flags(self.to.outputs.iter().cloned()),
             ..progress.clone()
         };
@@ -162,4 +169,9 @@ impl Saver {
         self.to.write(&path, &model.to_bytes_with(&path, Some(checkpoint))?)?;
         Ok(path)
     }
+}
+
+/// Fingerprint of the model that a run starts from; empty if there is none.
+fn base_fingerprint(setup: &Setup<'_>) -> String {
+    setup.base.as_ref().map_or(String::new(), |base| format!("{:016x}", base.fingerprint))
 }
