@@ -106,7 +106,7 @@ fn a_run_killed_fifty_times_ends_in_the_model_and_the_history_of_one_that_never_
 #[test]
 fn an_interrupted_run_writes_a_checkpoint_and_says_how_to_go_on() {
     let (whole, place) = (Place::with_data(), Place::with_data());
-    let line = "train --data data --hidden 200,200 --batch-size 2 --epochs 6 --val-split 0 --json";
+    let line = "train --data data --hidden 200,200 --batch-size 2 --epochs 40 --val-split 0 --json";
     whole.ok(line);
     let mut child = place.command(&format!("{line} --checkpoint ck --log log.csv"));
     let mut child = child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -127,8 +127,8 @@ fn an_interrupted_run_writes_a_checkpoint_and_says_how_to_go_on() {
     let after = json_lines(&String::from_utf8(output.stdout).unwrap());
     let epochs = |lines: &[Value]| lines.iter().filter(|line| line["event"] == "epoch").count();
     assert_eq!(after[0]["resumed_epochs"], epochs(&before));
-    assert_eq!(epochs(&before) + epochs(&after), 6);
-    assert_eq!(place.read("log.csv").iter().filter(|byte| **byte == b'\n').count(), 7);
+    assert_eq!(epochs(&before) + epochs(&after), 40);
+    assert_eq!(place.read("log.csv").iter().filter(|byte| **byte == b'\n').count(), 41);
     assert!(place.read("model.pmlp") == whole.read("model.pmlp"));
 }
 

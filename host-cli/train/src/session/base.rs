@@ -268,22 +268,26 @@ impl<'p> Frozen<'p> {
 mod tests {
     use super::*;
     use crate::Session;
-    use crate::data::{Amount, Schema, Source, Target};
+    use crate::data::{Schema, Target};
     use crate::scaled::in_own_units;
 
     #[test]
     fn before_its_first_step_a_run_has_the_parameters_and_the_scales_of_the_model() {
-        for target in [Target::default(), Target::Inputs] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("data.csv");
+        let row = |i: i32| {
+            format!("{},{},{}\n", i * i % 7 - 3, 100 * (i % 11), ["a", "b"][i as usize % 2])
+        };
+        std::fs::write(&file, (0..200).map(row).collect::<String>()).unwrap();
+        for target in [Target::Last, Target::Inputs] {
             let schema = Schema { target, ..Schema::default() };
-            let data = Dataset::load(&Source::Motion, &schema).unwrap();
+            let data = Dataset::open(&file, &schema).unwrap();
             let mut config = TrainConfig { epochs: 1, ..TrainConfig::mlp([8, 5]) };
-            config.split.test = Some(Amount::NONE);
             let base = Session::new(config.clone(), &data).unwrap().run(|_| ()).unwrap();
-            let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("base.pmlp");
             base.save(&path).unwrap();
             // Other samples, whose own scales are others.
-            let some = data.subset(&(0..400).collect::<Vec<_>>());
+            let some = data.subset(&(0..150).collect::<Vec<_>>());
             config.init_from = Some(path);
             let session = Session::new(config, &some).unwrap();
             let (setup, initial) = (&session.setup, session.initial().unwrap());
