@@ -4,7 +4,7 @@ use core::fmt::Display;
 use core::str::FromStr;
 
 use anyhow::{Result, anyhow, bail};
-use picomlp_train::config::TrainConfig;
+use picomlp_train::config::{ClassWeight, TrainConfig};
 use picomlp_train::data::Amount;
 use picomlp_train::number::{above_zero, below_one, not_negative};
 use pyo3::pyfunction;
@@ -84,8 +84,27 @@ settings! {
 pub(crate) fn config(given: &[(String, String)]) -> Result<TrainConfig> {
     let mut config = TrainConfig::default();
     config.split.test = Some(Amount::NONE); // the caller has already held out the test set
-    given.iter().try_for_each(|(name, text)| set(&mut config, name, text))?;
+    given.iter().try_for_each(|(name, text)| match name.as_str() {
+        "class_weight" => weigh(&mut config, text),
+        _ => set(&mut config, name, text),
+    })?;
     Ok(config)
+}
+
+/// Weighs classes: `balanced`, or one of them, as `CLASS=WEIGHT`. A class's name may have any characters here.
+fn weigh(config: &mut TrainConfig, text: &str) -> Result<()> {
+    let Some((class, weight)) = text.rsplit_once('=') else {
+        config.class_weight = Some(word(text).map_err(anyhow::Error::msg)?);
+        return Ok(());
+    };
+    let weight = not_negative(weight);
+    let weight = weight.map_err(|why| anyhow!("invalid weight of class {class}: {why}"))?;
+    let ClassWeight::Each(all) = config.class_weight.get_or_insert(ClassWeight::Each(Vec::new()))
+    else {
+        bail!("weights of classes beside 'balanced'")
+    };
+    all.push((class.to_owned(), weight));
+    Ok(())
 }
 
 fn word<T: FromStr<Err = String>>(text: &str) -> Result<T, String> {

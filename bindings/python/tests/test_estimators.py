@@ -2,10 +2,12 @@
 
 import ast
 import inspect
+import json
 import os
 import pickle
 import re
 import signal
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -44,6 +46,37 @@ def test_scikit_learns_own_checks_pass_without_exceptions(estimator):
     passed = sum(result["status"] == "passed" for result in results)
     print(f"{passed} of {len(results)} checks passed")
     assert passed > 40
+
+
+def test_weights_of_classes_are_those_of_the_command_line(tmp_path):
+    rng = np.random.default_rng(1)
+    y = np.array(["few, and far", "many"])[(np.arange(400) % 8 > 0).astype(int)]
+    X = rng.normal(size=(400, 3)).astype(np.float32) + (y == "many")[:, None]
+
+    def recall(**settings):
+        model = MLPClassifier(**QUICK, **settings).fit(X, y)
+        return model.fingerprint, (model.predict(X) == y)[y != "many"].mean()
+
+    plain, balanced = recall(), recall(class_weight="balanced")
+    assert balanced[1] > plain[1]
+    # Balanced weights are samples / (classes * samples of the class): 400 / (2 * 50) and 400 / (2 * 350).
+    assert recall(class_weight={"few, and far": 4, "many": 400 / 700}) == balanced
+    assert recall(class_weight={"many": 1}) == plain
+    with pytest.raises(ValueError, match="no class is named `none`"):
+        recall(class_weight={"none": 1})
+    with pytest.raises(ValueError, match="invalid weight of class many"):
+        recall(class_weight={"many": -1})
+    with pytest.raises(ValueError, match="expected balanced"):
+        recall(class_weight="equal")
+    with pytest.raises(ValueError, match="depends on all samples"):
+        MLPClassifier(class_weight="balanced").partial_fit(X, y)
+    if picomlp_cli := os.environ.get("PICOMLP_CLI"):
+        rows = [f"{','.join(map(repr, map(float, row)))},{'few' if name != 'many' else name}" for row, name in zip(X, y)]
+        (tmp_path / "t.csv").write_text("a,b,c,label\n" + "\n".join(rows))
+        flags = ["--hidden", "16", "--epochs", "15", "--test-split", "0", "--class-weight", "balanced", "--json"]
+        line = [picomlp_cli, "train", "--data", tmp_path / "t.csv", *flags, "-o", tmp_path / "m.pmlp"]
+        done = subprocess.run(line, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
+        assert json.loads(done)["fingerprint"] == balanced[0]
 
 
 def test_a_model_is_the_same_after_pickle_joblib_and_clone(digits, tmp_path):

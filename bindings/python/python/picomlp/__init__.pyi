@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any, Literal, Self, TypedDict
 
@@ -52,6 +52,9 @@ class Settings(TypedDict, total=False):
 class AutoencoderSettings(Settings, total=False):
     contamination: float
 
+class ClassifierSettings(Settings, total=False):
+    class_weight: Mapping[Any, float] | Literal["balanced"] | None
+
 class _MLP(BaseEstimator):
     history_: list[dict[str, float]]
     n_iter_: int
@@ -83,6 +86,7 @@ class _MLP(BaseEstimator):
 
 class MLPClassifier(ClassifierMixin, _MLP):
     classes_: NDArray[Any]
+    def __init__(self, **settings: Unpack[ClassifierSettings]) -> None: ...
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self: ...
     def partial_fit(self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None) -> Self: ...
     def predict(self, X: ArrayLike) -> NDArray[Any]: ...

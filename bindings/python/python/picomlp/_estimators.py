@@ -17,6 +17,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     """Tells classes apart.
 
     PARAMETERS
+    class_weight : dict or "balanced", optional
+        What the loss of a sample is multiplied by: a weight for each class, 1 for those that are not in the dict; or inversely to the
+        samples of each class that are trained on.
 
     Attributes
     ----------
@@ -43,7 +46,15 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     """
 
     _kind = "classes"
-    __init__ = _init()
+    __init__ = _init(class_weight=None)
+
+    def _settings(self, **fixed):
+        weights = self.class_weight
+        if isinstance(weights, dict):
+            weights = [f"{name}={weight}" for name, weight in weights.items()]
+        elif weights is not None:
+            weights = [str(weights)]
+        return super()._settings(**fixed) + [("class_weight", weight) for weight in weights or ()]
 
     def fit(self, X, y):
         """Trains on samples and their classes.
@@ -81,6 +92,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         self
         """
+        if self.class_weight == "balanced":
+            raise ValueError("class_weight='balanced' depends on all samples: give a dict to partial_fit")
         online = getattr(self, "_online", None)
         X, y = self._labeled(X, y, reset=online is None, least=1)
         if online is None:
