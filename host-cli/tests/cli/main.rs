@@ -34,6 +34,8 @@ mod signals;
 mod snapshots;
 mod sources;
 mod splits;
+#[cfg(unix)]
+mod streams;
 mod tables;
 mod targets;
 mod util;

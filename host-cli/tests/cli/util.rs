@@ -308,3 +308,13 @@ pub(crate) fn to_version_1(file: &[u8]) -> Vec<u8> {
 pub(crate) fn write_png(path: &Path, side: u32, pixels: &[u8]) {
     image::GrayImage::from_raw(side, side, pixels.to_vec()).unwrap().save(path).unwrap();
 }
+
+/// Writes bars into `folder/<class>/`.
+pub(crate) fn put_classes(place: &Place, folder: &str, count: usize, seed: u64) {
+    let (images, labels) = bars_pixels(count, seed);
+    for (i, (image, label)) in images.chunks_exact(64).zip(labels).enumerate() {
+        let name = format!("{folder}/{label}/{i:04}.png");
+        place.put(&name, b"");
+        write_png(&place.path(&name), 8, image);
+    }
+}

@@ -6,6 +6,7 @@ pub mod idx;
 pub mod mnist;
 pub mod synthetic;
 
+mod batch;
 mod dataset;
 mod expected;
 mod groups;
@@ -23,8 +24,9 @@ mod windows;
 pub use folder::entries;
 pub(crate) use inputs::stats;
 
-pub(crate) use dataset::BatchTargets;
-pub use dataset::{Dataset, Feature, Targets, TrainTest, Values, gather};
+pub(crate) use batch::BatchTargets;
+pub use batch::gather;
+pub use dataset::{Dataset, Feature, Targets, TrainTest, Values};
 pub use expected::Expected;
 pub use groups::Groups;
 pub use inputs::Inputs;
