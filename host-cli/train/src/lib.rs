@@ -30,7 +30,9 @@ pub mod output;
 pub mod quantize;
 pub mod replay;
 pub mod text;
+pub mod vote;
 
+mod base;
 mod buffer;
 mod checkpoint;
 mod classifier;
@@ -50,7 +52,6 @@ mod scaled;
 mod session;
 mod shape;
 mod trained;
-pub mod vote;
 
 pub use buffer::{Buffer, buffer};
 pub use checkpoint::{Checkpoint, Checkpoints, Every};

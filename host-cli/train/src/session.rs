@@ -1,6 +1,5 @@
 //! A training run: the loop over epochs and batches.
 
-mod base;
 mod online;
 mod run;
 mod save;
@@ -10,8 +9,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use anyhow::{Result, bail, ensure};
-pub(crate) use base::Base;
-use base::Frozen;
 pub use online::Online;
 use picomlp::blob::TargetKind;
 use picomlp::rng::shuffle;
@@ -21,6 +18,7 @@ use picomlp::{
 use run::{Ended, Run};
 
 use crate::augment::Augmenter;
+use crate::base::{Base, Frozen};
 use crate::buffer::{Buffer, buffer};
 use crate::checkpoint::{Checkpoint, Checkpoints, Progress};
 use crate::classifier::Classifier;
@@ -489,3 +487,6 @@ fn scales_of_features(data: &Dataset, samples: &[u32], scale: Scale) -> Result<S
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

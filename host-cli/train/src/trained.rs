@@ -15,6 +15,7 @@ use picomlp::layers::trace;
 use picomlp::{Batch, Element, Error, InputMap, Layer, Loss, LossKind, Network, Sequential};
 
 use crate::augment::Augmenter;
+use crate::base::Base;
 use crate::classifier::Classifier;
 use crate::config::{Settings, TrainConfig};
 use crate::data::{
@@ -24,7 +25,6 @@ use crate::event::{Done, Measures, measured, measures};
 use crate::image::normalize::is_normalized;
 use crate::measures::Evaluation;
 use crate::output::write_file;
-use crate::session::Base;
 use crate::text::shell_word;
 
 /// Samples of the test set (or of the training set if there is none) that travel in the model as self-test vectors.

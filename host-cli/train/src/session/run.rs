@@ -9,11 +9,11 @@ use picomlp::{
     Batch, Element, Error, GradientBuffer, Optimizer, Sequential, Threads, Trainer, TrainingState,
 };
 
-use super::base::Frozen;
 use super::online::locked;
 use super::save::Saver;
 use super::threads::Tuner;
 use super::{Observer, Session};
+use crate::base::Frozen;
 use crate::checkpoint::{Checkpoints, Progress};
 use crate::config::LearningRate;
 use crate::data::{BatchTargets, Values, gather};

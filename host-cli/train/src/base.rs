@@ -17,23 +17,23 @@ use crate::pool::Pool;
 #[derive(Debug)]
 pub(crate) struct Base {
     /// The first parameters of the network.
-    pub(super) params: Vec<f32>,
+    pub(crate) params: Vec<f32>,
     /// Layers that stay as they are, dropout counted.
     frozen: usize,
     /// Fingerprint of the model.
-    pub(super) fingerprint: u64,
-    pub(super) map: InputMap,
+    pub(crate) fingerprint: u64,
+    pub(crate) map: InputMap,
     /// What it brings features to, and its means in place of missing ones.
-    pub(super) features: Scaling,
+    pub(crate) features: Scaling,
     /// What takes its outputs to their own units, if its last layer is taken over.
     outputs: Option<Scaling>,
     /// Which layers come from where.
-    pub(super) notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 impl Base {
     /// Reads the model of `--init-from`, and finds the layers of `net` that are its.
-    pub(super) fn read(
+    pub(crate) fn read(
         path: &Path,
         config: &TrainConfig,
         data: &Dataset,
@@ -102,12 +102,12 @@ impl Base {
     }
 
     /// Returns what takes its outputs to their own units, if its last layer is taken over.
-    pub(super) fn outputs(&self) -> Option<&Scaling> {
+    pub(crate) fn outputs(&self) -> Option<&Scaling> {
         self.outputs.as_ref()
     }
 
     /// Cuts a network into the layers that stay as they are, at inference, and those that are trained.
-    pub(super) fn cut(&self, net: &Sequential) -> Result<(Option<Sequential>, Sequential)> {
+    pub(crate) fn cut(&self, net: &Sequential) -> Result<(Option<Sequential>, Sequential)> {
         if self.frozen == 0 {
             return Ok((None, net.clone()));
         }
@@ -224,10 +224,10 @@ fn frozen_layers(freeze: u32, net: &Sequential, theirs: &[AnyLayer]) -> Result<u
 }
 
 /// The layers that stay as they are: what they make of a batch.
-pub(super) struct Frozen<'p> {
-    pub(super) net: Sequential,
-    pub(super) params: &'p [f32],
-    pub(super) pool: &'p Pool,
+pub(crate) struct Frozen<'p> {
+    pub(crate) net: Sequential,
+    pub(crate) params: &'p [f32],
+    pub(crate) pool: &'p Pool,
     outputs: Vec<f32>,
     scratch: Vec<f32>,
 }
@@ -236,13 +236,13 @@ pub(super) struct Frozen<'p> {
 const BATCH: usize = 256;
 
 impl<'p> Frozen<'p> {
-    pub(super) fn new(net: Sequential, params: &'p [f32], pool: &'p Pool) -> Self {
+    pub(crate) fn new(net: Sequential, params: &'p [f32], pool: &'p Pool) -> Self {
         let scratch = vec![0.0; net.infer_scratch(BATCH)];
         Self { net, params, pool, outputs: Vec::new(), scratch }
     }
 
     /// Returns their outputs, which the trained layers read.
-    pub(super) fn outputs<T: Element>(&mut self, x: Batch<'_, T>) -> Result<Batch<'_, f32>, Error> {
+    pub(crate) fn outputs<T: Element>(&mut self, x: Batch<'_, T>) -> Result<Batch<'_, f32>, Error> {
         let Self { net, params, pool, outputs, scratch } = self;
         let (width, mut rest) = (net.outputs(), x);
         outputs.resize(x.len() * width, 0.0);
@@ -261,40 +261,5 @@ impl<'p> Frozen<'p> {
             rest = after;
         }
         Batch::rows(outputs, width)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Session;
-    use crate::data::{Schema, Target};
-    use crate::scaled::in_own_units;
-
-    #[test]
-    fn before_its_first_step_a_run_has_the_parameters_and_the_scales_of_the_model() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("data.csv");
-        let row = |i: i32| {
-            format!("{},{},{}\n", i * i % 7 - 3, 100 * (i % 11), ["a", "b"][i as usize % 2])
-        };
-        std::fs::write(&file, (0..200).map(row).collect::<String>()).unwrap();
-        for target in [Target::Last, Target::Inputs] {
-            let schema = Schema { target, ..Schema::default() };
-            let data = Dataset::open(&file, &schema).unwrap();
-            let mut config = TrainConfig { epochs: 1, ..TrainConfig::mlp([8, 5]) };
-            let base = Session::new(config.clone(), &data).unwrap().run(|_| ()).unwrap();
-            let path = folder.path().join("base.pmlp");
-            base.save(&path).unwrap();
-            // Other samples, whose own scales are others.
-            let some = data.subset(&(0..150).collect::<Vec<_>>());
-            config.init_from = Some(path);
-            let session = Session::new(config, &some).unwrap();
-            let (setup, initial) = (&session.setup, session.initial().unwrap());
-            let (_, params) =
-                in_own_units(&session.net, &initial, &setup.features, &setup.outputs).unwrap();
-            let bits = |params: &[f32]| params.iter().map(|p| p.to_bits()).collect::<Vec<_>>();
-            assert_eq!(bits(&params), bits(&base.params));
-        }
     }
 }
