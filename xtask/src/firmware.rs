@@ -142,7 +142,7 @@ const PROGRAMS: &[Program] = &[
         boards: &[MICROBIT],
         inputs: true,
         tolerance: 0.03,
-        code: Some(Code { entry: "4int88classify", most: 2944 }),
+        code: Some(Code { entry: "4int88classify", most: 3064 }),
         check: |printed| on_the_host::int8(printed, "small-int8"),
     },
     Program { name: "int8_same", boards: DSP_OR_NOT, ..PLAIN },

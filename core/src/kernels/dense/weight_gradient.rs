@@ -34,6 +34,9 @@ use crate::kernels::{
 /// `d_y` is read from the second level for every two or three rows of the gradient (512 outputs: 2 % of an epoch).
 const BLOCK: usize = 4096;
 
+/// Enough for a small layer, whose step must not wait until a large block is zero.
+const SMALL_BLOCK: usize = 512;
+
 /// The same of rows that are dense: a tile's rows, and columns of a block of the product.
 const DENSE_BLOCK: usize = MOST_ROWS * BLOCK_COLUMNS;
 
@@ -225,8 +228,18 @@ pub(super) fn weight_gradient_rows<S: Simd, T: Element>(simd: S, work: WeightGra
     // A plain gradient step, and sums that are never cut: from the registers into the weights.
     let is_plain = shifted.is_none() && outputs >= 16 && x.len() <= GATHERED;
     let rate = if is_plain { sink.rate() } else { None };
-    let mut buffer = rate.is_none().then_some(Buffer([0.0; BLOCK]));
-    let buffer = buffer.as_mut().map_or(&mut [][..], |buffer| &mut buffer.0);
+    let (mut small, mut large);
+    let buffer = match rate {
+        Some(_) => &mut [][..],
+        None if inputs.len() * outputs <= SMALL_BLOCK => {
+            small = Buffer([0.0; SMALL_BLOCK]);
+            &mut small.0
+        }
+        None => {
+            large = Buffer([0.0; BLOCK]);
+            &mut large.0
+        }
+    };
     let mut rows = SparseRows { d_y, outputs, shifted, rate, buffer };
     let tiles = if x.len() == 1 { &mut single } else { mask_tiles(masks, x.len()) };
     debug_assert!(!tiles.is_empty(), "work is too short for the masks");
@@ -411,7 +424,7 @@ struct SparseRows<'a> {
     shifted: Option<&'a [f32]>,
     /// Of a plain gradient step.
     rate: Option<f32>,
-    /// For the gradient in any other step, of BLOCK values.
+    /// For the gradient in any other step, of a block's values.
     buffer: &'a mut [f32],
 }
 
@@ -430,7 +443,7 @@ impl SparseRows<'_> {
         // As many whole rows as the buffer holds; of rows that are longer, one a part at a time.
         let (most, widest) = match rate {
             Some(_) => (rows, outputs),
-            None => ((BLOCK / outputs).max(1), outputs.min(BLOCK)),
+            None => ((buffer.len() / outputs).max(1), outputs.min(buffer.len())),
         };
         for first in (0..rows).step_by(most) {
             let rows = most.min(rows - first);

@@ -19,6 +19,10 @@ macro_rules! detected {
                 if !super::testing::looks_for($feature) {
                     return None;
                 }
+                // `fearless_simd`'s own setting, for programs that shall be small.
+                if cfg!(disable_dispatch_avx512) && $feature == "avx512f" {
+                    return None;
+                }
                 Level::new().$as().map(Self)
             }
         }
