@@ -212,6 +212,8 @@ def test_other_threads_run_while_a_model_is_trained(digits):
 def test_every_setting_is_documented_and_typed():
     parameters = set(inspect.signature(MLPClassifier).parameters)
     assert parameters == {*_SETTINGS, "class_weight", "image_shape", "verbose"}
+    assert "class_weight" in MLPClassifier.__doc__
+    parameters.remove("class_weight")  # the others have no classes
     for names, default in re.findall(r"^    ([\w, ]+) : .*default=(.+)$", PARAMETERS, re.MULTILINE):
         for name in names.split(", "):
             assert ast.literal_eval(default) == getattr(MLPClassifier(), name), name
