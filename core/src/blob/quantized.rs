@@ -146,7 +146,12 @@ impl<'a, N: Layer> QuantizedModel<'a, N> {
         Ok(self.class_of(self.logits(x, scratch)?))
     }
 
-    /// The class that these logits predict.
+    /// The class that these logits predict, as [`classify`](Self::classify) chooses it.
+    ///
+    /// # Shapes
+    ///
+    /// `logits: [outputs]`.
+    #[must_use]
     pub fn class_of(&self, logits: &[i32]) -> usize {
         match logits {
             [logit] if self.net.outputs() == 1 => {

@@ -13,8 +13,8 @@ const MOST_INPUTS: usize = 1 << 16;
 
 /// The integers of one dense layer of a [`QuantizedModel`](crate::QuantizedModel).
 ///
-/// With the sum `A[o] = bias[o] + Σᵢ x[i]·weight[i][o]` over its u8 inputs, its output is `A[o]·multiplier[o] / 2³²`, rounded to the
-/// nearest integer, halves upwards; a ReLU behind it clamps that to 0 to 255.
+/// The sum over its u8 inputs is `A[o] = bias[o] + Σᵢ x[i]·weight[i][o]`, and its output `A[o]·multiplier[o] / 2³²`,
+/// rounded to the nearest integer, halves upwards. A ReLU clamps that to 0 to 255.
 // In memory: a row that begins with the step, the weights, the biases, the multipliers.
 #[derive(Clone, Copy, Debug)]
 pub struct Int8Layer<'a> {
@@ -26,7 +26,7 @@ pub struct Int8Layer<'a> {
 }
 
 impl<'a> Int8Layer<'a> {
-    /// What 1 is worth in its outputs: in the u8 values after the ReLU, or, for the last layer, in the logits.
+    /// The scale of its outputs, those of the ReLU or the logits: `output · step()` is the value in f32.
     #[must_use]
     pub fn step(&self) -> f32 {
         self.step

@@ -59,7 +59,7 @@ pub struct Checkpoint {
     file: ModelFile,
     pub(crate) progress: Progress,
     pub(crate) settings: Flags,
-    /// Later ones in its folder that cannot be resumed.
+    /// Newer checkpoints of its folder that cannot be resumed.
     damaged: Vec<PathBuf>,
     warning: Option<String>,
 }
@@ -311,7 +311,7 @@ impl Checkpoints {
                     "{shown} is in the folder already: go on from it with --resume {folder}, or name another folder, or delete it"
                 )
             }
-            // One that was killed before it removed the oldest ones may have left nothing else to do.
+            // A run that was killed may not have removed the oldest ones.
             _ => self.remove_old(None),
         }
     }

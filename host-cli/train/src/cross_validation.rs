@@ -12,12 +12,11 @@ use turns::{Ordered, Turns};
 
 use crate::classifier::Classifier;
 use crate::config::TrainConfig;
-use crate::data::{Dataset, Scaling, Split};
+use crate::data::{Dataset, Split};
 use crate::event::{Event, Fold, measures};
 use crate::pool::{Pool, cores};
-use crate::scaled::in_own_units;
 use crate::session::{Observer, Session};
-use crate::trained::{Ending, Setup, Stopped};
+use crate::trained::{Ending, Stopped};
 use crate::vote;
 
 /// A cross-validation: one run for each fold, which is what the run has as its test set.
@@ -46,7 +45,7 @@ impl<'a> CrossValidation<'a> {
         let settled = config.settle(data);
         let mut splits = Split::folds(data, &config.split, config.seed, folds)?;
         splits.iter_mut().for_each(|split| split.notes.extend(settled.clone()));
-        let threads = config.threads.unwrap_or_else(cores);
+        let threads = config.threads.unwrap_or_else(cores).max(1);
         let share = |run: usize| Pool::new(Some(((threads + run) / folds).max(1)));
         let runs = folds.min(2 * threads - 1);
         let pools: Vec<_> = (0..runs).map(|run| share(run).map(Arc::new)).collect::<Result<_>>()?;
@@ -110,13 +109,11 @@ fn train(
         return Err(anyhow!(stopped).context(format!("fold {number}")));
     };
     let (net, params) = session.net.fold(&mut params)?;
-    let Setup { features, outputs, .. } = &session.setup;
-    let (net, params) = in_own_units(&net, params, features, outputs)?;
-    let gaps = Scaling { fill: features.fill.clone(), ..Scaling::default() };
-    let classifier =
-        Classifier::new(&net, &params, session.setup.map, session.setup.loss.kind()).scaled(&gaps);
-    let (data, samples) = (session.setup.data, &session.setup.split.test);
-    let test = vote::evaluate(&classifier, &session.pool, data, samples)?;
+    let setup = &session.setup;
+    let (net, params) = setup.in_own_units(&net, params)?;
+    let gaps = setup.gaps();
+    let classifier = Classifier::new(&net, &params, setup.map, setup.loss.kind()).scaled(&gaps);
+    let test = vote::evaluate(&classifier, &session.pool, setup.data, &setup.split.test)?;
     let fold = Fold {
         fold: number,
         measures: measures(Some(&test), "test_", &[]).collect(),

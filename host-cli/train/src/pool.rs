@@ -22,9 +22,9 @@ pub(crate) fn cores() -> usize {
 pub struct Pool {
     pool: rayon::ThreadPool,
     threads: usize,
-    /// Threads that work is split over.
+    /// Number of threads that share the work.
     used: AtomicUsize,
-    /// Whether the others sleep meanwhile, as long as one is used.
+    /// Whether the others sleep, while a single thread does all the work.
     rests: AtomicBool,
     /// In vain, before others may run; 0 if there are more threads than cores, since then they wait for each other.
     looks: u32,
@@ -55,7 +55,7 @@ impl Pool {
         self.threads
     }
 
-    /// Splits work over N threads from now on. The others stay awake unless they may rest.
+    /// Splits work over this many threads from now on. The others stay awake, unless `others_rest` and all work is done by one.
     pub(crate) fn use_threads(&self, threads: usize, others_rest: bool) {
         self.used.store(threads.clamp(1, self.threads), Ordering::Relaxed);
         self.rests.store(others_rest && threads == 1, Ordering::Relaxed);
@@ -111,7 +111,7 @@ impl Pool {
 /// Some 50 microseconds of looking: longer than one half of a step's work keeps the other waiting, as a rule.
 const LOOKS: u32 = 2_000;
 
-/// How long a thread that is not used sleeps before it looks again.
+/// Time between two looks of a thread that has no work. It sleeps meanwhile.
 const REST: Duration = Duration::from_micros(500);
 
 /// How long a run waits for its helpers at most; as a rule they are there in a tenth of a millisecond.

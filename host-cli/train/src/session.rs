@@ -27,7 +27,6 @@ use crate::data::{Dataset, Missing, Scale, Scaling, Split, Targets, VALIDATION_F
 use crate::event::{Epoch, Event, Start};
 use crate::measures::Evaluation;
 use crate::pool::Pool;
-use crate::scaled::in_own_units;
 use crate::text::widths;
 use crate::trained::{Ending, Setup, Stopped, Trained, command, settings_json};
 use crate::vote;
@@ -296,9 +295,8 @@ impl<'a> Session<'a> {
         };
         let (folded, in_training) = self.net.fold(&mut params)?;
         let in_training = &*in_training;
-        let Setup { features, outputs, .. } = &self.setup;
-        let (net, params) = in_own_units(&folded, in_training, features, outputs)?;
-        let gaps = Scaling { fill: features.fill.clone(), ..Scaling::default() };
+        let (net, params) = self.setup.in_own_units(&folded, in_training)?;
+        let gaps = self.setup.gaps();
         let classifier =
             Classifier::new(&net, &params, self.setup.map, self.setup.loss.kind()).scaled(&gaps);
         let threshold = if self.setup.data.target_kind() == TargetKind::Inputs {

@@ -25,6 +25,7 @@ use crate::event::{Done, Measures, measured, measures};
 use crate::image::normalize::is_normalized;
 use crate::measures::Evaluation;
 use crate::output::write_file;
+use crate::scaled::in_own_units;
 use crate::text::shell_word;
 
 /// Samples of the test set (or of the training set if there is none) that travel in the model as self-test vectors.
@@ -61,6 +62,20 @@ impl Setup<'_> {
     /// Returns the fingerprint of the samples that are trained or validated on.
     pub(crate) fn data_fingerprint(&self) -> u64 {
         *self.fingerprint.get_or_init(|| self.data.fingerprint(&self.split.seen()))
+    }
+
+    /// Returns a trained network that reads features and gives values in their own units, and its parameters.
+    pub(crate) fn in_own_units(
+        &self,
+        net: &Sequential,
+        params: &[f32],
+    ) -> Result<(Sequential, Vec<f32>)> {
+        in_own_units(net, params, &self.features, &self.outputs)
+    }
+
+    /// Returns what such a network still needs of its features' scaling: values in place of missing ones.
+    pub(crate) fn gaps(&self) -> Scaling {
+        Scaling { fill: self.features.fill.clone(), ..Scaling::default() }
     }
 }
 

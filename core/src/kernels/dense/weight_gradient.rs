@@ -30,11 +30,11 @@ use crate::kernels::{
     Batch, Element, Gradient, MASK_BITS, Serial, Sink, Threads, add, copy, transpose64,
 };
 
-/// Values of a gradient that are handed over together: 16 KB of stack, half of a small first-level cache. With fewer, a row of
-/// `d_y` is read from the second level for every two or three rows of the gradient (512 outputs: 2 % of an epoch).
+/// Values of a gradient that are handed over together: 16 KB of stack, half of a small first-level cache. With fewer,
+/// rows of `d_y` are read from the second level more often (512 outputs: 2 % of an epoch).
 const BLOCK: usize = 4096;
 
-/// Enough for a small layer, whose step must not wait until a large block is zero.
+/// The same for a small layer: clearing a large block would take longer than its step.
 const SMALL_BLOCK: usize = 512;
 
 /// The same of rows that are dense: a tile's rows, and columns of a block of the product.
@@ -422,9 +422,9 @@ struct SparseRows<'a> {
     d_y: &'a [f32],
     outputs: usize,
     shifted: Option<&'a [f32]>,
-    /// Of a plain gradient step.
+    /// The learning rate, if the step is a plain gradient step.
     rate: Option<f32>,
-    /// For the gradient in any other step, of a block's values.
+    /// A block of the gradient, in any other step.
     buffer: &'a mut [f32],
 }
 

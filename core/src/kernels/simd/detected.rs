@@ -12,14 +12,14 @@ macro_rules! detected {
         pub(crate) struct $name(pub(crate) x86::$name);
 
         impl $name {
-            /// If the processor has it. Asked once; after that a look at a variable.
+            /// Returns it if the processor has it. The processor is asked once; later calls read a variable.
             #[inline]
             pub(crate) fn detect() -> Option<Self> {
                 #[cfg(test)]
                 if !super::testing::looks_for($feature) {
                     return None;
                 }
-                // `fearless_simd`'s own setting, for programs that shall be small.
+                // The setting by which `fearless_simd` leaves AVX-512 out of small programs.
                 if cfg!(disable_dispatch_avx512) && $feature == "avx512f" {
                     return None;
                 }

@@ -65,29 +65,31 @@ macro_rules! with_best_vectors {
     ($function:ident($($argument:ident: $type:ty),*) $(-> $output:ty)?) => {{
         #[cfg(all(feature = "std", target_arch = "x86_64", not(target_feature = "avx2")))]
         {
-            if let Some(avx512) = $crate::kernels::simd::Avx512::detect() {
-                fearless_simd::kernel!(
-                    #[inline]
-                    fn entry(token: Avx512 $(, $argument: $type)*) $(-> $output)? {
-                        $function($crate::kernels::simd::Avx512(token) $(, $argument)*)
-                    }
-                );
-                return entry(avx512.0 $(, $argument)*);
-            }
-            if let Some(avx2) = $crate::kernels::simd::Avx2::detect() {
-                fearless_simd::kernel!(
-                    #[inline]
-                    fn entry(token: Avx2 $(, $argument: $type)*) $(-> $output)? {
-                        $function($crate::kernels::simd::Avx2(token) $(, $argument)*)
-                    }
-                );
-                return entry(avx2.0 $(, $argument)*);
-            }
+            $crate::kernels::simd::with_detected!(Avx512, $function($($argument: $type),*) $(-> $output)?);
+            $crate::kernels::simd::with_detected!(Avx2, $function($($argument: $type),*) $(-> $output)?);
         }
         $function($crate::kernels::simd::Native $(, $argument)*)
     }};
 }
 pub(crate) use with_best_vectors;
+
+/// Returns what the function gives with these vectors, if the processor has them.
+#[cfg(all(feature = "std", target_arch = "x86_64", not(target_feature = "avx2")))]
+macro_rules! with_detected {
+    ($vectors:ident, $function:ident($($argument:ident: $type:ty),*) $(-> $output:ty)?) => {
+        if let Some(detected) = $crate::kernels::simd::$vectors::detect() {
+            fearless_simd::kernel!(
+                #[inline]
+                fn entry(token: $vectors $(, $argument: $type)*) $(-> $output)? {
+                    $function($crate::kernels::simd::$vectors(token) $(, $argument)*)
+                }
+            );
+            return entry(detected.0 $(, $argument)*);
+        }
+    };
+}
+#[cfg(all(feature = "std", target_arch = "x86_64", not(target_feature = "avx2")))]
+pub(crate) use with_detected;
 
 /// The instruction set whose vectors the kernels use on this machine, as Rust's `target_feature` names it; `none` where
 /// there are no vectors.

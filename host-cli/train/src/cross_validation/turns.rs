@@ -11,10 +11,10 @@ use std::time::Instant;
 use crate::event::Event;
 use crate::session::Observer;
 
-/// How long a run trains before it lets another one: long beside the waking of a thread, short beside a run.
+/// Time slice of a run, after which another one has its turn: much longer than it takes to wake a thread, much shorter than a run.
 const SLICE: Duration = Duration::from_millis(50);
 
-/// Lets a number of runs train at a time. The others wait in line, and are called in the order in which they came.
+/// Lets as many runs train at a time as there are threads. The others wait in line for their turn, first come, first served.
 #[derive(Debug)]
 pub(super) struct Turns {
     threads: usize,
@@ -24,17 +24,17 @@ pub(super) struct Turns {
 
 #[derive(Debug)]
 struct Line {
-    /// Runs that have come.
-    came: u64,
-    /// Runs that have been called: the first so many that came.
+    /// Number of runs that have joined the line so far.
+    joined: u64,
+    /// Number of runs that have been given a turn, in the order in which they joined.
     called: u64,
-    /// Folds that are not done.
+    /// Number of folds that are not done.
     left: usize,
 }
 
 impl Turns {
     pub(super) fn new(threads: usize, folds: usize) -> Self {
-        let line = Line { came: 0, called: threads as u64, left: folds };
+        let line = Line { joined: 0, called: threads as u64, left: folds };
         Self { threads, line: Mutex::new(line), changed: Condvar::new() }
     }
 
@@ -52,8 +52,8 @@ impl Turns {
     }
 
     fn wait(&self, mut line: MutexGuard<'_, Line>) {
-        let place = line.came;
-        line.came += 1;
+        let place = line.joined;
+        line.joined += 1;
         drop(self.changed.wait_while(line, |line| line.called <= place));
     }
 }
@@ -85,7 +85,7 @@ impl Drop for Turn<'_> {
 /// An observer of several runs, which sees their events in the order of the folds.
 pub(super) struct Ordered<'a> {
     events: Mutex<Events<'a>>,
-    /// The runs of this fold, counted from 0, and of all later ones are to stop.
+    /// The first fold, counted from 0, whose run is to stop; all later ones stop as well.
     end: AtomicUsize,
 }
 
@@ -168,7 +168,7 @@ mod tests {
     use super::*;
     use crate::event::{Epoch, Fold};
 
-    /// Takes down what it sees: fold and epoch, or 0 for a fold's end.
+    /// Records what it sees: fold and epoch, or 0 for a fold's end.
     #[derive(Default)]
     struct Notes {
         seen: Vec<(usize, u32)>,

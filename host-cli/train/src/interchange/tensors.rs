@@ -57,7 +57,7 @@ impl Tensor {
         Ok(Self { shape, data })
     }
 
-    /// Whether it is one row of values, or a single one.
+    /// Whether its shape is a single row or a single value.
     pub(super) fn is_row(&self) -> bool {
         let before = self.shape.len().saturating_sub(1);
         self.data.len() == 1 || self.shape.iter().take(before).all(|side| *side == 1)

@@ -39,7 +39,7 @@ pub(crate) struct Ended {
     pub(crate) ending: Ending,
 }
 
-/// What makes the steps of a run.
+/// The trainer of a run.
 type Steps<'s, O, G> = Trainer<'s, Sequential, O, &'s mut [f32], &'s mut [f32], &'s mut [f32], G>;
 
 /// The state of a run.

@@ -10,7 +10,6 @@ use super::Session;
 use crate::checkpoint::{Checkpoint, Checkpoints, Progress, flags};
 use crate::config::{Built, ScheduleSpec};
 use crate::event::Epoch;
-use crate::scaled::in_own_units;
 use crate::trained::{Place, Setup, Trained, all_settings};
 
 impl<'a> Session<'a> {
@@ -143,7 +142,7 @@ impl Saver {
         let best = if training.best.is_empty() { training.params } else { training.best };
         let mut params = best.to_vec();
         let (net, params) = session.net.fold(&mut params)?;
-        let (net, params) = in_own_units(&net, params, &setup.features, &setup.outputs)?;
+        let (net, params) = setup.in_own_units(&net, params)?;
         let model = match &mut self.model {
             Some(model) => {
                 model.update(setup, params, place)?;

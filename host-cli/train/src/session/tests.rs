@@ -20,8 +20,7 @@ fn before_its_first_step_a_run_has_the_parameters_and_the_scales_of_the_model() 
         config.init_from = Some(path);
         let session = Session::new(config, &some).unwrap();
         let (setup, initial) = (&session.setup, session.initial().unwrap());
-        let (_, params) =
-            in_own_units(&session.net, &initial, &setup.features, &setup.outputs).unwrap();
+        let (_, params) = setup.in_own_units(&session.net, &initial).unwrap();
         let bits = |params: &[f32]| params.iter().map(|p| p.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&params), bits(&base.params));
     }

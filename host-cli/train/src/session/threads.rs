@@ -1,24 +1,24 @@
-//! How many threads a run uses, where nobody says.
+//! Finds the number of threads on which a run is fastest, if the user gives none.
 //!
 //! A second thread halves the arithmetic of a step, but each pass has to be handed over, and weights that one core has changed
-//! have to come to the other. What that costs depends on the machine, and on a shared one on the minute: between 1 and 20
-//! microseconds. So it is measured: some steps of the run itself, on one thread, two, four and so on, in turn. The number that was
-//! fastest is used for the next thousand steps. The bits are the same on any number.
+//! have to be sent to the other. That costs 1 to 20 microseconds, depending on the machine and on what else it does. So it is
+//! measured: the run makes a few steps on one thread, two, four and so on, in turn, and the next thousand on the fastest number. The
+//! bits do not depend on it.
 
 use core::time::Duration;
 
 use crate::pool::Pool;
 
-/// Steps on the same number of threads, one after the other: in the first of them, weights still come from other cores.
+/// Consecutive steps on one number of threads; in the first of them, weights still come from other cores.
 const STEPS: usize = 4;
 
-/// How often each number of threads has its turn in a trial.
+/// Times that a trial goes through all numbers of threads.
 const ROUNDS: usize = 3;
 
 /// Steps between two trials.
 const HOLDS: usize = 1_000;
 
-/// What more threads must save to be used: less than the others' work is worth to the machine's other programs.
+/// More threads are used only below this share of the time: other programs of the machine could use them as well.
 const SAVES: f64 = 0.95;
 
 /// Measures on how many threads steps are fastest.
@@ -40,7 +40,7 @@ impl<'a> Tuner<'a> {
         tuner
     }
 
-    /// Takes down how long a step took, and sets the number of threads of the next one.
+    /// Records the time of a step, and sets the number of threads of the next one.
     pub(super) fn took(&mut self, time: Duration) {
         let numbers = self.trial.len();
         if self.step < self.trial_steps() {
@@ -67,7 +67,7 @@ impl<'a> Tuner<'a> {
         }
     }
 
-    /// Of two numbers that are as fast, the smaller one.
+    /// Returns the number that was fastest; the smaller one of two that are equally fast.
     fn fastest(&self) -> usize {
         let (mut best, mut least) = self.trial[0];
         for &(threads, time) in &self.trial[1..] {
