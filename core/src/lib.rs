@@ -2,8 +2,9 @@
 //!
 //! No heap, no unsafe outside `kernels/arm/` (assembler), and the same bits on every machine: `docs/numerics.md` in the repository is the contract.
 //!
-//! With the feature `std`, a program for x86-64 that is built without target flags uses AVX2 or AVX-512 where the processor
-//! has it; the bits stay the same. Without the feature, and on other processors, kernels use the vectors that the build's flags allow.
+//! With the feature `std`, a program for x86-64 that is built without target flags uses AVX2 or AVX-512 where the
+//! processor has it; the bits stay the same. Without the feature, and on other processors, kernels use the vectors
+//! that the build's flags allow.
 //!
 //! * A network is a description of no size, such as [`Mlp`]`<784, 128, 10>` or a [`Chain`] of layers; its numbers lie in
 //!   slices that the caller owns. [`Sequential`] is the same with sizes known at run time.

@@ -12,7 +12,8 @@ pub trait Device {
     /// What it runs.
     fn info(&self) -> Info<'_>;
 
-    /// The class of one sample, and its logits. `values` are its pixels, or, for a model of features, little-endian f32.
+    /// The class of one sample, and its logits. `values` are its pixels, or, for a model of features, little-endian
+    /// f32.
     ///
     /// # Errors
     ///

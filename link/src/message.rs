@@ -62,7 +62,8 @@ mod kind {
 pub struct Info<'a> {
     /// The fingerprint of its parameters.
     pub fingerprint: u64,
-    /// The fingerprint of its layers: [`Blob::architecture_fingerprint`](picomlp::blob::Blob::architecture_fingerprint).
+    /// The fingerprint of its layers:
+    /// [`Blob::architecture_fingerprint`](picomlp::blob::Blob::architecture_fingerprint).
     pub architecture: u64,
     /// Values in one sample.
     pub inputs: u32,

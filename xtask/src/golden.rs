@@ -311,7 +311,8 @@ fn widest() -> &'static str {
     ["avx512f", "avx2", "avx", "sse2"].iter().find(has).copied().unwrap_or("none")
 }
 
-/// The vectors that a build for SSE2 detects: AVX-512 if it is that of Ice Lake, which is what `fearless_simd` asks for.
+/// The vectors that a build for SSE2 detects: AVX-512 if it is that of Ice Lake, which is what `fearless_simd` asks
+/// for.
 fn detected() -> &'static str {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx512vbmi2") && is_x86_feature_detected!("avx512vpopcntdq") {

@@ -1,8 +1,8 @@
 //! Whether the kernels that are compiled for AVX2 and AVX-512 are so down to the last operation.
 //!
-//! A function between `with_best_vectors` and the vectors that is not inlined is compiled without them, and then calls a function for each
-//! operation. The bits are the same, and a step of momentum takes four times as long: nothing but the program's symbols
-//! tells.
+//! A function between `with_best_vectors` and the vectors that is not inlined is compiled without them, and then
+//! calls a function for each operation. The bits are the same, and a step of momentum takes four times as long:
+//! nothing but the program's symbols tells.
 
 use std::fs;
 
@@ -13,7 +13,8 @@ use crate::mnist::picomlp;
 /// How `fearless_simd` names the function of one operation.
 const OPERATION: &[u8] = b"6kernel22__fearless_simd_kernel";
 
-/// The function in which a kernel is compiled for detected vectors: that one is never inlined, so a program with symbols has it.
+/// The function in which a kernel is compiled for detected vectors: that one is never inlined, so a program with
+/// symbols has it.
 const BEGINNING: &[u8] = b"5entry22__fearless_simd_kernel";
 
 /// No operation of a vector is left as a function of its own in the command line.

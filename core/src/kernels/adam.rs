@@ -171,8 +171,8 @@ pub(super) fn adam_one(w: &mut f32, g: f32, m: &mut f32, v: &mut f32, c: &AdamCo
 /// Values that are skipped or updated together: a row of a small layer where there are no vectors.
 const LOOK: usize = if SCALAR { 32 } else { 512 };
 
-/// [`update`] with a gradient of zeros. Parameters that never had another gradient are skipped: their moments are zero and
-/// would stay so, and the parameter would not change.
+/// [`update`] with a gradient of zeros. Parameters that never had another gradient are skipped: their moments are
+/// zero and would stay so, and the parameter would not change.
 #[inline(never)] // one copy for all layers
 pub(crate) fn update_zeros(params: &mut [f32], m: &mut [f32], v: &mut [f32], c: &AdamCoefficients) {
     for ((w, m), v) in params.chunks_mut(LOOK).zip(m.chunks_mut(LOOK)).zip(v.chunks_mut(LOOK)) {

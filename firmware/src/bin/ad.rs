@@ -118,8 +118,8 @@ fn windows() -> impl Iterator<Item = [f32; INPUTS]> {
     })
 }
 
-/// Prints the mean over windows and values of `(x - y)²`, the fingerprint of what `outputs` writes, and the instructions
-/// that it takes.
+/// Prints the mean over windows and values of `(x - y)²`, the fingerprint of what `outputs` writes, and the
+/// instructions that it takes.
 fn score(
     name: &str,
     counter: &mut Counter,

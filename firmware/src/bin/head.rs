@@ -29,7 +29,8 @@ type Head = Dense<HIDDEN, 10>;
 type Int8Base = Dense<PIXELS, HIDDEN>;
 type Int8Head = Chain<Relu<HIDDEN>, Dense<HIDDEN, 10>>;
 
-// What training takes besides the stack, checked before anything runs: features 128 bytes, parameters 1,320, scratch 160.
+// What training takes besides the stack, checked before anything runs: features 128 bytes, parameters 1,320, scratch
+// 160.
 const _: () = assert!(head_ram::<Base, Head>(Sgd::STATE_PER_PARAM, 1) <= 1608);
 
 static MODEL: &Aligned<[u8]> = include_model!(concat!(env!("PICOMLP_INPUTS"), "/base.pmlp"));

@@ -170,8 +170,8 @@ pub(crate) struct DataArgs {
     /// class).
     #[arg(long, alias = "holdout", value_parser = named::<HeldOut>(), default_value_t, value_name = "WHICH")]
     held_out: HeldOut,
-    /// Cross-validate: train K times, each time measured on another fold of the training samples, as many folds at a time as
-    /// there are --threads. Writes no model.
+    /// Cross-validate: train K times, each time measured on another fold of the training samples, as many folds at a
+    /// time as there are --threads. Writes no model.
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(2..=1000))]
     pub(crate) folds: Option<u32>,
     #[command(flatten)]

@@ -152,11 +152,12 @@ struct TrainingArgs {
     /// Initial weights: `he`, `he-normal`, `xavier`, `xavier-normal`, `normal:STDDEV` or `zeros`.
     #[arg(long, default_value_t, value_name = "INIT")]
     init: InitSpec,
-    /// Fine-tune: start from the layers of a model file, from the first one on as far as they fit; a last layer for other classes
-    /// is new. Network and preparation of inputs are the model's, unless flags say otherwise.
+    /// Fine-tune: start from the layers of a model file, from the first one on as far as they fit; a last layer for
+    /// other classes is new. Network and preparation of inputs are the model's, unless flags say otherwise.
     #[arg(long, value_name = "MODEL", conflicts_with_all = ["inputs", "scale"])]
     init_from: Option<PathBuf>,
-    /// Leave the first N dense layers of that model as they are, bit for bit. They run as at inference: without dropout.
+    /// Leave the first N dense layers of that model as they are, bit for bit. They run as at inference: without
+    /// dropout.
     #[arg(long, default_value_t = 0, value_name = "N")]
     freeze: u32,
     /// Scale of features, each by itself, over the training samples: mean 0 and standard deviation 1 (standardize), 0 to 1
@@ -176,8 +177,8 @@ struct TrainingArgs {
     /// by commas.
     #[arg(long, value_name = "KIND=AMOUNT")]
     augment: Option<Augment>,
-    /// Threads to use [default: as many as a step is fastest on, which is measured; at most one for each core]; the model does not
-    /// depend on their number.
+    /// Threads to use [default: as many as a step is fastest on, which is measured; at most one for each core]; the
+    /// model does not depend on their number.
     #[arg(long, value_parser = count(1024), value_name = "N")]
     threads: Option<usize>,
 }

@@ -65,8 +65,8 @@ pub fn matches(command: Command, words: impl Iterator<Item = OsString>) -> Resul
     }
 }
 
-/// Puts the settings of a checkpoint beside the flags, if there is one to go on from; or those of the network of a model to start
-/// from.
+/// Puts the settings of a checkpoint beside the flags, if there is one to go on from; or those of the network of a
+/// model to start from.
 fn resumed(command: Command, mut words: Vec<OsString>, given: ArgMatches) -> Result<ArgMatches> {
     let Some(("train", beside)) = given.subcommand() else { return Ok(given) };
     let args = train::Args::from_arg_matches(beside)?;

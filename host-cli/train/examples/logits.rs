@@ -1,6 +1,6 @@
 //! Writes a model's outputs on images as raw floats, `[images][outputs]`:
-//! `cargo run --release -p picomlp-train --example logits MODEL.pmlp IMAGES.idx OUT`. A model with int8 parameters alone gives its int8
-//! logits as floats.
+//! `cargo run --release -p picomlp-train --example logits MODEL.pmlp IMAGES.idx OUT`. A model with int8 parameters
+//! alone gives its int8 logits as floats.
 
 use std::path::Path;
 use std::{env, fs};

@@ -295,7 +295,8 @@ impl Checkpoints {
         &self.folder
     }
 
-    /// Refuses to write among checkpoints of later steps than that of `from`, but for damaged ones: they are of another run.
+    /// Refuses to write among checkpoints of later steps than that of `from`, but for damaged ones: they are of
+    /// another run.
     pub(crate) fn check_later(&self, from: Option<&Checkpoint>) -> Result<()> {
         let steps = from.map(|from| Ok::<_, anyhow::Error>(from.training()?.steps)).transpose()?;
         let damaged = from.map_or(&[][..], |from| &from.damaged);

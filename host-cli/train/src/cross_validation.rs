@@ -21,10 +21,11 @@ use crate::vote;
 
 /// A cross-validation: one run for each fold, which is what the run has as its test set.
 ///
-/// As many runs train at a time as there are threads, each on one thread (on its share of them, if there are more threads than
-/// folds). When fewer than two folds a thread are left, all of them take turns, so that no core is idle at the end while one
-/// fold has most of its way to go. Each run has its own parameters, optimizer state and workspace: the memory is that of
-/// `2 · threads - 1` runs at most. Neither results nor their order depend on the number of threads.
+/// As many runs train at a time as there are threads, each on one thread (on its share of them, if there are more
+/// threads than folds). When fewer than two folds a thread are left, all of them take turns, so that no core is idle
+/// at the end while one fold has most of its way to go. Each run has its own parameters, optimizer state and
+/// workspace: the memory is that of `2 · threads - 1` runs at most. Neither results nor their order depend on the
+/// number of threads.
 #[derive(Debug)]
 pub struct CrossValidation<'a> {
     sessions: Vec<Session<'a>>,
@@ -63,8 +64,8 @@ impl<'a> CrossValidation<'a> {
         &self.sessions
     }
 
-    /// Trains for each fold and measures on it. The observer sees the epochs of a fold and then its result, fold after fold,
-    /// as soon as all folds before are done.
+    /// Trains for each fold and measures on it. The observer sees the epochs of a fold and then its result, fold
+    /// after fold, as soon as all folds before are done.
     ///
     /// # Errors
     ///

@@ -55,7 +55,8 @@ impl Pool {
         self.threads
     }
 
-    /// Splits work over this many threads from now on. The others stay awake, unless `others_rest` and all work is done by one.
+    /// Splits work over this many threads from now on. The others stay awake, unless `others_rest` and all work is
+    /// done by one.
     pub(crate) fn use_threads(&self, threads: usize, others_rest: bool) {
         self.used.store(threads.clamp(1, self.threads), Ordering::Relaxed);
         self.rests.store(others_rest && threads == 1, Ordering::Relaxed);

@@ -145,7 +145,8 @@ pub fn quantize(
 pub struct Comparison {
     /// What each form was measured to reach.
     pub forms: [Evaluation; 2],
-    /// Samples, or recordings or groups where samples vote, whose predicted class differs; 0 where values are predicted.
+    /// Samples, or recordings or groups where samples vote, whose predicted class differs; 0 where values are
+    /// predicted.
     pub changed: usize,
     /// The largest difference of two outputs.
     pub worst_error: f32,

@@ -78,12 +78,13 @@ pub fn units(data: &Dataset) -> Result<&[u32]> {
     }
 }
 
-/// Predicts the class of each sample of a labeled set, or of each recording or group where samples vote. The set that is returned
-/// has a sample for each answer: the first of those that vote together.
+/// Predicts the class of each sample of a labeled set, or of each recording or group where samples vote. The set that
+/// is returned has a sample for each answer: the first of those that vote together.
 ///
 /// # Errors
 ///
-/// Those of [`Classifier::predict`]; where samples vote, those of [`units`], and if samples of several classes vote together.
+/// Those of [`Classifier::predict`]; where samples vote, those of [`units`], and if samples of several classes vote
+/// together.
 pub fn predict<'d>(
     classifier: &Classifier<'_>,
     pool: &Pool,

@@ -145,8 +145,8 @@ fn outer_product(x: &dyn Inputs, d_y: &[f32], weights: usize, sink: &mut Sink<'_
 /// Values of a gradient that are handed over together, at most: 512 bytes.
 pub const BLOCK: usize = 128;
 
-/// Length of the weight gradient's workspace, in `f32`s. A single sample needs at most a row, and only if its inputs have a
-/// shift.
+/// Length of the weight gradient's workspace, in `f32`s. A single sample needs at most a row, and only if its inputs
+/// have a shift.
 pub(super) const fn work_len(outputs: usize, batch: usize) -> usize {
     if batch > 1 || outputs > BLOCK { BLOCK } else { outputs }
 }

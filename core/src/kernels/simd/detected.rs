@@ -77,7 +77,8 @@ macro_rules! lanes {
 }
 
 detected! {
-    /// AVX2, and proof that the processor has it. There is FMA beside it, which the contract forbids. Sums fill 8 of 16 registers.
+    /// AVX2, and proof that the processor has it. There is FMA beside it, which the contract forbids. Sums fill 8 of
+    /// 16 registers.
     Avx2 as_avx2 4 5 "avx2";
     /// AVX-512 as Ice Lake has it, and proof that the processor does. Sums fill 8 of 32 registers.
     Avx512 as_avx512 8 8 "avx512f";

@@ -2,8 +2,8 @@
 //!
 //! `wide` knows the vectors that the build's flags name: SSE2 on x86-64 without any, with half the speed of AVX2. So
 //! the kernels that take the time are generic over [`Simd`], and compiled three times on x86-64: for the build's own
-//! vectors ([`Native`]), for AVX2 and for AVX-512, which [`with_best_vectors`] detects when it runs (feature `std`: the core
-//! alone cannot ask). Lanes hold sums of their own, so the bits are the same.
+//! vectors ([`Native`]), for AVX2 and for AVX-512, which [`with_best_vectors`] detects when it runs (feature `std`:
+//! the core alone cannot ask). Lanes hold sums of their own, so the bits are the same.
 //!
 //! What lies between [`with_best_vectors`] and the lanes must be inlined, or it would be compiled without the instructions;
 //! hence so many `inline(always)`, on closures too, and loops instead of `array::map`. `cargo xtask ci --only inlined` finds what
@@ -138,7 +138,8 @@ pub(crate) mod testing {
 mod tests {
     use super::*;
 
-    /// The best vectors that a build for SSE2 detects, unless a virtual machine hides what comes with them in every processor.
+    /// The best vectors that a build for SSE2 detects, unless a virtual machine hides what comes with them in every
+    /// processor.
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
     fn detected() -> &'static str {
         use std::is_x86_feature_detected as has;

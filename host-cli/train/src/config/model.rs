@@ -15,8 +15,8 @@ use crate::named;
 const MOMENTUM: f32 = 0.1;
 const EPSILON: f32 = 1e-5;
 
-/// The dropout of networks on few samples of features, unless said otherwise. 0.5, the usual value for wide networks, costs
-/// accuracy where few features tell much: `docs/data.md` has the comparison.
+/// The dropout of networks on few samples of features, unless said otherwise. 0.5, the usual value for wide networks,
+/// costs accuracy where few features tell much: `docs/data.md` has the comparison.
 pub(crate) const DROPOUT_OF_FEW: Dropout = Dropout(0.4);
 
 /// A multi-layer perceptron. A hidden layer is dense → norm → activation → dropout.
@@ -95,7 +95,8 @@ impl ModelSpec {
         Sequential::new(layers).context("--hidden")
     }
 
-    /// Returns the settings that build these layers, which those that scale values may enclose; `None` if no settings do.
+    /// Returns the settings that build these layers, which those that scale values may enclose; `None` if no settings
+    /// do.
     #[must_use]
     pub fn of(layers: &[AnyLayer]) -> Option<Self> {
         let is_built = |layer: &&AnyLayer| !matches!(layer, AnyLayer::Rescale(_));

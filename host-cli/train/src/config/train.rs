@@ -59,8 +59,8 @@ pub struct TrainConfig {
     /// Saved model whose layers the run starts from, as far as the first ones are those of the network. Its inputs are
     /// prepared as the model's are.
     pub init_from: Option<PathBuf>,
-    /// Dense layers of that model, counted from the first, that stay as they are, with what follows each of them. They run as
-    /// at inference: without dropout.
+    /// Dense layers of that model, counted from the first, that stay as they are, with what follows each of them.
+    /// They run as at inference: without dropout.
     pub freeze: u32,
     /// The range that pixels are scaled to.
     pub inputs: Inputs,
@@ -75,8 +75,8 @@ pub struct TrainConfig {
     pub augment: Option<Augment>,
     /// How the data is split.
     pub split: SplitSpec,
-    /// Threads to use; the model does not depend on their number. By default as many as steps are fastest on, which is measured
-    /// while it trains, and at most one for each core.
+    /// Threads to use; the model does not depend on their number. By default as many as steps are fastest on, which
+    /// is measured while it trains, and at most one for each core.
     pub threads: Option<usize>,
     /// Whether the accuracy on the training samples is measured after each epoch.
     pub measure_training: bool,

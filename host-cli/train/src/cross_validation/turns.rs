@@ -11,10 +11,12 @@ use std::time::Instant;
 use crate::event::Event;
 use crate::session::Observer;
 
-/// Time slice of a run, after which another one has its turn: much longer than it takes to wake a thread, much shorter than a run.
+/// Time slice of a run, after which another one has its turn: much longer than it takes to wake a thread, much
+/// shorter than a run.
 const SLICE: Duration = Duration::from_millis(50);
 
-/// Lets as many runs train at a time as there are threads. The others wait in line for their turn, first come, first served.
+/// Lets as many runs train at a time as there are threads. The others wait in line for their turn, first come, first
+/// served.
 #[derive(Debug)]
 pub(super) struct Turns {
     threads: usize,
@@ -38,8 +40,8 @@ impl Turns {
         Self { threads, line: Mutex::new(line), changed: Condvar::new() }
     }
 
-    /// Waits until `run`, counted from 0, is needed: at once for as many as there are threads; for the others, when all folds
-    /// that are left can be under way.
+    /// Waits until `run`, counted from 0, is needed: at once for as many as there are threads; for the others, when
+    /// all folds that are left can be under way.
     pub(super) fn wait_for_start(&self, run: usize) {
         let is_early = |line: &mut Line| run >= self.threads && line.left >= 2 * self.threads;
         drop(self.changed.wait_while(lock(&self.line), is_early));
@@ -103,8 +105,8 @@ impl<'a> Ordered<'a> {
         Self { events: Mutex::new(events), end: AtomicUsize::new(usize::MAX) }
     }
 
-    /// Stops the runs of `fold` and of later ones. Those before go on: the observer sees as much as if one run had followed the
-    /// other.
+    /// Stops the runs of `fold` and of later ones. Those before go on: the observer sees as much as if one run had
+    /// followed the other.
     pub(super) fn stop_from(&self, fold: usize) {
         self.end.fetch_min(fold, Ordering::Relaxed);
     }

@@ -7,8 +7,8 @@ use super::scaling::Scaling;
 
 /// Copies rows of `width` values, those of `samples`, next to each other into `place`, on all threads.
 ///
-/// Shuffled samples lie all over the memory. Copied together, their cache misses overlap; left where they are, each would
-/// stop the kernels.
+/// Shuffled samples lie all over the memory. Copied together, their cache misses overlap; left where they are, each
+/// would stop the kernels.
 ///
 /// # Panics
 ///

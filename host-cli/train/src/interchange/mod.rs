@@ -299,11 +299,13 @@ pub fn paths(format: Format, out: &Path) -> Vec<PathBuf> {
     }
 }
 
-/// Writes a model in another tool's format; ONNX gets its int8 form if `int8` says so or it has no other, C and Rust the whole file.
+/// Writes a model in another tool's format; ONNX gets its int8 form if `int8` says so or it has no other, C and Rust
+/// the whole file.
 ///
 /// # Errors
 ///
-/// If the model is damaged, has no parameters of the form that the format takes, or a layer that the format has no form for.
+/// If the model is damaged, has no parameters of the form that the format takes, or a layer that the format has no
+/// form for.
 pub fn export(file: &ModelFile, format: Format, int8: bool, out: &Path) -> Result<Exported> {
     let blob = file.blob()?;
     let int8 = int8 || format == Format::Onnx && blob.params().is_err();

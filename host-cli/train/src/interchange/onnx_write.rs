@@ -1,9 +1,10 @@
 //! Writes ONNX files: the f32 form as a chain of operators, the int8 form as the same chain between QuantizeLinear and
 //! DequantizeLinear (QDQ).
 //!
-//! In QDQ, a graph computes in floats, and each pair of the two operators says to which integers a value is rounded. A runtime with
-//! integer kernels (ONNX Runtime, TensorRT) replaces `DequantizeLinear → Gemm → QuantizeLinear` by one of them; another one computes
-//! what the graph says. Both do what picomlp does with its integers, but for roundings, which `docs/interchange.md` names.
+//! In QDQ, a graph computes in floats, and each pair of the two operators says to which integers a value is rounded.
+//! A runtime with integer kernels (ONNX Runtime, TensorRT) replaces `DequantizeLinear → Gemm → QuantizeLinear` by one
+//! of them; another one computes what the graph says. Both do what picomlp does with its integers, but for roundings,
+//! which `docs/interchange.md` names.
 
 use anyhow::{Result, bail};
 use picomlp::{AnyLayer, InputMap, Layer, QuantizedModel, Sequential};
@@ -69,9 +70,9 @@ pub(super) fn f32(
 
 /// The int8 form of a model, which takes the same inputs and gives logits as floats.
 ///
-/// A layer's sum of integers, times `step_in·step_weight[o]`, is its output as a float. The file of a model has that product as
-/// `multiplier[o]/2³²·step_out`, so the weights' scale is that, divided by the scale that the inputs are given. Zero points are 0: those
-/// of features are in the first layer's bias.
+/// A layer's sum of integers, times `step_in·step_weight[o]`, is its output as a float. The file of a model has that
+/// product as `multiplier[o]/2³²·step_out`, so the weights' scale is that, divided by the scale that the inputs are
+/// given. Zero points are 0: those of features are in the first layer's bias.
 pub(super) fn int8(model: &QuantizedModel<'_, Sequential>, metadata: &Metadata) -> Vec<u8> {
     let (net, map, mut graph) = (model.net(), model.blob().input_map(), Graph::default());
     graph.floats("one", &[], &[1.0]);

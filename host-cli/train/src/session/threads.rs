@@ -1,9 +1,9 @@
 //! Finds the number of threads on which a run is fastest, if the user gives none.
 //!
-//! A second thread halves the arithmetic of a step, but each pass has to be handed over, and weights that one core has changed
-//! have to be sent to the other. That costs 1 to 20 microseconds, depending on the machine and on what else it does. So it is
-//! measured: the run makes a few steps on one thread, two, four and so on, in turn, and the next thousand on the fastest number. The
-//! bits do not depend on it.
+//! A second thread halves the arithmetic of a step, but each pass has to be handed over, and weights that one core
+//! has changed have to be sent to the other. That costs 1 to 20 microseconds, depending on the machine and on what
+//! else it does. So it is measured: the run makes a few steps on one thread, two, four and so on, in turn, and the
+//! next thousand on the fastest number. The bits do not depend on it.
 
 use core::time::Duration;
 

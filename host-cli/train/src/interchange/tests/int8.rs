@@ -8,7 +8,8 @@ use super::super::protobuf::Value::{Bytes, Varint};
 use super::super::protobuf::fields;
 use super::*;
 
-/// A network of 6 inputs with ReLUs between its layers, quantized; of features, with a rescale first and last, or of pixels.
+/// A network of 6 inputs with ReLUs between its layers, quantized; of features, with a rescale first and last, or of
+/// pixels.
 fn quantized(of_features: bool) -> ModelFile {
     let mut layers = picomlp::layers::LayerList::new();
     let dense =
