@@ -207,6 +207,13 @@ fn shifts_of_a_movement_teach_more_of_it() {
 }
 
 #[test]
+fn an_autoencoder_that_has_seen_two_movements_tells_two_others_apart() {
+    let flags = "--target inputs --normal Standing,Walking";
+    let found = median(&Place::new(), "basic-motions", "test_auc", flags);
+    assert!(found.is_none_or(|found| found >= 0.99), "{found:?}");
+}
+
+#[test]
 fn an_autoencoder_tells_what_it_has_not_seen() {
     let place = iris();
     let line = "train --data train.csv --test-data test.csv --target inputs --normal setosa";
